@@ -1,0 +1,1 @@
+//! The Asterisk Manager Interface without I/O: codec, session, actions.

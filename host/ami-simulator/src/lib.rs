@@ -1,0 +1,1 @@
+//! A simulated call centre that speaks AMI, for demos and load.

@@ -1,0 +1,1 @@
+//! Sandboxed WebAssembly plugins: engine, grants, lifecycle, hot swap.

@@ -1,0 +1,2 @@
+//! The TelePulse program.
+fn main() {}

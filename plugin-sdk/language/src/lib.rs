@@ -1,0 +1,1 @@
+//! The TelePulse language: events, commands, refusals and filters as serde types.

@@ -1,0 +1,1 @@
+//! The rest gateway, a sandboxed component.

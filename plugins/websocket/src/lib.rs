@@ -1,0 +1,1 @@
+//! The websocket gateway, a sandboxed component.

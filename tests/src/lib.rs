@@ -1,0 +1,1 @@
+//! End to end: real Asterisk, SIP phones, WebSocket and HTTP clients, and the harness for them.

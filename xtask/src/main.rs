@@ -1,0 +1,2 @@
+//! Tasks of the project; see `cargo xtask --help`.
+fn main() {}

@@ -1,1 +1,37 @@
-//! The TelePulse language: events, commands, refusals and filters as serde types.
+//! The TelePulse language: events, commands, replies, queries and filters as serde types, and nothing else.
+//!
+//! Everything that crosses the bus, a WebSocket or a REST body is one of these types. JSON keys are
+//! camelCase, numbers that identify (extensions, queues, phone numbers) are strings, times are
+//! RFC 3339 in UTC with milliseconds, durations are whole seconds unless the key ends in `Ms`.
+#![forbid(unsafe_code)]
+
+mod command;
+mod event;
+mod filter;
+mod items;
+mod principal;
+mod refusal;
+mod strict;
+mod text;
+mod time;
+
+pub use command::{
+    Command, Dial, Envelope as CommandEnvelope, Hangup, QueueAdd, QueuePause, QueueRemove,
+    QueueUnpause, Request, Target, Transfer, TransferKind,
+};
+pub use event::{
+    ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallStarted,
+    ChannelState, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus, Line,
+    LineState, MemberStatus, OriginateFailed, Other, PhoneNumber, QueueCount, QueueMemberStatus,
+    Resync, ServerState, ServerStatus, Stamped, UserState, UserStatus,
+};
+pub use filter::Filter;
+pub use items::{
+    Agent, Call, CallChannel, CallState, Caller, Lines, Query, QueryKind, QueryResult, Queue,
+    Server, Snapshot, User,
+};
+pub use principal::{Permission, Principal};
+pub use refusal::{Code, Refusal, Reply};
+pub use strict::{MAX_BYTES, object};
+pub use text::{ChannelName, Extension, Id, Name, TextError, VariableName, Words};
+pub use time::Timestamp;

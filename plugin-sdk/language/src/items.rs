@@ -1,0 +1,265 @@
+//! What a query answers: lines, users, queues, agents, calls and servers as they stand.
+
+use crate::{
+    Code, ExtensionState, Filter, Line, MemberStatus, Refusal, ServerState, Timestamp, UserState,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum QueryKind {
+    /// Calls in progress: [`Call`].
+    Calls,
+    /// Lines by extension: [`Lines`].
+    Lines,
+    /// Extensions: [`User`].
+    Users,
+    /// Queues with callers and members: [`Queue`].
+    Queues,
+    /// Queue members: [`Agent`].
+    Agents,
+    /// Parked calls.
+    Parked,
+    /// Conferences.
+    Conferences,
+    /// Asterisk servers: [`Server`].
+    Servers,
+    /// Everything at once: [`Snapshot`] as the only item. Asked by gateways when a client subscribes.
+    Snapshot,
+}
+
+/// A question to `telepulse.query`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    /// What is asked for.
+    pub query: QueryKind,
+    /// Which of them; all when left out.
+    #[serde(default)]
+    pub filter: Filter,
+}
+
+impl Query {
+    /// Reads the `query` and `filter` of a request; other fields are refused.
+    pub fn from_fields(mut fields: Map<String, Value>) -> Result<Self, Refusal> {
+        let kind = fields.remove("query").ok_or_else(|| {
+            Refusal::field(
+                "query",
+                "is missing: calls, lines, users, queues, agents, parked, conferences or servers",
+            )
+        })?;
+        let query = serde_json::from_value(kind).map_err(|_| {
+            Refusal::field(
+                "query",
+                "must be calls, lines, users, queues, agents, parked, conferences or servers",
+            )
+        })?;
+        let filter = match fields.remove("filter") {
+            None => Filter::default(),
+            Some(filter) => serde_json::from_value(filter)
+                .map_err(|error| Refusal::field("filter", error.to_string()))?,
+        };
+        match fields.keys().next() {
+            None => Ok(Self { query, filter }),
+            Some(field) => Err(Refusal {
+                code: Code::BadRequest,
+                message: "is not a field of a query".to_owned(),
+                field: Some(field.clone()),
+            }),
+        }
+    }
+}
+
+/// The answer to a query, true as of `seq`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueryResult {
+    /// Everything up to this event is in the items.
+    pub seq: u64,
+    /// The event stream that `seq` counts in.
+    pub epoch: String,
+    /// The items asked for.
+    pub items: Vec<Value>,
+    /// For each server, the number of the last event that its items hold: for gateways, which drop
+    /// later-delivered events that the snapshot already has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<(String, u64)>,
+}
+
+/// The lines of one extension.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The extension.
+    pub agent: String,
+    /// The server.
+    pub server: String,
+    /// Its lines, as in `activeLines`.
+    pub lines: Vec<Line>,
+}
+
+/// An extension.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// The extension.
+    pub agent: String,
+    /// The server.
+    pub server: String,
+    /// Whether its phone can be reached.
+    pub status: UserState,
+    /// What its device is doing.
+    pub extension_status: ExtensionState,
+    /// The device, like `PJSIP/201`.
+    pub device: String,
+    /// The display name, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Presence, where Asterisk has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<String>,
+}
+
+/// A queue with who waits and who serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    /// The name.
+    pub queue: String,
+    /// The server.
+    pub server: String,
+    /// Callers waiting.
+    pub count: u32,
+    /// Those callers, in order.
+    pub callers: Vec<Caller>,
+    /// Its members.
+    pub members: Vec<Agent>,
+}
+
+/// One caller who waits in a queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The call.
+    pub call: String,
+    /// The caller's number.
+    pub number: String,
+    /// The caller's name.
+    pub name: String,
+    /// The place in the queue, from 1.
+    pub position: u32,
+    /// Waiting since.
+    pub since: Timestamp,
+}
+
+/// One member of one queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agent {
+    /// The extension (or the interface, where no rule maps it to one).
+    pub agent: String,
+    /// The queue.
+    pub queue: String,
+    /// The server.
+    pub server: String,
+    /// What the member is doing.
+    pub status: MemberStatus,
+    /// Why paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The penalty.
+    pub penalty: u32,
+    /// Calls taken.
+    pub calls_taken: u32,
+    /// When the last of them ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_call: Option<Timestamp>,
+    /// The member's name in the queue.
+    pub name: String,
+}
+
+/// A call in progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The id.
+    pub call: String,
+    /// The server.
+    pub server: String,
+    /// How far it is.
+    pub state: CallState,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Timestamp>,
+    /// Who calls.
+    pub from: String,
+    /// Who is called.
+    pub to: String,
+    /// The queue that it is in or came through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Its channels.
+    pub channels: Vec<CallChannel>,
+}
+
+/// How far a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallState {
+    /// Being put through.
+    Dialing,
+    /// Somebody's phone rings.
+    Ringing,
+    /// Answered.
+    Up,
+}
+
+/// One channel of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallChannel {
+    /// The AMI channel name.
+    pub channel: String,
+    /// The extension whose channel it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The channel's own number.
+    pub number: String,
+    /// Its state, in Asterisk's words.
+    pub state: String,
+}
+
+/// An Asterisk server, as on `telepulse.proxy.status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Server {
+    /// The id.
+    pub server: String,
+    /// Where the link stands.
+    pub state: ServerState,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Asterisk's version, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asterisk: Option<String>,
+    /// In this state since.
+    pub since: Timestamp,
+}
+
+/// The state of everything that a filter lets through.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Lines by extension (those with lines).
+    pub lines: Vec<Lines>,
+    /// Extensions.
+    pub users: Vec<User>,
+    /// Queues.
+    pub queues: Vec<Queue>,
+    /// Queue members.
+    pub agents: Vec<Agent>,
+    /// Calls.
+    pub calls: Vec<Call>,
+    /// Parked calls.
+    pub parked: Vec<Value>,
+    /// Conferences.
+    pub conferences: Vec<Value>,
+    /// Servers.
+    pub servers: Vec<Server>,
+}

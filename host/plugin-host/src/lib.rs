@@ -1,1 +1,3 @@
 //! Sandboxed WebAssembly plugins: engine, grants, lifecycle, hot swap.
+
+pub mod ports;

@@ -1,1 +1,3 @@
-//! The TelePulse host: AMI proxy, call model, event bus and plugins in one process.
+//! The TelePulse host: it wires AMI links, the call model, the bus and the plugins, and holds no
+//! telephony logic of its own.
+#![forbid(unsafe_code)]

@@ -1,1 +1,13 @@
 //! End to end: real Asterisk, SIP phones, WebSocket and HTTP clients, and the harness for them.
+//!
+//! The harness knows nothing of what it tests: its AMI client is its own, so that a mistake
+//! in the platform's reading of AMI cannot hide itself here.
+#![forbid(unsafe_code)]
+
+pub mod ami;
+pub mod asterisk;
+pub mod phones;
+pub mod ports;
+pub mod recording;
+mod template;
+pub mod wait;

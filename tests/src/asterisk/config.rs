@@ -1,0 +1,164 @@
+//! The configuration files of an instance, from the templates in `tests/asterisk`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::ports;
+use crate::template::fill;
+
+/// The extensions that are phones.
+pub const EXTENSIONS: std::ops::RangeInclusive<u16> = 101..=112;
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../asterisk/", $name)))),*]
+    };
+}
+
+/// File name and template, one for each file in `tests/asterisk`.
+const TEMPLATES: [(&str, &str); 15] = templates![
+    "asterisk.conf",
+    "cdr.conf",
+    "confbridge.conf",
+    "extensions.conf",
+    "features.conf",
+    "http.conf",
+    "indications.conf",
+    "logger.conf",
+    "manager.conf",
+    "modules.conf",
+    "musiconhold.conf",
+    "pjsip.conf",
+    "queues.conf",
+    "res_parking.conf",
+    "rtp.conf",
+];
+
+/// What may differ from one instance to the next; the default suits most tests.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `systemname`: goes into every `Uniqueid` as a prefix, and into `SystemName`.
+    pub system_name: String,
+    /// The secret of the AMI user `telepulse`.
+    pub secret: String,
+    /// The event classes that `telepulse` may read (manager.conf, `read`).
+    pub read: String,
+    /// Further lines for `[general]` of manager.conf, such as `authlimit = 5`.
+    pub manager_general: Vec<String>,
+    /// Further lines for the user `telepulse`, such as `writetimeout = 5000`.
+    pub manager_user: Vec<String>,
+    /// Seconds between OPTIONS to the phones; 0 asks never, and all count as reachable.
+    pub qualify_seconds: u32,
+    /// Calls after which a phone counts as busy (`device_state_busy_at`); 0: never.
+    pub busy_at: u32,
+    /// Seconds after which a parked call returns.
+    pub parking_seconds: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            system_name: String::from("tp"),
+            secret: String::from("a secret for tests"),
+            read: String::from("system,call,agent,user,reporting"),
+            manager_general: Vec::new(),
+            manager_user: Vec::new(),
+            qualify_seconds: 0,
+            busy_at: 0,
+            parking_seconds: 45,
+        }
+    }
+}
+
+/// Where an instance listens, and where its phones are expected; all on 127.0.0.1.
+#[derive(Debug, Clone)]
+pub(super) struct Ports {
+    pub(super) manager: u16,
+    pub(super) sip: u16,
+    pub(super) trunk: u16,
+    /// The phones' ports, in the order of [`EXTENSIONS`].
+    pub(super) phones: Vec<u16>,
+}
+
+impl Ports {
+    pub(super) fn pick() -> Result<Self> {
+        Ok(Self {
+            manager: ports::free()?,
+            sip: ports::free()?,
+            trunk: ports::free()?,
+            phones: EXTENSIONS.map(|_| ports::free()).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// Writes the folders and files of an instance into `dir`, which Asterisk sees as `seen_as`.
+pub(super) fn write(
+    dir: &Path,
+    seen_as: &str,
+    options: &Options,
+    ports: &Ports,
+    auditor_secret: &str,
+) -> Result<()> {
+    for folder in ["etc", "run", "db", "spool/tmp", "log", "moh"] {
+        let path = dir.join(folder);
+        fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
+    }
+    let (rtp_start, rtp_end) = ports::rtp_range()?;
+    let values = [
+        ("dir", seen_as),
+        ("system_name", &options.system_name),
+        ("secret", &options.secret),
+        ("auditor_secret", auditor_secret),
+        ("read", &options.read),
+        ("manager_general", &options.manager_general.join("\n")),
+        ("manager_user", &options.manager_user.join("\n")),
+        ("qualify_seconds", &options.qualify_seconds.to_string()),
+        ("busy_at", &options.busy_at.to_string()),
+        ("parking_seconds", &options.parking_seconds.to_string()),
+        ("manager_port", &ports.manager.to_string()),
+        ("sip_port", &ports.sip.to_string()),
+        ("trunk_port", &ports.trunk.to_string()),
+        ("rtp_start", &rtp_start.to_string()),
+        ("rtp_end", &rtp_end.to_string()),
+        ("phones", &phones(ports)),
+        ("hints", &hints()),
+    ];
+    for (name, template) in TEMPLATES {
+        let text = fill(template, &values).with_context(|| format!("template {name}"))?;
+        fs::write(dir.join("etc").join(name), text).with_context(|| format!("writing {name}"))?;
+    }
+    fs::write(dir.join("moh/hum.sln"), hum()).context("writing music on hold")
+}
+
+fn phones(ports: &Ports) -> String {
+    EXTENSIONS.zip(&ports.phones).fold(String::new(), |mut text, (extension, port)| {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "[{extension}](phone)\naors = {extension}\ncallerid = \"Phone {extension}\" <{extension}>\n\
+             [{extension}](phone-aor)\ncontact = sip:{extension}@127.0.0.1:{port}\n\n"
+        );
+        text
+    })
+}
+
+fn hints() -> String {
+    EXTENSIONS.fold(String::new(), |mut text, extension| {
+        let _ = writeln!(
+            text,
+            "exten => {extension},hint,PJSIP/{extension},CustomPresence:{extension}"
+        );
+        text
+    })
+}
+
+/// Ten seconds of a soft triangle wave, signed 16 bit at 8 kHz: the distribution brings no music.
+fn hum() -> Vec<u8> {
+    (0..80_000_i32)
+        .map(|sample| ((sample % 40) - 20).abs() * 60 - 600)
+        .flat_map(|level| i16::try_from(level).unwrap_or_default().to_le_bytes())
+        .collect()
+}

@@ -40,6 +40,17 @@ pub enum Permission {
 }
 
 impl Principal {
+    /// Somebody who has not logged in: sees nothing, may do nothing.
+    pub fn anonymous() -> Self {
+        let none = Some(BTreeSet::new());
+        Self { agents: none.clone(), queues: none.clone(), servers: none, ..Self::default() }
+    }
+
+    /// Whether nobody has logged in.
+    pub fn is_anonymous(&self) -> bool {
+        self.name.is_empty()
+    }
+
     /// How far `action` is allowed.
     pub fn permission(&self, action: &str) -> Permission {
         if self.allow.contains("*") || self.allow.contains(action) {
@@ -76,6 +87,14 @@ mod tests {
         assert_eq!(user.permission("dial"), Permission::Any);
         assert_eq!(user.permission("hangup"), Permission::Own);
         assert_eq!(user.permission("spy"), Permission::No);
+    }
+
+    #[test]
+    fn nobody_sees_or_does_anything() {
+        let nobody = Principal::anonymous();
+        assert!(nobody.is_anonymous());
+        assert_eq!(nobody.permission("dial"), Permission::No);
+        assert!(!nobody.may_see(Some("pbx1"), Some("201"), Some("sales")));
     }
 
     #[test]

@@ -18,6 +18,7 @@ const REFUSER: &str = include_str!("../phones/refuser.xml");
 const WAIT: &str = include_str!("../phones/act-wait.xml");
 const REINVITE: &str = include_str!("../phones/act-reinvite.xml");
 const REFER: &str = include_str!("../phones/act-refer.xml");
+const SPEAK: &str = include_str!("../phones/act-speak.xml");
 const HANG_UP: &str = include_str!("../phones/act-hangup.xml");
 
 /// Longer than any test.
@@ -35,6 +36,8 @@ pub enum Act {
     Resume,
     /// Sends it to an extension: a blind transfer (REFER).
     Refer(String),
+    /// Sends sound from then on; phones are mute otherwise.
+    Speak,
     /// Hangs up. Without it a phone talks until the other side hangs up.
     HangUp,
 }
@@ -96,6 +99,7 @@ impl Phone {
     fn spawn(port: u16, scenario: &str, args: &[&str]) -> Result<Self> {
         let dir = TempDir::with_prefix("telepulse-phone-")?;
         fs::write(dir.path().join("scenario.xml"), scenario)?;
+        fs::write(dir.path().join("hum.ulaw"), hum())?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "sipp"]);
         command.args(["-sf", "scenario.xml", "-i", "127.0.0.1", "-p", &port.to_string()]);
@@ -222,10 +226,16 @@ fn acts_of(acts: &[Act], local: &str, remote: &str) -> Result<String> {
                 Act::Hold => with(REINVITE, ("direction", "sendonly")),
                 Act::Resume => with(REINVITE, ("direction", "sendrecv")),
                 Act::Refer(to) => with(REFER, ("refer_to", to)),
+                Act::Speak => Ok(String::from(SPEAK)),
                 Act::HangUp => fill(HANG_UP, &dialog),
             }
         })
         .collect()
+}
+
+/// A second of a square wave of 200 Hz, µ-law at 8 kHz: loud enough to count as talking.
+fn hum() -> Vec<u8> {
+    (0..8_000).map(|sample| if sample / 20 % 2 == 0 { 0x9f } else { 0x1f }).collect()
 }
 
 /// Read from the kernel's table: trying to bind could get in the way of the one who is about to.

@@ -192,12 +192,13 @@ fn put_line(bytes: &mut BytesMut, key: &str, value: &str) {
 
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct(&self.name);
+        write!(f, "Action {} ", self.name)?;
+        let mut shown = f.debug_map();
         for (key, value) in self.headers() {
             if rules::is_secret(key) {
-                shown.field(key, &format_args!("…"));
+                shown.entry(&key, &format_args!("…"));
             } else {
-                shown.field(key, &value);
+                shown.entry(&key, &value);
             }
         }
         shown.finish()

@@ -4,30 +4,31 @@
 /// up to a ceiling, so that many links that fell together do not come back together.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    first_ms: u64,
-    ceiling_ms: u64,
-    span_ms: u64,
+    /// All three in milliseconds.
+    first: u64,
+    ceiling: u64,
+    span: u64,
 }
 
 impl Backoff {
     /// Delays that grow from about `first_ms` to at most `ceiling_ms` (both at least 1).
     pub fn new(first_ms: u64, ceiling_ms: u64) -> Self {
         let first_ms = first_ms.max(1);
-        Self { first_ms, ceiling_ms: ceiling_ms.max(first_ms), span_ms: first_ms }
+        Self { first: first_ms, ceiling: ceiling_ms.max(first_ms), span: first_ms }
     }
 
     /// The next delay in milliseconds, between half the span and the whole of it; `random` is any
     /// 64 random bits.
     pub fn next(&mut self, random: u64) -> u64 {
-        let span = self.span_ms;
-        self.span_ms = span.saturating_mul(2).min(self.ceiling_ms);
+        let span = self.span;
+        self.span = span.saturating_mul(2).min(self.ceiling);
         let half = span / 2;
         half + random % (span - half + 1)
     }
 
     /// After a link that held: start again with the shortest delay.
     pub fn reset(&mut self) {
-        self.span_ms = self.first_ms;
+        self.span = self.first;
     }
 }
 
@@ -70,7 +71,7 @@ mod tests {
     impl Backoff {
         /// The longest delay of this step, then one step on.
         fn clone_and_step(&mut self) -> u64 {
-            let longest = self.span_ms;
+            let longest = self.span;
             self.next(0);
             longest
         }

@@ -9,7 +9,7 @@ use bytes::{Buf as _, BytesMut};
 pub use error::{DecodeError, Fault};
 
 use crate::message::{Lines, Message, trim_end};
-use crate::version::Banner;
+use crate::version::{AmiVersion, Banner};
 use scan::{Scan, Step};
 use skip::Skip;
 
@@ -123,14 +123,17 @@ impl Decoder {
         };
         // An injected `Response: Follows` would swallow the events behind it: believe it only
         // from servers that are old enough to send it.
-        self.scan.raw_output = banner.version().is_none_or(|v| v.command_output_is_raw());
+        self.scan.raw_output = banner.version().is_none_or(AmiVersion::command_output_is_raw);
         self.mode = Mode::Messages;
         Some(Ok(Frame::Banner(banner)))
     }
 
     fn next_message(&mut self) -> Option<Result<Frame, DecodeError>> {
         match self.scan.run(&self.buffer, &self.limits) {
-            Step::NeedMore => None,
+            Step::NeedMore => {
+                self.buffer.advance(self.scan.leave_blank_lines());
+                None
+            }
             Step::Message { start, end } => {
                 let lines = Lines::new(self.scan.bounds());
                 let raw_from = self.scan.raw_from();

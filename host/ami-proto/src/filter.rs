@@ -35,6 +35,11 @@ impl EventFilter {
         Self { exclude: true, subject }
     }
 
+    /// Whether it lets events in, so that everything that no filter lets in stays out.
+    pub fn is_include(&self) -> bool {
+        !self.exclude
+    }
+
     /// For a message to an operator: which events.
     pub fn describe(&self) -> String {
         let verb = if self.exclude { "leave out" } else { "let in" };

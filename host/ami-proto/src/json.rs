@@ -58,9 +58,9 @@ fn may_repeat_a_key(message: &Message) -> bool {
     })
 }
 
-/// Nine bits of a key, the same for every case of its letters.
+/// Nine bits of a key, the same for every case of its letters (FNV-1a, from the top).
 fn key_hash(key: &[u8]) -> u16 {
-    let hash = key.iter().fold(key.len() as u32, |hash, byte| {
+    let hash = key.iter().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193)
     });
     (hash >> 23) as u16

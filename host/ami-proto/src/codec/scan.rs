@@ -66,6 +66,14 @@ impl Scan {
         self.raw = Raw::No;
     }
 
+    /// How many bytes lie before the message at hand; from now on the buffer starts behind them.
+    pub(super) fn leave_blank_lines(&mut self) -> usize {
+        let blank = std::mem::take(&mut self.start);
+        self.line -= blank;
+        self.seen -= blank;
+        blank
+    }
+
     /// The boundaries of the complete message's lines.
     pub(super) fn bounds(&self) -> &[u32] {
         &self.bounds

@@ -19,7 +19,7 @@ impl Lines {
     #[expect(clippy::cast_possible_truncation, reason = "both casts are checked just before")]
     pub(crate) fn new(bounds: &[u32]) -> Self {
         let fits =
-            bounds.len() <= IN_PLACE && bounds.last().is_none_or(|&end| end <= u32::from(u16::MAX));
+            bounds.len() <= IN_PLACE && bounds.last().is_none_or(|&end| u16::try_from(end).is_ok());
         if !fits {
             return Self::Long(bounds.into());
         }

@@ -6,6 +6,7 @@ use super::output::{CloseReason, Outcome, Output, Problem, State};
 use super::requests::Purpose;
 use super::timers::Timer;
 use crate::actions;
+use crate::filter::{EventFilter, Match};
 use crate::message::Message;
 use crate::version::{AsteriskVersion, Banner};
 
@@ -14,6 +15,8 @@ use crate::version::{AsteriskVersion, Banner};
 pub(super) struct Setup {
     /// `FullyBooted` came, or is not waited for any longer.
     booted: bool,
+    /// The filters to set; known once the version is.
+    filters: Vec<EventFilter>,
     /// Own actions without an answer.
     open: usize,
 }
@@ -70,9 +73,11 @@ impl Session {
 
     pub(super) fn on_version(&mut self, outcome: &Outcome) {
         self.learn_version(outcome);
-        self.setup.open = self.config.filters.len();
-        for (index, filter) in self.config.filters.clone().iter().enumerate() {
-            let action = actions::filter_add(filter, self.asterisk_version.as_ref());
+        self.setup.filters = wanted_filters(&self.config.filters);
+        self.setup.open = self.setup.filters.len();
+        for index in 0..self.setup.filters.len() {
+            let action =
+                actions::filter_add(&self.setup.filters[index], self.asterisk_version.as_ref());
             self.send_own(&action, Purpose::Filter(index));
         }
         self.go_on_if_set_up();
@@ -81,7 +86,7 @@ impl Session {
     pub(super) fn on_filter(&mut self, index: usize, outcome: &Outcome) {
         self.setup.open = self.setup.open.saturating_sub(1);
         if success(outcome).is_none()
-            && let Some(filter) = self.config.filters.get(index)
+            && let Some(filter) = self.setup.filters.get(index)
         {
             let (filter, reason) = (filter.describe(), refusal(outcome));
             self.outputs.push_back(Output::Problem(Problem::FilterRefused { filter, reason }));
@@ -149,6 +154,17 @@ fn refusal(outcome: &Outcome) -> String {
         },
         _ => "no answer".to_owned(),
     }
+}
+
+/// The filters of the configuration. Where they name what to let in, the session's own events are
+/// let in with them.
+fn wanted_filters(configured: &[EventFilter]) -> Vec<EventFilter> {
+    let mut filters = configured.to_vec();
+    if configured.iter().any(EventFilter::is_include) {
+        let own = ["FullyBooted", "Shutdown"].map(|name| Match::Name(name.to_owned()));
+        filters.extend(own.into_iter().map(EventFilter::include));
+    }
+    filters
 }
 
 /// Whether `FullyBooted`, which is of the class `system`, can come with this mask.

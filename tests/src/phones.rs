@@ -15,6 +15,7 @@ use crate::{ports, wait};
 const CALLEE: &str = include_str!("../phones/callee.xml");
 const CALLER: &str = include_str!("../phones/caller.xml");
 const REFUSER: &str = include_str!("../phones/refuser.xml");
+const REGISTER: &str = include_str!("../phones/register.xml");
 const WAIT: &str = include_str!("../phones/act-wait.xml");
 const REINVITE: &str = include_str!("../phones/act-reinvite.xml");
 const REFER: &str = include_str!("../phones/act-refer.xml");
@@ -80,6 +81,20 @@ impl Phone {
     /// Calls `to` as the phone `from` and talks until the other side hangs up.
     pub fn call(asterisk: &Asterisk, from: &str, to: &str) -> Result<Self> {
         Call::new(from, to).place(asterisk)
+    }
+
+    /// Registers one of [`asterisk::REGISTERING`](crate::asterisk::REGISTERING) for that long
+    /// (whole seconds), as reached on its phone port; zero: no longer reached.
+    pub async fn register(asterisk: &Asterisk, extension: &str, expires: Duration) -> Result<()> {
+        let values = [
+            ("extension", extension),
+            ("expires", &expires.as_secs().to_string()),
+            ("phone_port", &asterisk.phone_port(extension)?.to_string()),
+        ];
+        let at = asterisk.sip().to_string();
+        let mut registrar =
+            Self::spawn(ports::free()?, &fill(REGISTER, &values)?, &["-m", "1", &at])?;
+        registrar.finished(READY).await
     }
 
     async fn serve(port: u16, scenario: &str) -> Result<Self> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -9,8 +10,16 @@ use anyhow::{Context, Result};
 use crate::ports;
 use crate::template::fill;
 
-/// The extensions that are phones.
-pub const EXTENSIONS: std::ops::RangeInclusive<u16> = 101..=112;
+/// The extensions that are phones at a fixed address.
+pub const EXTENSIONS: RangeInclusive<u16> = 101..=112;
+
+/// The extensions that are phones wherever they register from.
+pub const REGISTERING: RangeInclusive<u16> = 121..=124;
+
+/// All phones.
+fn all() -> impl Iterator<Item = u16> {
+    EXTENSIONS.chain(REGISTERING)
+}
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => {
@@ -79,8 +88,8 @@ pub(super) struct Ports {
     pub(super) manager: u16,
     pub(super) sip: u16,
     pub(super) trunk: u16,
-    /// The phones' ports, in the order of [`EXTENSIONS`].
-    pub(super) phones: Vec<u16>,
+    /// Extension and port of each phone.
+    pub(super) phones: Vec<(u16, u16)>,
 }
 
 impl Ports {
@@ -89,7 +98,9 @@ impl Ports {
             manager: ports::free()?,
             sip: ports::free()?,
             trunk: ports::free()?,
-            phones: EXTENSIONS.map(|_| ports::free()).collect::<Result<_>>()?,
+            phones: all()
+                .map(|extension| Ok((extension, ports::free()?)))
+                .collect::<Result<_>>()?,
         })
     }
 }
@@ -134,23 +145,26 @@ pub(super) fn write(
 }
 
 fn phones(ports: &Ports) -> String {
-    EXTENSIONS.zip(&ports.phones).fold(String::new(), |mut text, (extension, port)| {
+    ports.phones.iter().fold(String::new(), |mut text, (extension, port)| {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "[{extension}](phone)\naors = {extension}\ncallerid = \"Phone {extension}\" <{extension}>\n\
-             [{extension}](phone-aor)\ncontact = sip:{extension}@127.0.0.1:{port}\n\n"
+            "[{extension}](phone)\n\
+             aors = {extension}\n\
+             callerid = \"Phone {extension}\" <{extension}>\n\
+             [{extension}](phone-aor)\n"
         );
+        if EXTENSIONS.contains(extension) {
+            let _ = writeln!(text, "contact = sip:{extension}@127.0.0.1:{port}");
+        }
         text
     })
 }
 
 fn hints() -> String {
-    EXTENSIONS.fold(String::new(), |mut text, extension| {
-        let _ = writeln!(
-            text,
-            "exten => {extension},hint,PJSIP/{extension},CustomPresence:{extension}"
-        );
+    all().fold(String::new(), |mut text, extension| {
+        let hint = format!("PJSIP/{extension},CustomPresence:{extension}");
+        let _ = writeln!(text, "exten => {extension},hint,{hint}");
         text
     })
 }

@@ -91,7 +91,10 @@ fn lock(cache: &Path) -> Result<File, Unavailable> {
     let path = cache.join("install.lock");
     let open = || -> std::io::Result<File> {
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        file.lock()?;
+        if file.try_lock().is_err() {
+            eprintln!("Waiting for another process that installs Asterisk");
+            file.lock()?;
+        }
         Ok(file)
     };
     open().map_err(|error| {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use super::config::{self, EXTENSIONS, Options, Ports};
+use super::config::{self, Options, Ports};
 use super::install::Installation;
 use crate::ami::{Client, Events};
 use crate::wait;
@@ -41,6 +41,9 @@ pub struct Asterisk {
 
 impl Asterisk {
     /// Configures and boots an instance; returns when it takes AMI logins and is fully booted.
+    ///
+    /// To be called from the test's own thread, not from a spawned task: Asterisk is killed when
+    /// the thread that started it ends, and so never outlives a test that crashed.
     pub async fn start(installation: &Installation, options: Options) -> Result<Self> {
         let dir = TempDir::with_prefix("telepulse-asterisk-").context("creating a folder")?;
         let ports = Ports::pick()?;
@@ -141,9 +144,9 @@ impl Asterisk {
         if extension == "trunk" {
             return Ok(self.ports.trunk);
         }
-        let number: u16 = extension.parse().context("an extension is a number")?;
-        let index = usize::from(number.wrapping_sub(*EXTENSIONS.start()));
-        self.ports.phones.get(index).copied().with_context(|| format!("no phone is {extension}"))
+        let number = extension.parse::<u16>().ok();
+        let phone = self.ports.phones.iter().find(|(known, _)| Some(*known) == number);
+        phone.map(|(_, port)| *port).with_context(|| format!("no phone is {extension}"))
     }
 
     /// A new session with all rights, for the tests' own questions, without events.

@@ -5,6 +5,7 @@
 //! | extension | what |
 //! |---|---|
 //! | 101 … 112 | a phone: `PJSIP/101`, for 30 s; its hint watches device and `CustomPresence:101` |
+//! | 121 … 124 | a phone that is known once it registers, see [`Phone::register`] |
 //! | 600, 601 | queue `support`, queue `sales`: no members until some are added |
 //! | 700 | conference 700 |
 //! | 750; 751 … 760 | park; the parking spaces |
@@ -15,6 +16,8 @@
 //!
 //! `Local/SECONDS@storm` answers and stays for that long. Calls from `trunk` bring their own
 //! caller number.
+//!
+//! [`Phone::register`]: crate::phones::Phone::register
 
 mod config;
 pub mod install;
@@ -22,7 +25,7 @@ mod instance;
 
 use std::io::Write;
 
-pub use config::{EXTENSIONS, Options};
+pub use config::{EXTENSIONS, Options, REGISTERING};
 pub use install::{Installation, Unavailable};
 pub use instance::Asterisk;
 

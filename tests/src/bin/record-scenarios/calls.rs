@@ -38,15 +38,21 @@ pub(crate) async fn login_live(s: &mut Session) -> Result<()> {
 }
 
 pub(crate) async fn ext_call(s: &mut Session) -> Result<()> {
-    s.phone("101", &[]).await?;
-    s.phone("102", &[]).await?;
-    s.login().await?;
-    s.originate("101", "102", "tp-call-1").await?;
-    s.expect_bridged("2").await?;
-    s.let_them_talk(A_WHILE).await;
+    talking(s).await?;
     let channel = s.channel_of("101").await?;
     s.action("Hangup", &[("Channel", &channel), ("Cause", "16")]).await?;
     s.idle().await
+}
+
+/// An originate that shows the caller whom it calls: CallerIDNum is nobody's own number then.
+pub(crate) async fn misleading_caller_id(s: &mut Session) -> Result<()> {
+    s.phone("101", &[]).await?;
+    s.phone("102", &[]).await?;
+    s.login().await?;
+    s.originate_as("\"Call to 102\" <102>", "101", "102", "tp-call-1").await?;
+    s.expect_bridged("2").await?;
+    s.let_them_talk(A_WHILE).await;
+    s.hang_up_all().await
 }
 
 pub(crate) async fn sip_call(s: &mut Session) -> Result<()> {

@@ -33,9 +33,11 @@ pub(crate) async fn park(s: &mut Session) -> Result<()> {
 pub(crate) async fn confbridge(s: &mut Session) -> Result<()> {
     s.login().await?;
     for extension in ["101", "102", "103"] {
-        s.keep(Phone::call(&s.asterisk, extension, "700")?);
+        let speaks = Call::new(extension, "700").then(Act::Talk(A_MOMENT)).then(Act::Speak);
+        s.keep(speaks.place(&s.asterisk)?);
         s.expect("ConfbridgeJoin", |event| event.has("CallerIDNum", extension)).await?;
     }
+    s.expect("ConfbridgeTalking", |event| event.has("TalkingStatus", "on")).await?;
     s.listings().await?;
     let room = ("Conference", "700");
     let (second, third) = (s.channel_of("102").await?, s.channel_of("103").await?);
@@ -129,6 +131,24 @@ pub(crate) async fn qualify(s: &mut Session) -> Result<()> {
     s.listings().await?;
     s.drop_phones();
     s.expect("ContactStatus", |event| of_101(event, "Unreachable")).await.map(drop)
+}
+
+/// A phone registers, is called, and goes.
+pub(crate) async fn register(s: &mut Session) -> Result<()> {
+    s.phone("121", &[]).await?;
+    s.login().await?;
+    s.keep(Phone::call(&s.asterisk, "101", "121")?);
+    s.expect("Hangup", |_| true).await?;
+    s.idle().await?;
+    Phone::register(&s.asterisk, "121", Duration::from_mins(1)).await?;
+    s.expect("ContactStatus", |_| true).await?;
+    s.listings().await?;
+    s.keep(Phone::call(&s.asterisk, "101", "121")?);
+    s.expect_bridged("2").await?;
+    s.let_them_talk(A_MOMENT).await;
+    s.hang_up_all().await?;
+    Phone::register(&s.asterisk, "121", Duration::ZERO).await?;
+    s.expect("ContactStatus", |event| event.has("ContactStatus", "Removed")).await.map(drop)
 }
 
 /// Asterisk is stopped in the middle of a call.

@@ -87,14 +87,26 @@ impl Session {
         self.client()?.action(action, headers).await
     }
 
-    /// Makes the phone of `from` ring and sends it to `to` when it answers.
+    /// Makes the phone of `from` ring and sends it to `to` when it answers, under its own number.
     pub(crate) async fn originate(&mut self, from: &str, to: &str, unique: &str) -> Result<()> {
+        let own = format!("\"Phone {from}\" <{from}>");
+        self.originate_as(&own, from, to, unique).await
+    }
+
+    /// The same under another caller ID.
+    pub(crate) async fn originate_as(
+        &mut self,
+        caller_id: &str,
+        from: &str,
+        to: &str,
+        unique: &str,
+    ) -> Result<()> {
         let headers = [
             ("Channel", &*format!("PJSIP/{from}")),
             ("Context", "internal"),
             ("Exten", to),
             ("Priority", "1"),
-            ("CallerID", &*format!("\"Call to {to}\" <{to}>")),
+            ("CallerID", caller_id),
             ("Timeout", "20000"),
             ("ChannelId", unique),
             ("Async", "true"),

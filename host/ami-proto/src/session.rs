@@ -326,11 +326,9 @@ impl Session {
         match action.encode(&self.requests.action_id(id)) {
             Ok(bytes) => {
                 let deadline_ms = match purpose {
-                    Purpose::Version | Purpose::Filter(_) => {
-                        self.after(self.config.reply_deadline_ms)
-                    }
-                    // Timers look after these.
-                    _ => u64::MAX,
+                    // Timers of their own look after these.
+                    Purpose::Challenge | Purpose::Login | Purpose::Logoff => u64::MAX,
+                    _ => self.after(self.config.reply_deadline_ms),
                 };
                 self.requests.sent(id, purpose, self.now_ms, deadline_ms);
                 self.transmit.push_back((id, bytes));

@@ -11,7 +11,7 @@ fn check(action: &Action, expected: &str) {
     );
 }
 
-fn refused(action: Action) -> String {
+fn refused(action: &Action) -> String {
     action.encode("t-1").expect_err("nothing of this may leave").to_string()
 }
 
@@ -26,7 +26,7 @@ fn headers_leave_in_their_order() {
 #[test]
 fn line_breaks_and_nul_are_refused_everywhere() {
     for bad in ["\r", "\n", "\0", "a\r\nAction: Command", "a\nb", "\n\n"] {
-        assert!(refused(Action::new("X").header("K", bad)).starts_with("K holds a line break"));
+        assert!(refused(&Action::new("X").header("K", bad)).starts_with("K holds a line break"));
         Action::new("X").header(bad.to_owned(), "v").encode("t-1").expect_err("key");
         Action::new(bad.to_owned()).encode("t-1").expect_err("name");
         Action::new("X").encode(bad).expect_err("id");
@@ -40,7 +40,7 @@ fn names_and_keys_are_plain() {
         Action::new(bad).encode("t-1").expect_err(bad);
     }
     for reserved in ["Action", "ACTIONID", "actionid"] {
-        let text = refused(Action::new("X").header(reserved, "v"));
+        let text = refused(&Action::new("X").header(reserved, "v"));
         assert_eq!(
             text,
             format!("the header {reserved} is set by the session and cannot be given")
@@ -52,7 +52,7 @@ fn names_and_keys_are_plain() {
 fn a_line_may_have_1024_bytes_with_its_end() {
     let fits = "x".repeat(MAX_LINE - "K: \r\n".len());
     assert!(Action::new("X").header("K", &fits).encode("t-1").is_ok());
-    let text = refused(Action::new("X").header("K", fits + "x"));
+    let text = refused(&Action::new("X").header("K", fits + "x"));
     assert_eq!(text, "K is too long: its line has 1025 bytes, Asterisk takes 1024");
 }
 
@@ -60,16 +60,16 @@ fn a_line_may_have_1024_bytes_with_its_end() {
 fn an_action_may_have_128_lines() {
     let with = |n: usize| (0..n).fold(Action::new("X"), |action, _| action.header("K", "v"));
     assert!(with(126).encode("t-1").is_ok());
-    assert_eq!(refused(with(127)), "the action has 129 headers, Asterisk takes 128");
+    assert_eq!(refused(&with(127)), "the action has 129 headers, Asterisk takes 128");
 }
 
 #[test]
 fn a_hangup_by_pattern_is_refused() {
     for pattern in ["/.*/", "/^PJSIP/201-.*$/", " /x/"] {
-        let text = refused(Action::new("hangup").header("Channel", pattern));
+        let text = refused(&Action::new("hangup").header("Channel", pattern));
         assert!(text.ends_with("is a pattern, not one channel; give the channel's name"), "{text}");
-        refused(crate::actions::hangup(pattern, None));
-        refused(crate::actions::redirect(pattern, "c", "e", "1"));
+        refused(&crate::actions::hangup(pattern, None));
+        refused(&crate::actions::redirect(pattern, "c", "e", "1"));
     }
 }
 
@@ -94,7 +94,7 @@ fn mixmonitors_command_cannot_be_reached() {
         ("OPTIONS", "b,reboot"),
         ("File", "a|b"),
     ] {
-        let text = refused(record().header(key, value));
+        let text = refused(&record().header(key, value));
         assert!(text.contains("command option"), "{text}");
     }
     assert_eq!(record().header("File", "a.wav").header("Options", "b").check(), Ok(()));

@@ -10,7 +10,10 @@
 //!   (U+EF80 to U+EFFF); where the wire itself has one of these characters, each of its bytes is
 //!   written so. [`original_bytes`] turns text back into exactly what was on the wire.
 
-use crate::message::Message;
+mod keys;
+
+use crate::message::{Field, Message};
+use keys::Keys;
 
 /// Bytes of the wire from text that this module wrote.
 pub fn original_bytes(text: &str) -> Vec<u8> {
@@ -31,66 +34,97 @@ fn escaped_byte(character: char) -> Option<u8> {
 
 /// Writes `message` as one JSON object, see the module's text.
 pub(crate) fn write_message(message: &Message, server_id: &str, out: &mut Vec<u8>) {
-    // Escapes are rare: room for the bytes, three more characters a line, and the braces.
-    out.reserve(message.as_bytes().len() * 5 / 4 + server_id.len() + 32);
+    // Three characters a line more than the wire has; escapes are rare.
+    out.reserve(message.as_bytes().len() * 3 / 2 + server_id.len() + 32);
     out.extend_from_slice(br#"{"ServerId":"#);
     write_text(server_id.as_bytes(), out);
-    if may_repeat_a_key(message) {
+    let start = out.len();
+    if !write_simple(message, out) {
+        out.truncate(start);
         write_grouped(message, out);
-    } else {
-        for (key, value) in message.fields() {
-            write_key(key, out);
-            write_text(value, out);
-        }
     }
     out.push(b'}');
 }
 
-/// Whether some key may come twice; answers yes too often rather than compare all pairs.
-fn may_repeat_a_key(message: &Message) -> bool {
-    let mut seen = [0_u64; 8];
-    message.fields().any(|(key, _)| {
-        let hash = key_hash(key);
-        let (word, bit) = (usize::from(hash >> 6), 1 << (hash & 63));
-        let before = seen[word] & bit != 0;
-        seen[word] |= bit;
-        before
-    })
+/// Copies the fields as they are, which is right for most messages; false if it was not, because
+/// something must be escaped or a key comes twice.
+fn write_simple(message: &Message, out: &mut Vec<u8>) -> bool {
+    let bytes = message.as_bytes();
+    let Some(controls) = count_controls(bytes) else { return false };
+    let mut keys = Keys::new(message);
+    let mut content = 0;
+    for (index, Field { key, value, line }) in message.fields().parts().enumerate() {
+        if is_server_id(key) || keys.first(index, key) != index {
+            return false;
+        }
+        content += line.len();
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(key);
+        out.extend_from_slice(b"\":\"");
+        out.extend_from_slice(value);
+        out.push(b'"');
+    }
+    // All that is not content ends lines; were a control character left, content would have it.
+    controls == bytes.len() - content
 }
 
-/// Nine bits of a key, the same for every case of its letters (FNV-1a, from the top).
-fn key_hash(key: &[u8]) -> u16 {
-    let hash = key.iter().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte | 0x20)).wrapping_mul(0x0100_0193)
-    });
-    (hash >> 23) as u16
+/// How many control characters there are; `None` if there is something else to escape. Without a
+/// way out in its loop the compiler makes it look at many bytes at a time.
+fn count_controls(bytes: &[u8]) -> Option<usize> {
+    let mut controls = 0;
+    let mut special = 0;
+    for chunk in bytes.chunks(128) {
+        let mut in_chunk = 0_u8;
+        for &byte in chunk {
+            in_chunk += u8::from(byte < 0x20);
+            special |= u8::from(byte >= 0x80) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+        }
+        controls += usize::from(in_chunk);
+    }
+    (special == 0).then_some(controls)
 }
 
+/// The general case: what must be is escaped, and a key that comes again goes where it came first.
 fn write_grouped(message: &Message, out: &mut Vec<u8>) {
-    for (index, (key, value)) in message.fields().enumerate() {
-        let same = |other: &(&[u8], &[u8])| other.0.eq_ignore_ascii_case(key);
-        if message.fields().take(index).any(|field| same(&field)) {
-            continue;
+    let fields: Vec<(&[u8], &[u8])> = message.fields().collect();
+    let mut keys = Keys::new(message);
+    // Of each field the next one with the same key; of the first one also the last so far.
+    let mut next: Vec<Option<usize>> = vec![None; fields.len()];
+    let mut last: Vec<usize> = (0..fields.len()).collect();
+    let mut is_first = vec![true; fields.len()];
+    for (index, (key, _)) in fields.iter().enumerate() {
+        let first = keys.first(index, key);
+        if first != index {
+            next[last[first]] = Some(index);
+            last[first] = index;
+            is_first[index] = false;
         }
+    }
+    for (index, (key, value)) in fields.iter().enumerate().filter(|(index, _)| is_first[*index]) {
         write_key(key, out);
-        let mut later = message.fields().skip(index + 1).filter(same).peekable();
-        if later.peek().is_none() {
+        if next[index].is_none() {
             write_text(value, out);
             continue;
         }
-        out.push(b'[');
-        write_text(value, out);
-        for (_, value) in later {
-            out.push(b',');
-            write_text(value, out);
+        let mut at = Some(index);
+        let mut separator = b'[';
+        while let Some(index) = at {
+            out.push(separator);
+            write_text(fields[index].1, out);
+            separator = b',';
+            at = next[index];
         }
         out.push(b']');
     }
 }
 
+fn is_server_id(key: &[u8]) -> bool {
+    key.eq_ignore_ascii_case(b"ServerId")
+}
+
 fn write_key(key: &[u8], out: &mut Vec<u8>) {
     out.push(b',');
-    if key.eq_ignore_ascii_case(b"ServerId") {
+    if is_server_id(key) {
         out.extend_from_slice(br#"":"#);
         out.extend_from_slice(key);
         out.push(b'"');

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 pub(crate) use lines::{Lines, trim_end};
 
@@ -63,7 +63,10 @@ impl Message {
 
     /// Event or response, and its name.
     pub fn kind(&self) -> Kind<'_> {
-        let Some((key, value)) = self.fields().next() else { return Kind::Other };
+        if self.lines.count() == 0 {
+            return Kind::Other;
+        }
+        let Field { key, value, .. } = self.field(0, true);
         let Ok(value) = std::str::from_utf8(value) else { return Kind::Other };
         if key.eq_ignore_ascii_case(b"Event") {
             Kind::Event(value)
@@ -130,7 +133,8 @@ impl Message {
     /// A line without a colon is a value under the empty key. A line of a command's raw output
     /// (`Response: Follows`) is a value under `Output`.
     pub fn fields(&self) -> Fields<'_> {
-        Fields { message: self, next: 0 }
+        let parentheses = memchr(b'(', &self.bytes).is_some();
+        Fields { message: self, next: 0, parentheses }
     }
 
     /// The `ActionID` that ties this message to the action that asked for it.
@@ -155,27 +159,47 @@ impl Message {
         crate::json::write_message(self, server_id, out);
     }
 
-    fn field(&self, index: usize) -> (&[u8], &[u8]) {
-        let line = self.lines.line(&self.bytes, index);
+    /// The key of one field.
+    pub(crate) fn key(&self, index: usize) -> &[u8] {
+        self.field(index, true).key
+    }
+
+    fn field(&self, index: usize, parentheses: bool) -> Field<'_> {
+        let (start, line) = self.lines.line(&self.bytes, index);
         if u32::try_from(index).is_ok_and(|index| index >= self.raw_from) {
-            return (OUTPUT, line);
+            return Field { key: OUTPUT, value: line, line };
         }
-        split_line(line)
+        // A search in a longer piece is faster, even if most of it is not the line's.
+        let piece = &self.bytes[start..self.bytes.len().min(start + line.len().max(64))];
+        let colon = memchr(b':', piece).filter(|&colon| colon < line.len());
+        match colon {
+            Some(colon) if parentheses => Field::split(line, behind_channel(line, colon)),
+            Some(colon) => Field::split(line, colon),
+            None => Field { key: b"", value: line, line },
+        }
     }
 }
 
-/// Key and value of one line.
-///
-/// The key ends at the first colon, but for `ChanVariable(<channel>): k=v`, where the channel's
-/// name may itself hold one.
-fn split_line(line: &[u8]) -> (&[u8], &[u8]) {
-    let Some(mut colon) = memchr(b':', line) else { return (b"", line) };
-    if let Some(open) = memchr(b'(', &line[..colon])
-        && let Some(close) = memchr::memmem::find(&line[open..], b"):")
-    {
-        colon = open + close + 1;
+/// One line of a message.
+pub(crate) struct Field<'a> {
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    /// Both and what is between them.
+    pub(crate) line: &'a [u8],
+}
+
+impl<'a> Field<'a> {
+    fn split(line: &'a [u8], colon: usize) -> Self {
+        Self { key: &line[..colon], value: value_after_colon(&line[colon + 1..]), line }
     }
-    (&line[..colon], value_after_colon(&line[colon + 1..]))
+}
+
+/// Where the key ends: at the first colon, but for `ChanVariable(<channel>): k=v`, where the
+/// channel's name may itself hold one.
+fn behind_channel(line: &[u8], colon: usize) -> usize {
+    memchr(b'(', &line[..colon])
+        .and_then(|open| Some(open + memmem::find(&line[open..], b"):")? + 1))
+        .unwrap_or(colon)
 }
 
 /// Asterisk writes one space after the colon; more than that is the value's own.
@@ -193,6 +217,15 @@ fn is_plain_key(key: &[u8]) -> bool {
 pub struct Fields<'a> {
     message: &'a Message,
     next: usize,
+    /// Whether some line may have a channel's name in its key.
+    parentheses: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// The same with the whole lines.
+    pub(crate) fn parts(self) -> impl Iterator<Item = Field<'a>> {
+        (self.next..self.len()).map(move |index| self.message.field(index, self.parentheses))
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -200,9 +233,9 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         (self.next < self.message.lines.count()).then(|| {
-            let field = self.message.field(self.next);
+            let field = self.message.field(self.next, self.parentheses);
             self.next += 1;
-            field
+            (field.key, field.value)
         })
     }
 

@@ -39,15 +39,15 @@ impl Lines {
         bounds.saturating_sub(1)
     }
 
-    /// Line `index` of `bytes`, without what ends it.
-    pub(crate) fn line<'a>(&self, bytes: &'a [u8], index: usize) -> &'a [u8] {
+    /// Where line `index` of `bytes` starts, and the line without what ends it.
+    pub(crate) fn line<'a>(&self, bytes: &'a [u8], index: usize) -> (usize, &'a [u8]) {
         let (start, end) = match self {
             Self::Short { bounds, .. } => {
                 (usize::from(bounds[index]), usize::from(bounds[index + 1]))
             }
             Self::Long(bounds) => (bounds[index] as usize, bounds[index + 1] as usize),
         };
-        trim_end(&bytes[start..end])
+        (start, trim_end(&bytes[start..end]))
     }
 
     /// The first line that starts with `key` (any case) and a colon.

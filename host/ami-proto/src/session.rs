@@ -7,6 +7,7 @@ mod requests;
 mod timers;
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
@@ -352,5 +353,17 @@ impl Session {
             }
         }
         self.outputs.push_back(Output::Closed { reason });
+    }
+}
+
+/// Shows where it stands; what waits to be sent may hold secrets and is only counted.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("state", &self.state)
+            .field("username", &self.config.username)
+            .field("pending", &self.pending())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }

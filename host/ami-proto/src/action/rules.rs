@@ -21,7 +21,6 @@ const LISTS: &[&str] = &[
     "DeviceStateList",
     "ExtensionStateList",
     "FAXSessions",
-    "IAXnetstats",
     "IAXpeerlist",
     "IAXpeers",
     "IAXregistry",

@@ -49,7 +49,6 @@ pub(super) enum Fate {
 }
 
 /// An action that is ready to be sent and may not yet be.
-#[derive(Debug)]
 struct Waiting {
     id: RequestId,
     bytes: Bytes,
@@ -57,7 +56,6 @@ struct Waiting {
 }
 
 /// An action that was sent.
-#[derive(Debug)]
 struct InFlight {
     id: RequestId,
     purpose: Purpose,
@@ -74,7 +72,6 @@ struct InFlight {
 }
 
 /// The actions of one session.
-#[derive(Debug)]
 pub(super) struct Requests {
     prefix: String,
     last_number: u64,

@@ -1,6 +1,8 @@
 //! From the connection to `Ready`, and the ways in which it does not get there.
 
-use ami_proto::{AmiVersion, AsteriskVersion, Auth, EventFilter, Match, SessionConfig, State};
+use ami_proto::{
+    AmiVersion, AsteriskVersion, Auth, EventFilter, Match, Session, SessionConfig, State,
+};
 
 use crate::walk::{BANNER, Walk, config};
 
@@ -200,6 +202,17 @@ fn a_user_name_that_cannot_be_sent() {
     let mut walk = Walk::new(SessionConfig { auth: Auth::Plain, username, ..config() });
     walk.receive(BANNER);
     insta::assert_snapshot!(walk.transcript(), @"0 = closed: the login cannot be sent: Username holds a line break or NUL, which cannot be sent to Asterisk");
+}
+
+#[test]
+fn no_debug_shows_the_secret() {
+    let canary = SessionConfig { auth: Auth::Plain, ..SessionConfig::new("bob", "canary", "t") };
+    let shown = format!("{canary:?}");
+    let mut session = Session::new(canary, 0);
+    session.buffer().extend_from_slice(BANNER.as_bytes());
+    session.handle_input(0);
+    let shown = format!("{shown} {session:?}");
+    assert!(shown.contains("bob") && !shown.contains("canary"), "{shown}");
 }
 
 #[test]

@@ -142,9 +142,9 @@ impl Decoder {
                 bytes.advance(start);
                 Some(Ok(Frame::Message(Message::new(bytes, lines, raw_from))))
             }
-            Step::TooMuch { fault, start, read_to, skip } => {
-                let error = DecodeError::new(fault, &self.buffer[start..read_to]);
-                self.buffer.advance(read_to);
+            Step::TooMuch { fault, start, line, end, skip } => {
+                let error = DecodeError::new(fault, &self.buffer[start..end]);
+                self.buffer.advance(line);
                 self.scan.reset();
                 self.mode = Mode::Skipping(skip);
                 Some(Err(error))

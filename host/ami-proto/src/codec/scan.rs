@@ -43,8 +43,9 @@ pub(super) enum Step {
     NeedMore,
     /// It is, from `start` to `end` of the buffer.
     Message { start: usize, end: usize },
-    /// It breaks a limit. It started at `start`; the bytes up to `read_to` are done with.
-    TooMuch { fault: Fault, start: usize, read_to: usize, skip: Skip },
+    /// It breaks a limit, with the line from `line` to `end`. It started at `start`; what is to be
+    /// skipped starts at `line`.
+    TooMuch { fault: Fault, start: usize, line: usize, end: usize, skip: Skip },
 }
 
 impl Scan {
@@ -104,10 +105,10 @@ impl Scan {
                 return Step::Message { start: self.start, end: self.line };
             }
             if self.bounds.len() >= limits.lines {
-                return self.too_much(Fault::TooManyLines(limits.lines), self.line);
+                return self.too_much(Fault::TooManyLines(limits.lines), line, self.line);
             }
             if let Some(fault) = self.broken_limit(line, self.line, limits) {
-                return self.too_much(fault, self.line);
+                return self.too_much(fault, line, self.line);
             }
             self.bounds.push(offset(line - self.start));
             if self.bounds.len() == 1 || self.raw != Raw::No {
@@ -118,7 +119,7 @@ impl Scan {
         // A lone CR may be half of the blank line, which no limit counts.
         let rest = if buffer[self.line..] == *b"\r" { self.line } else { buffer.len() };
         match self.broken_limit(self.line, rest, limits) {
-            Some(fault) => self.too_much(fault, buffer.len()),
+            Some(fault) => self.too_much(fault, self.line, buffer.len()),
             None => Step::NeedMore,
         }
     }
@@ -134,9 +135,9 @@ impl Scan {
         }
     }
 
-    fn too_much(&self, fault: Fault, read_to: usize) -> Step {
-        let skip = Skip { in_line: self.line < read_to, in_raw_output: self.raw_goes_on() };
-        Step::TooMuch { fault, start: self.start, read_to, skip }
+    /// Gives up on the message; the limit was broken by the line from `line` to `end`.
+    fn too_much(&self, fault: Fault, line: usize, end: usize) -> Step {
+        Step::TooMuch { fault, start: self.start, line, end, skip: Skip::new(self.raw_goes_on()) }
     }
 
     /// Whether a blank line is part of a command's raw output, not the message's end.

@@ -9,13 +9,18 @@ use crate::message::trim_end;
 /// Where in the unwanted message the stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Skip {
-    /// Its current line has begun, and what was read of it is gone.
-    pub(super) in_line: bool,
+    /// Its current line has begun, and the start of it is gone.
+    in_line: bool,
     /// It is a command's raw output: blank lines are part of it until its end mark.
-    pub(super) in_raw_output: bool,
+    in_raw_output: bool,
 }
 
 impl Skip {
+    /// From the start of a line on.
+    pub(super) fn new(in_raw_output: bool) -> Self {
+        Self { in_line: false, in_raw_output }
+    }
+
     /// Drops what is in `buffer` up to the message's end; whether that was there.
     pub(super) fn run(&mut self, buffer: &mut BytesMut) -> bool {
         let mut line = 0;

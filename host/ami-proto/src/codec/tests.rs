@@ -169,6 +169,8 @@ fn too_much_command_output_is_skipped_to_its_end_mark() {
     let output = "Response: Follows\r\nEvent: Forged\n\nEvent: Forged\n\nEvent: Forged\n\n\
                   xxxxxxxxxxxxxxxxxxxxxxxxxxxx--END COMMAND--\r\n\r\n";
     check_limit(output.as_bytes(), Fault::TooManyLines(4));
+    let output = format!("Response: Follows\r\n{}--END COMMAND--\r\n\r\n", "x".repeat(60));
+    check_limit(output.as_bytes(), Fault::LineTooLong(40));
 }
 
 #[test]
@@ -271,6 +273,8 @@ prop_compose! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
     #[test]
     fn any_cut_of_a_stream_decodes_the_same(
         stream in any_stream(),

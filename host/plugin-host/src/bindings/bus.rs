@@ -1,0 +1,51 @@
+//! `telepulse:plugin/bus`: publishing, and requests whose answers come later.
+
+use super::generated::telepulse::plugin::bus::Host;
+use crate::{
+    ctx::{Ctx, IN_FLIGHT, LONGEST_REQUEST},
+    effects::Submit,
+    ports::Request,
+};
+use bytes::Bytes;
+use std::time::Duration;
+
+impl Host for Ctx {
+    fn publish(&mut self, address: String, payload: Vec<u8>) -> Result<(), String> {
+        self.rights.grants.may_publish(&address).map_err(|denied| denied.to_string())?;
+        let plugin = self.identity.name.as_str();
+        self.identity.ports.bus.publish(plugin, &address, Bytes::from(payload))
+    }
+
+    fn submit(
+        &mut self,
+        address: String,
+        payload: Vec<u8>,
+        timeout_ms: u32,
+        on_behalf_of: Option<u64>,
+        context: Vec<u8>,
+    ) -> Result<u64, String> {
+        self.rights.grants.may_request(&address).map_err(|denied| denied.to_string())?;
+        let name = self.identity.name.as_str();
+        let principal = match on_behalf_of {
+            None => None,
+            Some(conn) => {
+                Some(self.identity.ports.connections.principal(name, conn).ok_or_else(|| {
+                    format!("connection {conn} is gone, or nobody has logged in on it")
+                })?)
+            }
+        };
+        let (id, place) = self
+            .identity
+            .next_request()
+            .ok_or_else(|| format!("{IN_FLIGHT} requests are in flight already"))?;
+        let request = Request {
+            plugin: name.into(),
+            address,
+            payload: Bytes::from(payload),
+            timeout: Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST),
+            principal,
+        };
+        self.effects.submits.push(Submit { id, context, request, place });
+        Ok(id)
+    }
+}

@@ -1,0 +1,140 @@
+//! Wasm to machine code, kept in a folder that only this host writes.
+
+#![expect(unsafe_code, reason = "loading compiled code; see `load`")]
+
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    hash::{Hash, Hasher},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+use wasmtime::{Engine, component::Component};
+
+/// What makes a file no plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// Machine code, which could do anything.
+    #[error("it is precompiled native code; only components as .wasm are taken")]
+    Precompiled,
+    /// Not a component, or one that this engine cannot run.
+    #[error("it is no component: {0}")]
+    Invalid(String),
+}
+
+/// Why the cache folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// It cannot be made, read or written.
+    #[error("the folder for compiled plugins, {path}: {error}")]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Somebody else could put machine code there.
+    #[error("the folder for compiled plugins, {0}, is open to others: chown it and `chmod 700`")]
+    Open(PathBuf),
+}
+
+/// Compiles components and remembers the results.
+pub(crate) struct Compiler {
+    engine: Engine,
+    cache: PathBuf,
+}
+
+impl Compiler {
+    /// Takes a folder for compiled code, making it if need be; nobody else may reach it.
+    pub(crate) fn new(engine: Engine, cache: &Path) -> Result<Self, CacheError> {
+        let io = |error| CacheError::Io { path: cache.to_owned(), error };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(cache).map_err(io)?;
+        let folder = fs::symlink_metadata(cache).map_err(io)?;
+        // A file that we make has our owner; the folder must have the same.
+        let probe = cache.join(format!(".probe-{}", std::process::id()));
+        let owner = create(&probe).and_then(|file| file.metadata()).map_err(io)?.uid();
+        fs::remove_file(&probe).map_err(io)?;
+        if !folder.is_dir() || folder.uid() != owner || folder.mode() & 0o077 != 0 {
+            return Err(CacheError::Open(cache.to_owned()));
+        }
+        Ok(Self { engine, cache: cache.to_owned() })
+    }
+
+    /// Compiles, or finds what was compiled from the same bytes by the same compiler. Blocks.
+    pub(crate) fn compile(&self, wasm: &[u8]) -> Result<Component, CompileError> {
+        if Engine::detect_precompiled(wasm).is_some() {
+            return Err(CompileError::Precompiled);
+        }
+        let path = self.cache.join(self.key(wasm));
+        if let Some(component) = self.load(&path) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(&self.engine, wasm).map_err(|error| {
+            CompileError::Invalid(crate::failure::shorten(&format!("{error:#}")))
+        })?;
+        // The cache is a convenience: without room on the disk plugins still run.
+        if let Err(error) = self.store(&path, &component) {
+            tracing::warn!(path = %path.display(), %error, "compiled plugin not kept");
+        }
+        Ok(component)
+    }
+
+    fn key(&self, wasm: &[u8]) -> String {
+        let mut compiler = Sha256Hasher(Sha256::new());
+        self.engine.precompile_compatibility_hash().hash(&mut compiler);
+        format!("{}-{}.bin", hex(&Sha256::digest(wasm)), &hex(&compiler.0.finalize())[..16])
+    }
+
+    fn load(&self, path: &Path) -> Option<Component> {
+        if !fs::symlink_metadata(path).ok()?.is_file() {
+            return None;
+        }
+        // SAFETY: the file was written by `store` of this program from this engine's own output. It
+        // lies in a folder that belongs to us and that nobody else may enter (checked in `new`), it
+        // is named by hashes of its source and of the compiler with its settings, it is put there
+        // whole by a rename and never changed.
+        let loaded = unsafe { Component::deserialize_file(&self.engine, path) };
+        loaded
+            .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "compiling anew"))
+            .ok()
+    }
+
+    fn store(&self, path: &Path, component: &Component) -> anyhow::Result<()> {
+        let code = component.serialize()?;
+        let part = path.with_extension(format!("part-{}", std::process::id()));
+        let written = create(&part).and_then(|mut file| io::Write::write_all(&mut file, &code));
+        written.and_then(|()| fs::rename(&part, path)).inspect_err(|_| {
+            // Whatever is left of it is of no use to anybody.
+            let _ = fs::remove_file(&part);
+        })?;
+        Ok(())
+    }
+}
+
+fn create(path: &Path) -> io::Result<fs::File> {
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Feeds what is hashed to SHA-256: the standard hasher may differ between builds.
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}

@@ -1,0 +1,35 @@
+//! What an instance asks its task to do after a call: kept apart so that a build that is refused leaves no trace.
+
+use crate::{ctx::InFlight, ports::Request};
+use std::time::Duration;
+
+/// Requests and timers, in the order in which they were asked for.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(crate) submits: Vec<Submit>,
+    pub(crate) timers: Vec<TimerOp>,
+}
+
+/// A request whose answer goes to `replies.handle`.
+pub(crate) struct Submit {
+    pub(crate) id: u64,
+    pub(crate) context: Vec<u8>,
+    pub(crate) request: Request,
+    pub(crate) place: InFlight,
+}
+
+/// An answer to a [`Submit`].
+pub(crate) struct Reply {
+    pub(crate) id: u64,
+    pub(crate) context: Vec<u8>,
+    pub(crate) answer: Result<bytes::Bytes, String>,
+    /// Held until the plugin has the answer.
+    pub(crate) _place: InFlight,
+}
+
+/// A change of the plugin's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimerOp {
+    Set { id: u64, delay: Duration, period: Option<Duration> },
+    Cancel { id: u64 },
+}

@@ -1,0 +1,246 @@
+//! A running component. Every call takes the instance and gives it back only if it is still sound, so
+//! one that trapped, ran out of time or was cancelled cannot be called again: it is gone.
+
+use crate::{
+    bindings::{Guest, Handled, Incoming, StartReason},
+    ctx::{Ctx, Identity, LONGEST_REQUEST, Rights},
+    effects::{Effects, Reply},
+    engine::TICK,
+    failure::{Failed, Fault, Remedy},
+    frame::Framed,
+    manifest::Manifest,
+    name::PluginName,
+    ports::{BusEvent, Happening, Live, Ports},
+    runtime::Build,
+    secrets,
+};
+use std::{future::Future, sync::Arc, time::Duration};
+use telepulse_language::Principal;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+/// What a guest may hand to the host in one call, in bytes: a state of 16 MiB and then some.
+const HOSTCALL_BYTES: usize = 32 << 20;
+
+/// A component in a store of its own.
+pub struct Instance {
+    store: Store<Ctx>,
+    guest: Guest,
+    framed: Framed,
+    budget: Budget,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Computing.
+    pub(crate) cpu: Duration,
+    /// By the clock on the wall, with all waiting.
+    pub(crate) wall: Duration,
+}
+
+impl Budget {
+    /// For computing only: the wall clock leaves room for a busy machine.
+    pub(crate) fn computing(cpu: Duration) -> Self {
+        Self { cpu, wall: cpu * 20 + Duration::from_secs(1) }
+    }
+
+    /// For a build's handlers.
+    fn of(build: &Build, cpu: Duration) -> Self {
+        let mut budget = Self::computing(cpu);
+        if build.waits() {
+            budget.wall += LONGEST_REQUEST;
+        }
+        budget
+    }
+}
+
+/// A call under way: its name and what it may take.
+#[derive(Clone, Copy)]
+struct Meter {
+    call: &'static str,
+    budget: Budget,
+}
+
+impl Meter {
+    fn start(call: &'static str, budget: Budget, store: &mut Store<Ctx>) -> Self {
+        // One tick more, since the first may come at once.
+        let ticks = budget.cpu.as_millis() / TICK.as_millis() + 1;
+        store.data_mut().ticks_left = u64::try_from(ticks).unwrap_or(u64::MAX);
+        store.set_epoch_deadline(1);
+        Self { call, budget }
+    }
+
+    async fn run<T>(self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Fault> {
+        let Budget { cpu, wall } = self.budget;
+        match tokio::time::timeout(wall, call).await {
+            Ok(result) => result.map_err(|error| Fault::from_error(self.call, cpu, &error)),
+            Err(_) => Err(Fault::TimedOut { call: self.call, wall }),
+        }
+    }
+}
+
+/// At each tick: somebody else's turn, or the end.
+fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
+    let ctx = store.data_mut();
+    ctx.ticks_left = ctx.ticks_left.saturating_sub(1);
+    Ok(if ctx.ticks_left == 0 {
+        UpdateDeadline::Interrupt
+    } else {
+        UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+    })
+}
+
+/// What an instance is started with.
+#[derive(Clone)]
+pub(crate) struct Start {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) rights: Arc<Rights>,
+    pub(crate) principal: Option<Arc<Principal>>,
+    /// For the component's start functions and `init`.
+    pub(crate) budget: Duration,
+}
+
+impl Instance {
+    /// Makes an instance of a build; its start functions run.
+    pub(crate) async fn new(build: &Build, start: Start) -> Result<Self, Fault> {
+        let Start { identity, rights, principal, budget: starting } = start;
+        let budget = Budget::of(build, rights.limits.call);
+        let parts = build.parts();
+        let mut store = Store::new(parts.pre.engine(), Ctx::new(identity, rights, principal));
+        store.limiter(|ctx| &mut ctx.memory);
+        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.epoch_deadline_callback(on_tick);
+        let meter = Meter::start("instantiation", Budget::computing(starting), &mut store);
+        let instance = meter.run(parts.pre.instantiate_async(&mut store)).await?;
+        let guest = parts
+            .exports
+            .load(&mut store, &instance)
+            .map_err(|error| Fault::from_error("instantiation", starting, &error))?;
+        Ok(Self { store, guest, framed: Framed::default(), budget })
+    }
+
+    /// A bare instance for measuring, outside any plugin host: `init` is not called.
+    pub async fn bare(
+        build: &Build,
+        name: &PluginName,
+        manifest: &Manifest,
+        ports: Ports,
+    ) -> Result<Self, Fault> {
+        let rights = secrets::resolve(manifest)
+            .map_err(|error| Fault::Fatal { call: "secrets", why: error.to_string() })?;
+        let start = Start {
+            identity: Arc::new(Identity::new(name.clone(), ports)),
+            rights: Arc::new(rights),
+            principal: None,
+            budget: Duration::from_secs(2),
+        };
+        Self::new(build, start).await
+    }
+
+    /// Hands over a batch of events, at most 64, and answers how many were done.
+    pub async fn handle(self, batch: &[Arc<BusEvent>]) -> Result<(Self, u32), Fault> {
+        let (instance, handled) = self.events(batch).await?;
+        Ok((instance, handled.unwrap_or_else(|failed| failed.done)))
+    }
+
+    /// What the instance asked for since the last time.
+    pub(crate) fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.store.data_mut().effects)
+    }
+
+    fn meter(&mut self, call: &'static str) -> Meter {
+        Meter::start(call, self.budget, &mut self.store)
+    }
+
+    /// `lifecycle.init`, under the budget for starting.
+    pub(crate) async fn init(
+        mut self,
+        budget: Duration,
+        incarnation: u64,
+        reason: StartReason,
+    ) -> Result<(Self, Result<(), String>), Fault> {
+        let budget = Budget { wall: self.budget.wall, ..Budget::computing(budget) };
+        let meter = Meter::start("lifecycle.init", budget, &mut self.store);
+        let answer = meter.run(self.guest.init(&mut self.store, incarnation, reason)).await?;
+        Ok((self, answer))
+    }
+
+    /// `lifecycle.drain`, the last call.
+    pub(crate) async fn drain(mut self, deadline: Duration) -> Result<(), Fault> {
+        let meter = self.meter("lifecycle.drain");
+        let deadline = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        meter.run(self.guest.drain(&mut self.store, deadline)).await
+    }
+
+    /// `handoff.save`.
+    pub(crate) async fn save(mut self) -> Result<(Self, Result<Vec<u8>, String>), Fault> {
+        let meter = self.meter("handoff.save");
+        let answer = meter.run(self.guest.save(&mut self.store)).await?;
+        Ok((self, answer))
+    }
+
+    /// `handoff.restore`.
+    pub(crate) async fn restore(
+        mut self,
+        state: &[u8],
+    ) -> Result<(Self, Result<(), String>), Fault> {
+        let meter = self.meter("handoff.restore");
+        let answer = meter.run(self.guest.restore(&mut self.store, state)).await?;
+        Ok((self, answer))
+    }
+
+    /// `connection-handler.resume`.
+    pub(crate) async fn resume(mut self, live: Vec<Live>) -> Result<Self, Fault> {
+        let meter = self.meter("connection-handler.resume");
+        meter.run(self.guest.resume(&mut self.store, live)).await?;
+        Ok(self)
+    }
+
+    /// `subscriber.handle` or `framed-subscriber.handle`.
+    pub(crate) async fn events(
+        mut self,
+        batch: &[Arc<BusEvent>],
+    ) -> Result<(Self, Handled), Fault> {
+        let meter = self.meter("subscriber.handle");
+        let call = self.guest.events(&mut self.store, batch, &mut self.framed);
+        let handled = match meter.run(call).await? {
+            Err(Failed { remedy: Remedy::Fatal(why), .. }) => {
+                return Err(Fault::Fatal { call: meter.call, why: crate::failure::shorten(&why) });
+            }
+            handled => handled,
+        };
+        Ok((self, handled))
+    }
+
+    /// `connection-handler.handle`.
+    pub(crate) async fn happenings(mut self, batch: Vec<Happening>) -> Result<Self, Fault> {
+        let meter = self.meter("connection-handler.handle");
+        meter.run(self.guest.happenings(&mut self.store, batch)).await?;
+        Ok(self)
+    }
+
+    /// `replies.handle`.
+    pub(crate) async fn replies(mut self, batch: Vec<Reply>) -> Result<Self, Fault> {
+        let meter = self.meter("replies.handle");
+        meter.run(self.guest.replies(&mut self.store, batch)).await?;
+        Ok(self)
+    }
+
+    /// `ticker.fired`.
+    pub(crate) async fn fired(mut self, ids: &[u64]) -> Result<Self, Fault> {
+        let meter = self.meter("ticker.fired");
+        meter.run(self.guest.fired(&mut self.store, ids)).await?;
+        Ok(self)
+    }
+
+    /// Puts an HTTP request into the store, for [`Instance::http`].
+    pub(crate) fn store_mut(&mut self) -> &mut Store<Ctx> {
+        &mut self.store
+    }
+
+    /// `wasi:http/incoming-handler.handle`: the instance handles one request and is gone.
+    pub(crate) async fn http(mut self, incoming: Incoming, budget: Budget) -> Result<(), Fault> {
+        let meter = Meter::start("incoming-handler.handle", budget, &mut self.store);
+        meter.run(self.guest.http(&mut self.store, incoming)).await
+    }
+}

@@ -1,0 +1,204 @@
+//! `NAME.toml` (contract section 7): read into grants, limits, settings and secrets, all mistakes at once.
+
+mod read;
+
+use crate::grants::Grants;
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// What the operator says about one plugin. The default is that of an absent file: no grants.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifest {
+    /// What it may do.
+    pub grants: Grants,
+    /// How much it may use.
+    pub limits: Limits,
+    /// Handed to the plugin as JSON.
+    pub settings: Map<String, Value>,
+    /// Names of secrets, with where their values come from.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// `[settings] origins`: which browsers' pages may open WebSockets.
+    pub origins: Vec<String>,
+}
+
+/// How much a plugin may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory, all of an instance's memories together.
+    pub memory: usize,
+    /// Computing time of one call.
+    pub call: Duration,
+    /// Computing time of one HTTP request.
+    pub request: Duration,
+    /// How many events wait for it at most.
+    pub mailbox: usize,
+    /// What happens when more come.
+    pub on_full: OnFull,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 64 << 20,
+            call: Duration::from_millis(50),
+            request: Duration::from_secs(5),
+            mailbox: 4096,
+            on_full: OnFull::DropOldest,
+        }
+    }
+}
+
+/// What happens to events when the mailbox is full. Clients' frames always wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFull {
+    /// The oldest event goes, and is counted.
+    DropOldest,
+    /// The mailbox grows to sixteen times its length, then the oldest goes: those who publish never
+    /// wait for a plugin, so waiting is done in memory or not at all.
+    Wait,
+    /// The mailbox is emptied and counted, and a new instance starts from a fresh state.
+    Disconnect,
+}
+
+/// Where a secret's value comes from. Never shown: the value may stand in the file itself.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// `env:NAME`.
+    Environment(String),
+    /// `file:PATH`, without the newline at its end.
+    File(String),
+    /// The value itself.
+    Value(String),
+}
+
+impl SecretSource {
+    fn parse(text: &str) -> Self {
+        match text.split_once(':') {
+            Some(("env", name)) => Self::Environment(name.to_owned()),
+            Some(("file", path)) => Self::File(path.to_owned()),
+            _ => Self::Value(text.to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+            Self::Value(_) => f.write_str("(a value)"),
+        }
+    }
+}
+
+/// One mistake in a `NAME.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {key}: {message}")]
+pub struct Mistake {
+    /// Counted from 1.
+    pub line: usize,
+    /// Like `grants.publish`.
+    pub key: String,
+    /// What is wrong, and the way out.
+    pub message: String,
+}
+
+impl Manifest {
+    /// Reads the text of a `NAME.toml`.
+    pub fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
+        read::read(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grants::Pattern;
+
+    #[test]
+    fn the_contracts_example_is_understood() {
+        let manifest = Manifest::parse(
+            r#"
+[grants]
+subscribe = ["telepulse.event"]
+publish = ["telepulse.event.callerInfo"]
+request = ["telepulse.command", "telepulse.query"]
+websocket = [{ listen = "127.0.0.1:8084", path = "/" }]
+routes = [{ listen = "127.0.0.1:8083", path = "/v1" }]
+[limits]
+memory = "64 MiB"
+callMs = 50
+mailbox = 128
+onFull = "disconnect"
+[settings]
+origins = ["https://a.example"]
+depth = { a = [1, 2.5, true] }
+[secrets]
+apiKey = "env:CRM_KEY"
+"#,
+        )
+        .unwrap();
+        assert_eq!(manifest.grants.subscribe, [Pattern::parse("telepulse.event").unwrap()]);
+        assert_eq!(manifest.grants.routes[0].path, "/v1");
+        assert_eq!(manifest.limits.mailbox, 128);
+        assert_eq!(manifest.limits.on_full, OnFull::Disconnect);
+        assert_eq!(manifest.origins, ["https://a.example"]);
+        assert_eq!(manifest.settings["depth"]["a"][1], 2.5);
+        assert_eq!(manifest.secrets["apiKey"], SecretSource::Environment("CRM_KEY".into()));
+    }
+
+    #[test]
+    fn an_empty_file_grants_nothing() {
+        assert_eq!(Manifest::parse("").unwrap(), Manifest::default());
+        assert_eq!(Manifest::default().grants, Grants::default());
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once_each_with_line_and_cure() {
+        let mistakes = Manifest::parse(
+            r#"[grants]
+subscribe = "telepulse.event"
+publish = ["a..b"]
+kv = "1 MiB"
+sockets = []
+websocket = [{ listen = "localhost", path = "x" }]
+[limits]
+memory = "lots"
+callMs = 0
+onFull = "explode"
+[grant]
+"#,
+        )
+        .unwrap_err();
+        let lines: Vec<_> = mistakes.iter().map(|m| (m.line, m.key.as_str())).collect();
+        assert_eq!(
+            lines,
+            [
+                (2, "grants.subscribe"),
+                (3, "grants.publish"),
+                (4, "grants.kv"),
+                (5, "grants.sockets"),
+                (6, "grants.websocket.listen"),
+                (6, "grants.websocket.path"),
+                (8, "limits.memory"),
+                (9, "limits.callMs"),
+                (10, "limits.onFull"),
+                (11, "grant"),
+            ]
+        );
+        assert!(mistakes[2].message.contains("this build"), "{}", mistakes[2]);
+        assert!(mistakes[6].message.contains("64 MiB"), "{}", mistakes[6]);
+    }
+
+    #[test]
+    fn broken_toml_names_the_line() {
+        let mistakes = Manifest::parse("[grants]\npublish = [\n").unwrap_err();
+        assert!(!mistakes.is_empty() && mistakes[0].line >= 2, "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let manifest = Manifest::parse("[secrets]\nkey = \"hunter2\"").unwrap();
+        assert!(!format!("{manifest:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,296 @@
+//! Walks the parsed TOML and collects mistakes instead of stopping at the first.
+
+use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
+use crate::grants::{Grants, Mount, Pattern};
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// Grants of the contract that a later version will know.
+const NOT_YET: [&str; 7] = ["http", "kv", "policy", "files", "serve", "connections", "durable"];
+
+pub(super) fn read(text: &str) -> Result<Manifest, Vec<Mistake>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { text, mistakes: Vec::new() };
+    for error in errors {
+        reader.mistake(error.span().unwrap_or_default(), "TOML", error.message());
+    }
+    let manifest = reader.manifest(table.get_ref());
+    reader.mistakes.sort_by_key(|mistake| mistake.line);
+    if reader.mistakes.is_empty() { Ok(manifest) } else { Err(reader.mistakes) }
+}
+
+type Node<'a> = Spanned<DeValue<'a>>;
+
+struct Reader<'t> {
+    text: &'t str,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn mistake(&mut self, at: Range<usize>, key: &str, message: impl Into<String>) {
+        let line = self.text.as_bytes()[..at.start.min(self.text.len())]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        self.mistakes.push(Mistake { line, key: key.to_owned(), message: message.into() });
+    }
+
+    fn manifest(&mut self, table: &DeTable<'_>) -> Manifest {
+        let mut manifest = Manifest::default();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            if !matches!(name, "grants" | "limits" | "settings" | "secrets") {
+                let message = "unknown; there are [grants], [limits], [settings] and [secrets]";
+                self.mistake(key.span(), name, message);
+                continue;
+            }
+            let Some(inner) = value.get_ref().as_table() else {
+                self.mistake(key.span(), name, format!("must be a table: write [{name}]"));
+                continue;
+            };
+            match name {
+                "grants" => manifest.grants = self.grants(inner),
+                "limits" => manifest.limits = self.limits(inner),
+                "settings" => (manifest.settings, manifest.origins) = self.settings(inner),
+                _ => manifest.secrets = self.secrets(inner),
+            }
+        }
+        manifest
+    }
+
+    fn grants(&mut self, table: &DeTable<'_>) -> Grants {
+        let mut grants = Grants::default();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            match name {
+                "subscribe" => grants.subscribe = self.patterns("grants.subscribe", value),
+                "publish" => grants.publish = self.patterns("grants.publish", value),
+                "request" => grants.request = self.patterns("grants.request", value),
+                "websocket" => grants.websocket = self.mounts("grants.websocket", value),
+                "routes" => grants.routes = self.mounts("grants.routes", value),
+                later if NOT_YET.contains(&later) => {
+                    let message = "this build cannot grant it yet: remove the line";
+                    self.mistake(key.span(), &format!("grants.{later}"), message);
+                }
+                other => self.mistake(
+                    key.span(),
+                    &format!("grants.{other}"),
+                    "unknown; there are subscribe, publish, request, websocket and routes",
+                ),
+            }
+        }
+        for pattern in grants.subscribe.iter().filter(|pattern| !pattern.may_subscribe()) {
+            let message = format!("{:?} is write only: put it under request", pattern.as_str());
+            let at = table.iter().find(|(key, _)| key.get_ref() == "subscribe");
+            self.mistake(
+                at.map(|(key, _)| key.span()).unwrap_or_default(),
+                "grants.subscribe",
+                message,
+            );
+        }
+        grants
+    }
+
+    fn strings<'v>(&mut self, key: &str, value: &'v Node<'_>) -> Vec<(&'v str, Range<usize>)> {
+        let Some(list) = value.get_ref().as_array() else {
+            self.mistake(value.span(), key, "must be a list of strings: write [\"…\"]");
+            return Vec::new();
+        };
+        let mut strings = Vec::new();
+        for item in list {
+            match item.get_ref().as_str() {
+                Some(text) => strings.push((text, item.span())),
+                None => self.mistake(item.span(), key, "must be a string in quotes"),
+            }
+        }
+        strings
+    }
+
+    fn patterns(&mut self, key: &str, value: &Node<'_>) -> Vec<Pattern> {
+        let mut patterns = Vec::new();
+        for (text, at) in self.strings(key, value) {
+            match Pattern::parse(text) {
+                Ok(pattern) => patterns.push(pattern),
+                Err(error) => self.mistake(at, key, error.to_string()),
+            }
+        }
+        patterns
+    }
+
+    fn mounts(&mut self, key: &str, value: &Node<'_>) -> Vec<Mount> {
+        let example = "write [{ listen = \"127.0.0.1:8083\", path = \"/v1\" }]";
+        let Some(list) = value.get_ref().as_array() else {
+            self.mistake(value.span(), key, format!("must be a list: {example}"));
+            return Vec::new();
+        };
+        let mut mounts = Vec::new();
+        for item in list {
+            match item.get_ref().as_table() {
+                Some(table) => mounts.extend(self.mount(key, item.span(), table)),
+                None => self.mistake(item.span(), key, format!("must be a table: {example}")),
+            }
+        }
+        mounts
+    }
+
+    fn mount(&mut self, key: &str, at: Range<usize>, table: &DeTable<'_>) -> Option<Mount> {
+        let (mut listen, mut path) = (None, None);
+        for (name, value) in table {
+            let text = value.get_ref().as_str();
+            match name.get_ref().as_ref() {
+                "listen" => match text.and_then(|text| text.parse().ok()) {
+                    Some(address) => listen = Some(address),
+                    None => self.mistake(
+                        value.span(),
+                        &format!("{key}.listen"),
+                        "must be an IP address with a port, like \"127.0.0.1:8083\"",
+                    ),
+                },
+                "path" => match text.filter(|text| is_path(text)) {
+                    Some(text) => path = Some(text.to_owned()),
+                    None => self.mistake(
+                        value.span(),
+                        &format!("{key}.path"),
+                        "must begin with / and hold no space, ?, # or ..",
+                    ),
+                },
+                other => {
+                    let name = format!("{key}.{other}");
+                    self.mistake(value.span(), &name, "unknown; there are listen and path");
+                }
+            }
+        }
+        for name in ["listen", "path"] {
+            if !table.iter().any(|(key, _)| key.get_ref() == name) {
+                self.mistake(at.clone(), key, format!("{name} is missing"));
+            }
+        }
+        Some(Mount { listen: listen?, path: path? })
+    }
+
+    fn limits(&mut self, table: &DeTable<'_>) -> Limits {
+        let mut limits = Limits::default();
+        for (key, value) in table {
+            let name = format!("limits.{}", key.get_ref());
+            match key.get_ref().as_ref() {
+                "memory" => match value.get_ref().as_str().and_then(bytes) {
+                    Some(size) => limits.memory = size,
+                    None => self.mistake(
+                        value.span(),
+                        &name,
+                        "must be a size from \"1 MiB\" to \"4 GiB\", like \"64 MiB\"",
+                    ),
+                },
+                "callMs" => {
+                    if let Some(ms) = self.number(&name, value, 1, 30_000) {
+                        limits.call = Duration::from_millis(ms);
+                        limits.request = limits.call;
+                    }
+                }
+                "mailbox" => {
+                    if let Some(length) = self.number(&name, value, 1, 1_000_000) {
+                        limits.mailbox = usize::try_from(length).unwrap_or(usize::MAX);
+                    }
+                }
+                "onFull" => match value.get_ref().as_str() {
+                    Some("dropOldest") => limits.on_full = OnFull::DropOldest,
+                    Some("wait") => limits.on_full = OnFull::Wait,
+                    Some("disconnect") => limits.on_full = OnFull::Disconnect,
+                    _ => self.mistake(
+                        value.span(),
+                        &name,
+                        "must be \"dropOldest\", \"wait\" or \"disconnect\"",
+                    ),
+                },
+                _ => self.mistake(
+                    key.span(),
+                    &name,
+                    "unknown; there are memory, callMs, mailbox and onFull",
+                ),
+            }
+        }
+        limits
+    }
+
+    fn number(&mut self, key: &str, value: &Node<'_>, min: u64, max: u64) -> Option<u64> {
+        let number = value
+            .get_ref()
+            .as_integer()
+            .and_then(|int| u64::from_str_radix(int.as_str(), int.radix()).ok())
+            .filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.mistake(value.span(), key, format!("must be a whole number from {min} to {max}"));
+        }
+        number
+    }
+
+    fn settings(&mut self, table: &DeTable<'_>) -> (Map<String, Value>, Vec<String>) {
+        let mut origins = Vec::new();
+        if let Some((_, value)) = table.iter().find(|(key, _)| key.get_ref() == "origins") {
+            let found = self.strings("settings.origins", value);
+            origins = found.into_iter().map(|(text, _)| text.to_owned()).collect();
+        }
+        (object(table), origins)
+    }
+
+    fn secrets(&mut self, table: &DeTable<'_>) -> BTreeMap<String, SecretSource> {
+        let mut secrets = BTreeMap::new();
+        for (key, value) in table {
+            match value.get_ref().as_str() {
+                Some(text) => {
+                    secrets.insert(key.get_ref().to_string(), SecretSource::parse(text));
+                }
+                None => self.mistake(
+                    value.span(),
+                    &format!("secrets.{}", key.get_ref()),
+                    "must be \"env:NAME\", \"file:PATH\" or the value, in quotes",
+                ),
+            }
+        }
+        secrets
+    }
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && !text.contains("..")
+        && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'*'))
+}
+
+/// Reads `64 MiB`.
+fn bytes(text: &str) -> Option<usize> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let unit: u64 = match text[digits..].trim() {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    let size = text[..digits].parse::<u64>().ok()?.checked_mul(unit)?;
+    (1 << 20..=4 << 30).contains(&size).then(|| usize::try_from(size).ok()).flatten()
+}
+
+fn object(table: &DeTable<'_>) -> Map<String, Value> {
+    table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect()
+}
+
+/// A TOML value as JSON; dates and numbers beyond 64 bits become strings.
+fn json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Integer(int) => i64::from_str_radix(int.as_str(), int.radix())
+            .map_or_else(|_| Value::from(int.as_str()), Value::from),
+        DeValue::Float(float) => {
+            float.as_str().parse::<f64>().map_or_else(|_| Value::from(float.as_str()), Value::from)
+        }
+        DeValue::Boolean(flag) => Value::from(*flag),
+        DeValue::Datetime(date) => Value::from(date.to_string()),
+        DeValue::Array(list) => list.iter().map(|item| json(item.get_ref())).collect(),
+        DeValue::Table(table) => Value::Object(object(table)),
+    }
+}

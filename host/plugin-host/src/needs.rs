@@ -1,0 +1,93 @@
+//! Which grants a component needs, by what it imports and exports. Pure.
+
+use crate::{bindings::Surface, grants::Grants};
+
+/// A grant that a component needs and does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// The key under `[grants]`.
+    pub(crate) grant: &'static str,
+    /// What it is for.
+    pub(crate) because: &'static str,
+}
+
+/// What is missing for a component with these exports and imports (`package:name/interface#function`).
+pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> Vec<Missing> {
+    let imports = |interface: &str, function: &str| {
+        imports.iter().any(|import| {
+            let Some((from, name)) = import.split_once('#') else { return false };
+            let from = from.split_once('@').map_or(from, |(from, _)| from);
+            from == interface && (function.is_empty() || function == name)
+        })
+    };
+    let rules = [
+        (surface.subscriber, "subscribe", "it exports a subscriber", grants.subscribe.is_empty()),
+        (
+            surface.connection_handler,
+            "websocket",
+            "it exports connection-handler",
+            grants.websocket.is_empty(),
+        ),
+        (
+            imports("telepulse:plugin/connections", ""),
+            "websocket",
+            "it imports connections",
+            grants.websocket.is_empty(),
+        ),
+        (surface.http, "routes", "it exports wasi:http/incoming-handler", grants.routes.is_empty()),
+        (
+            imports("telepulse:plugin/bus", "publish"),
+            "publish",
+            "it imports bus.publish",
+            grants.publish.is_empty(),
+        ),
+        (
+            imports("telepulse:plugin/bus", "submit"),
+            "request",
+            "it imports bus.submit",
+            grants.request.is_empty(),
+        ),
+        (
+            imports("telepulse:plugin/bus-blocking", ""),
+            "request",
+            "it imports bus-blocking.request",
+            grants.request.is_empty(),
+        ),
+    ];
+    let mut missing: Vec<Missing> = Vec::new();
+    for (needed, grant, because, absent) in rules {
+        if needed && absent && missing.iter().all(|other| other.grant != grant) {
+            missing.push(Missing { grant, because });
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grants::Pattern;
+
+    #[test]
+    fn what_a_component_does_decides_what_it_needs() {
+        let surface = Surface { subscriber: true, connection_handler: true, ..Surface::default() };
+        let imports = [
+            "telepulse:plugin/bus@0.1.0#submit".to_owned(),
+            "telepulse:plugin/connections@0.1.0#send".to_owned(),
+            "telepulse:plugin/log@0.1.0#write".to_owned(),
+        ];
+        let names = |grants: &Grants| -> Vec<_> {
+            missing(surface, &imports, grants).into_iter().map(|missing| missing.grant).collect()
+        };
+        assert_eq!(names(&Grants::default()), ["subscribe", "websocket", "request"]);
+        let some = vec![Pattern::parse("telepulse.event").unwrap()];
+        let grants = Grants { subscribe: some.clone(), request: some, ..Grants::default() };
+        assert_eq!(names(&grants), ["websocket"]);
+    }
+
+    #[test]
+    fn a_component_that_does_nothing_needs_nothing() {
+        let lifecycle = Surface { lifecycle: true, ..Surface::default() };
+        assert_eq!(missing(lifecycle, &[], &Grants::default()), []);
+    }
+}

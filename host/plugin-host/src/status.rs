@@ -1,0 +1,190 @@
+//! What is known of each plugin, for operators and for tests that wait for something.
+
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::watch;
+
+/// Where a plugin is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// An instance takes events, or is being started again after a failure.
+    Running,
+    /// It lacks grants.
+    Waiting,
+    /// It cannot run; `error` says why.
+    Failed,
+    /// Somebody stopped it.
+    Stopped,
+}
+
+/// One plugin, as `GET /plugins` shows it (contract section 7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// SHA-256 of the component that runs, or of the one that cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Counts its instances, from 1.
+    pub incarnation: u64,
+    /// What went wrong last, with the way out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The component that was refused, while an older one runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The grants that it lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// The functions that it imports.
+    pub imports: Vec<String>,
+    /// The interfaces that it exports.
+    pub exports: Vec<String>,
+    /// What it did.
+    pub figures: Figures,
+}
+
+impl PluginStatus {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: State::Stopped,
+            hash: None,
+            incarnation: 0,
+            error: None,
+            refused: None,
+            missing: Vec::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            figures: Figures::default(),
+        }
+    }
+}
+
+/// A plugin's counters, all since the host started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Figures {
+    /// Events that its handler has done.
+    pub handled: u64,
+    /// Events that wait for it now.
+    pub queued: u64,
+    /// Events dropped because the mailbox was full.
+    pub dropped: u64,
+    /// Events that it skipped itself.
+    pub skipped: u64,
+    /// Events set aside because handling them ended instance after instance.
+    pub poisoned: u64,
+    /// Times that an instance failed and was started again.
+    pub restarts: u64,
+    /// Swaps to a new build or new grants.
+    pub swaps: u64,
+    /// HTTP requests answered.
+    pub requests: u64,
+    /// HTTP requests that failed or took too long.
+    pub request_failures: u64,
+}
+
+/// The same, while they are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) handled: AtomicU64,
+    pub(crate) queued: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) poisoned: AtomicU64,
+    pub(crate) restarts: AtomicU64,
+    pub(crate) swaps: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) request_failures: AtomicU64,
+}
+
+impl Counters {
+    fn read(&self) -> Figures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Figures {
+            handled: read(&self.handled),
+            queued: read(&self.queued),
+            dropped: read(&self.dropped),
+            skipped: read(&self.skipped),
+            poisoned: read(&self.poisoned),
+            restarts: read(&self.restarts),
+            swaps: read(&self.swaps),
+            requests: read(&self.requests),
+            request_failures: read(&self.request_failures),
+        }
+    }
+}
+
+/// Adds to a counter.
+pub(crate) fn count(counter: &AtomicU64, by: usize) {
+    counter.fetch_add(u64::try_from(by).unwrap_or(u64::MAX), Ordering::Relaxed);
+}
+
+/// All plugins by name, as of the last change.
+pub type Statuses = BTreeMap<String, PluginStatus>;
+
+/// Where the plugins' tasks write and everybody reads.
+pub(crate) struct Board {
+    statuses: watch::Sender<Statuses>,
+    counters: Mutex<BTreeMap<String, Arc<Counters>>>,
+}
+
+impl Board {
+    pub(crate) fn new() -> Self {
+        Self { statuses: watch::Sender::new(Statuses::new()), counters: Mutex::default() }
+    }
+
+    /// Makes room for a plugin.
+    pub(crate) fn add(&self, name: &str, counters: Arc<Counters>) {
+        self.lock().insert(name.to_owned(), counters);
+    }
+
+    /// Forgets a plugin.
+    pub(crate) fn remove(&self, name: &str) {
+        self.lock().remove(name);
+        self.statuses.send_if_modified(|all| all.remove(name).is_some());
+    }
+
+    /// Writes a plugin's status. Nobody is woken if nothing changed.
+    pub(crate) fn write(&self, status: &PluginStatus) {
+        self.statuses.send_if_modified(|all| {
+            let changed = all.get(&status.name) != Some(status);
+            if changed {
+                all.insert(status.name.clone(), status.clone());
+            }
+            changed
+        });
+    }
+
+    pub(crate) fn list(&self) -> Vec<PluginStatus> {
+        let names: Vec<String> = self.statuses.borrow().keys().cloned().collect();
+        names.iter().filter_map(|name| self.show(name)).collect()
+    }
+
+    pub(crate) fn show(&self, name: &str) -> Option<PluginStatus> {
+        let mut status = self.statuses.borrow().get(name).cloned()?;
+        if let Some(counters) = self.lock().get(name) {
+            status.figures = counters.read();
+        }
+        Some(status)
+    }
+
+    pub(crate) fn changed(&self) -> watch::Receiver<Statuses> {
+        self.statuses.subscribe()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Counters>>> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

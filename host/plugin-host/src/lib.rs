@@ -1,32 +1,43 @@
 //! Sandboxed WebAssembly plugins: engine, grants, lifecycle, hot swap.
 
 mod bindings;
+mod candidate;
 mod compiler;
 mod ctx;
 mod effects;
 mod engine;
 mod failure;
+mod folder;
 mod frame;
 mod grants;
+mod host;
+mod http;
 mod instance;
 mod log_rate;
+mod mailbox;
 mod manifest;
+mod mounts;
 mod name;
 mod needs;
 pub mod ports;
 mod restarts;
 mod runtime;
 mod secrets;
+mod shared;
+mod status;
 mod stderr;
+mod task;
 mod timers;
 
 pub use compiler::{CacheError, CompileError};
 pub use failure::Fault;
 pub use grants::{BadAddress, Denied, Grants, Mount, Pattern};
+pub use host::{ControlError, Options, PluginHost, StartError};
 pub use instance::Instance;
 pub use manifest::{Limits, Manifest, Mistake, OnFull, SecretSource};
 pub use name::{BadName, PluginName};
 pub use runtime::{Build, LoadError, Runtime, RuntimeError};
+pub use status::{Figures, PluginStatus, State, Statuses};
 
 /// The version of the WIT package that this host offers.
 pub const HOST_API: &str = "0.1.0";

@@ -68,6 +68,17 @@ impl Inbox {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until there are events.
+    pub(crate) async fn arrived(&self) {
+        loop {
+            let arrived = self.arrived.notified();
+            if !self.lock().ring.is_empty() {
+                return;
+            }
+            arrived.await;
+        }
+    }
+
     /// Puts new limits in force, for what comes from now on.
     pub(crate) fn limit(&self, limits: &Limits) {
         let mut events = self.lock();
@@ -121,17 +132,6 @@ impl Outbox {
         &self.inbox
     }
 
-    /// Waits until there are events.
-    pub(crate) async fn arrived(&self) {
-        loop {
-            let arrived = self.inbox.arrived.notified();
-            if !self.inbox.lock().ring.is_empty() {
-                return;
-            }
-            arrived.await;
-        }
-    }
-
     /// Takes a batch of events.
     pub(crate) fn take_events(&self, most: usize) -> VecDeque<Arc<BusEvent>> {
         let mut events = self.inbox.lock();
@@ -156,7 +156,11 @@ impl Outbox {
 
     /// Waits for a happening or a reply, and takes what is there of both. Cancel-safe: both
     /// buffers are the caller's.
-    pub(crate) async fn receive(&mut self, happenings: &mut Vec<Happening>, replies: &mut Vec<Reply>) {
+    pub(crate) async fn receive(
+        &mut self,
+        happenings: &mut Vec<Happening>,
+        replies: &mut Vec<Reply>,
+    ) {
         tokio::select! {
             _ = self.happenings.recv_many(happenings, BATCH) => {}
             _ = self.replies.recv_many(replies, BATCH) => {}
@@ -205,9 +209,9 @@ mod tests {
     async fn what_came_before_the_wait_ends_it() {
         let (inbox, _replies, outbox) = mailbox(Arc::default());
         inbox.deliver(&event(1));
-        outbox.arrived().await;
+        inbox.arrived().await;
         assert_eq!(outbox.take_events(BATCH).len(), 1);
-        let waiting = outbox.arrived();
+        let waiting = inbox.arrived();
         inbox.deliver(&event(2));
         waiting.await;
         assert_eq!(outbox.take_events(BATCH)[0].seq, 2);

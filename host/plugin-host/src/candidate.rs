@@ -1,0 +1,134 @@
+//! Gets a build ready beside the running one: checked, granted, instantiated and initialised.
+
+use crate::{
+    bindings::StartReason,
+    ctx::{Identity, Rights},
+    folder::Source,
+    instance::{Instance, Start},
+    manifest::Manifest,
+    runtime::{Build, hash},
+    secrets,
+    shared::Shared,
+};
+use std::sync::Arc;
+
+/// A build with the grants that it runs under.
+#[derive(Clone)]
+pub(crate) struct Version {
+    pub(crate) build: Build,
+    pub(crate) rights: Arc<Rights>,
+    /// The text of its `NAME.toml`.
+    pub(crate) toml: String,
+}
+
+/// What to get ready.
+pub(crate) enum Plan {
+    /// What lies in the folder.
+    Files(Source),
+    /// The same again.
+    Version(Version),
+}
+
+/// Ready to take over.
+pub(crate) struct Candidate {
+    pub(crate) version: Version,
+    /// None for a component that only answers HTTP.
+    pub(crate) instance: Option<Instance>,
+}
+
+/// Why something does not get ready.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// The component, if it could be read.
+    pub(crate) hash: Option<String>,
+    pub(crate) error: String,
+    /// Grants that it lacks; then it waits for them.
+    pub(crate) missing: Vec<String>,
+    pub(crate) build: Option<Build>,
+}
+
+impl Refusal {
+    fn of(build: &Build, error: String) -> Self {
+        Self {
+            hash: Some(build.hash().to_owned()),
+            error,
+            missing: Vec::new(),
+            build: Some(build.clone()),
+        }
+    }
+}
+
+/// How an instance starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Beginning {
+    pub(crate) incarnation: u64,
+    pub(crate) reason: StartReason,
+}
+
+/// Does all of it. `known` is the build that runs, used again if the bytes are the same.
+pub(crate) async fn prepare(
+    shared: Arc<Shared>,
+    identity: Arc<Identity>,
+    plan: Plan,
+    known: Option<Build>,
+    beginning: Beginning,
+) -> Result<Candidate, Refusal> {
+    let version = match plan {
+        Plan::Version(version) => version,
+        Plan::Files(source) => version(&shared, &identity, source, known).await?,
+    };
+    let instance = start(&shared, identity, &version, beginning)
+        .await
+        .map_err(|error| Refusal::of(&version.build, error))?;
+    Ok(Candidate { version, instance })
+}
+
+async fn version(
+    shared: &Shared,
+    identity: &Identity,
+    source: Source,
+    known: Option<Build>,
+) -> Result<Version, Refusal> {
+    let hash = hash(&source.wasm);
+    let fail =
+        |error| Refusal { hash: Some(hash.clone()), error, missing: Vec::new(), build: None };
+    let build = match known.filter(|build| build.hash() == hash) {
+        Some(build) => build,
+        None => shared.load(source.wasm).await.map_err(fail)?,
+    };
+    let toml = source.toml;
+    let file = format!("{}.toml", identity.name);
+    let manifest = Manifest::parse(&toml).map_err(|mistakes| {
+        let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        Refusal::of(&build, format!("{file}: {}", list.join("; ")))
+    })?;
+    let missing = build.missing(&manifest.grants);
+    if !missing.is_empty() {
+        let list: Vec<_> =
+            missing.iter().map(|one| format!("{} ({})", one.grant, one.because)).collect();
+        let error = format!("{file}: under [grants] is missing: {}", list.join(", "));
+        let missing = missing.iter().map(|one| one.grant.to_owned()).collect();
+        return Err(Refusal { missing, ..Refusal::of(&build, error) });
+    }
+    let rights = secrets::resolve(&manifest)
+        .map_err(|error| Refusal::of(&build, format!("{file}: {error}")))?;
+    Ok(Version { build, rights: Arc::new(rights), toml })
+}
+
+/// Instantiates and initialises. What only answers HTTP is started once for the check and let go.
+async fn start(
+    shared: &Shared,
+    identity: Arc<Identity>,
+    version: &Version,
+    beginning: Beginning,
+) -> Result<Option<Instance>, String> {
+    let Beginning { incarnation, reason } = beginning;
+    let budget = shared.init_budget;
+    let rights = Arc::clone(&version.rights);
+    let start = Start { identity, rights, principal: None, budget };
+    let instance = Instance::new(&version.build, start).await.map_err(|fault| fault.to_string())?;
+    let (instance, answer) =
+        instance.init(budget, incarnation, reason).await.map_err(|fault| fault.to_string())?;
+    answer.map_err(|why| format!("lifecycle.init: {}", crate::failure::shorten(&why)))?;
+    Ok(version.build.surface().is_resident().then_some(instance))
+}

@@ -1,0 +1,434 @@
+//! The plugin host's handle and the task behind it, which watches the folder and takes orders.
+
+use crate::{
+    compiler::CacheError,
+    folder::{self, Change, Settling},
+    name::{BadName, PluginName},
+    ports::Ports,
+    runtime::{Runtime, RuntimeError},
+    shared::Shared,
+    status::{Board, PluginStatus, Statuses},
+    task::{self, Command, Order},
+};
+use bytes::Bytes;
+use notify::Watcher;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How soon to look again while files are moving.
+const SOON: Duration = Duration::from_millis(50);
+/// How soon to look again anyway: some folders send no notices.
+const NOW_AND_THEN: Duration = Duration::from_secs(2);
+/// How long plugins have to drain when the host stops.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// How a plugin host is started.
+pub struct Options {
+    /// The plugins folder. Must exist.
+    pub dir: PathBuf,
+    /// A folder for compiled code that nobody else can reach; made if it is not there.
+    pub cache: PathBuf,
+    /// What plugins reach outside.
+    pub ports: Ports,
+    /// Computing time for a component's start functions and `init`.
+    pub init_budget: Duration,
+    /// How long a new build is watched: if it fails within, the one before comes back.
+    pub probation: Duration,
+    /// Threads that guests run on, apart from the caller's.
+    pub threads: usize,
+    /// Whether to keep memories and stacks for instances in reserve; takes terabytes of address space.
+    pub pooling: bool,
+}
+
+impl Options {
+    /// The usual settings.
+    pub fn new(dir: impl Into<PathBuf>, cache: impl Into<PathBuf>, ports: Ports) -> Self {
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self {
+            dir: dir.into(),
+            cache: cache.into(),
+            ports,
+            init_budget: Duration::from_secs(2),
+            probation: Duration::from_secs(2),
+            threads,
+            pooling: true,
+        }
+    }
+}
+
+/// Why a plugin host does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The plugins folder cannot be read.
+    #[error("the plugins folder {path}: {error}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The engine, or the folder for compiled code.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The threads for guests.
+    #[error("threads for plugins: {0}")]
+    Threads(io::Error),
+}
+
+/// Why an order is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Not a name.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// There is none of that name.
+    #[error("there is no plugin {0:?} in the plugins folder")]
+    Unknown(String),
+    /// What was to be installed cannot run here.
+    #[error("the component is refused: {0}")]
+    Refused(String),
+    /// The folder cannot be written.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The host is stopping.
+    #[error("the plugin host is stopping")]
+    Stopping,
+}
+
+/// Runs what lies in the plugins folder. Cheap to clone; the last clone's end ends the guests' threads.
+#[derive(Clone)]
+pub struct PluginHost(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    dir: PathBuf,
+    orders: mpsc::Sender<Ask>,
+    stopped: watch::Receiver<bool>,
+    _guests: Threads,
+}
+
+/// The guests' threads. A runtime must not be dropped where it would wait.
+struct Threads(Option<tokio::runtime::Runtime>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// An order with where its answer goes.
+struct Ask {
+    name: PluginName,
+    what: What,
+    answer: oneshot::Sender<Result<PluginStatus, ControlError>>,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Load,
+    Stop,
+    Remove,
+}
+
+impl PluginHost {
+    /// Loads what is in the folder, then watches it until `shutdown`. Answers when every plugin has
+    /// been tried once; one that cannot run is no error here: see [`PluginHost::list`].
+    pub async fn start(options: Options, shutdown: CancellationToken) -> Result<Self, StartError> {
+        let Options { dir, cache, ports, init_budget, probation, threads, pooling } = options;
+        let folder = |error| StartError::Folder { path: dir.clone(), error };
+        fs::read_dir(&dir).map_err(folder)?;
+        warn_if_writable(&dir);
+        let guests = threads_for_guests(threads).map_err(StartError::Threads)?;
+        let shared = Arc::new(Shared {
+            runtime: Runtime::new(&cache, pooling)?,
+            guests: guests.handle().clone(),
+            ports,
+            board: Board::new(),
+            init_budget,
+            probation,
+            compiling: Semaphore::new(1),
+        });
+        let (orders, asked) = mpsc::channel(16);
+        let (ended, stopped) = watch::channel(false);
+        let mut manager = Manager {
+            shared: Arc::clone(&shared),
+            dir: dir.clone(),
+            settling: Settling::default(),
+            plugins: BTreeMap::new(),
+        };
+        let moved = Arc::new(Notify::new());
+        // Watched before the first look, so that nothing falls between.
+        let watcher = watch_folder(&dir, &moved);
+        manager.load_all().await.map_err(folder)?;
+        tokio::spawn(async move {
+            manager.run(asked, &moved, shutdown).await;
+            drop(watcher);
+            // It fails when every handle is gone.
+            let _ = ended.send(true);
+        });
+        let inner = Inner { shared, dir, orders, stopped, _guests: Threads(Some(guests)) };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// All plugins, by name.
+    pub fn list(&self) -> Vec<PluginStatus> {
+        self.0.shared.board.list()
+    }
+
+    /// One plugin.
+    pub fn show(&self, name: &str) -> Option<PluginStatus> {
+        self.0.shared.board.show(name)
+    }
+
+    /// Follows every change of any plugin's status; figures are counted without telling.
+    pub fn changed(&self) -> watch::Receiver<Statuses> {
+        self.0.shared.board.changed()
+    }
+
+    /// Reads the plugin's files again and swaps to them, changed or not. A stopped plugin is started.
+    pub async fn reload(&self, name: &str) -> Result<PluginStatus, ControlError> {
+        self.ask(name, What::Load).await
+    }
+
+    /// Drains the plugin; it stays down, whatever happens to its files, until it is started.
+    pub async fn stop(&self, name: &str) -> Result<PluginStatus, ControlError> {
+        self.ask(name, What::Stop).await
+    }
+
+    /// Starts a plugin that was stopped or has failed too often.
+    pub async fn start_plugin(&self, name: &str) -> Result<PluginStatus, ControlError> {
+        self.ask(name, What::Load).await
+    }
+
+    /// Drains the plugin and deletes its component. Its `NAME.toml`, the operator's word, stays.
+    pub async fn remove(&self, name: &str) -> Result<PluginStatus, ControlError> {
+        self.ask(name, What::Remove).await
+    }
+
+    /// Checks a component, puts it into the folder in one piece, and loads it. Grants are not
+    /// changed. The status tells whether it runs.
+    pub async fn install(
+        &self,
+        name: &str,
+        component: Bytes,
+    ) -> Result<PluginStatus, ControlError> {
+        let checked = PluginName::parse(name)?;
+        self.0.shared.load(component.clone()).await.map_err(ControlError::Refused)?;
+        let path = self.0.dir.join(format!("{checked}.wasm"));
+        let part = self.0.dir.join(format!(".{checked}.wasm.part"));
+        let write = tokio::fs::write(&part, &component).await;
+        let written = match write {
+            Ok(()) => tokio::fs::rename(&part, &path).await,
+            Err(error) => Err(error),
+        };
+        written.map_err(|error| ControlError::Io { path, error })?;
+        self.ask(name, What::Load).await
+    }
+
+    /// Waits until the host has drained after `shutdown`.
+    pub async fn stopped(&self) {
+        let mut stopped = self.0.stopped.clone();
+        // An error means that the task is gone: stopped as well.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    async fn ask(&self, name: &str, what: What) -> Result<PluginStatus, ControlError> {
+        let name = PluginName::parse(name)?;
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask { name, what, answer };
+        self.0.orders.send(ask).await.map_err(|_| ControlError::Stopping)?;
+        answered.await.map_err(|_| ControlError::Stopping)?
+    }
+}
+
+fn threads_for_guests(threads: usize) -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.max(1))
+        // Guests that compute yield at each tick; those that wait are looked for each time.
+        .global_queue_interval(1)
+        .max_blocking_threads(4)
+        .thread_name("plugins")
+        .enable_time()
+        .build()
+}
+
+fn warn_if_writable(dir: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    if fs::metadata(dir).is_ok_and(|meta| meta.mode() & 0o002 != 0) {
+        tracing::warn!(dir = %dir.display(), "anybody on this machine can put plugins here: chmod o-w");
+    }
+}
+
+/// Notices are a convenience: the folder is looked at now and then in any case.
+fn watch_folder(dir: &Path, moved: &Arc<Notify>) -> Option<notify::RecommendedWatcher> {
+    let moved = Arc::clone(moved);
+    let start = || {
+        let mut watcher = notify::recommended_watcher(move |_| moved.notify_one())?;
+        watcher.watch(dir, notify::RecursiveMode::NonRecursive)?;
+        Ok(watcher)
+    };
+    let watcher: notify::Result<_> = start();
+    watcher
+        .inspect_err(|error| tracing::warn!(dir = %dir.display(), %error, "folder not watched"))
+        .ok()
+}
+
+/// Owns the plugins' handles.
+struct Manager {
+    shared: Arc<Shared>,
+    dir: PathBuf,
+    settling: Settling,
+    plugins: BTreeMap<PluginName, mpsc::Sender<Command>>,
+}
+
+impl Manager {
+    /// The first look: everything that is there, at once, and waits for it.
+    async fn load_all(&mut self) -> io::Result<()> {
+        let found = self.scan().await?;
+        let mut loading = Vec::new();
+        for name in self.settling.first(&found, Instant::now()) {
+            let (done, loaded) = oneshot::channel();
+            self.files(&name, Order::Changed, Some(done)).await;
+            loading.push(loaded);
+        }
+        for loaded in loading {
+            // An error means that it went away meanwhile.
+            let _ = loaded.await;
+        }
+        Ok(())
+    }
+
+    async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Ask>,
+        moved: &Notify,
+        shutdown: CancellationToken,
+    ) {
+        let mut look_at = Instant::now() + NOW_AND_THEN;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                ask = asked.recv() => match ask {
+                    Some(ask) => self.order(ask).await,
+                    None => break,
+                },
+                () = moved.notified() => look_at = look_at.min(Instant::now() + SOON),
+                () = tokio::time::sleep_until(look_at.into()) => {
+                    self.look().await;
+                    let pause = if self.settling.is_restless() { SOON } else { NOW_AND_THEN };
+                    look_at = Instant::now() + pause;
+                }
+            }
+        }
+        drop(asked);
+        self.unload_all().await;
+    }
+
+    async fn scan(&self) -> io::Result<BTreeMap<PluginName, folder::Looks>> {
+        let dir = self.dir.clone();
+        tokio::task::spawn_blocking(move || folder::scan(&dir)).await.map_err(io::Error::other)?
+    }
+
+    async fn look(&mut self) {
+        let found = match self.scan().await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(dir = %self.dir.display(), %error, "plugins folder; what runs goes on");
+                return;
+            }
+        };
+        for change in self.settling.observe(&found, Instant::now()) {
+            match change {
+                Change::Settled(name) => self.files(&name, Order::Changed, None).await,
+                Change::Gone(name) => {
+                    let (done, _) = oneshot::channel();
+                    self.unload(&name, done).await;
+                }
+            }
+        }
+    }
+
+    /// Reads a plugin's files and hands them to its task, which is started if need be.
+    async fn files(&mut self, name: &PluginName, order: Order, done: Option<task::Done>) {
+        let (dir, read_name) = (self.dir.clone(), name.clone());
+        let source = tokio::task::spawn_blocking(move || folder::read(&dir, &read_name))
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()));
+        let shared = &self.shared;
+        let plugin = self.plugins.entry(name.clone()).or_insert_with(|| task::spawn(shared, name));
+        // It fails only if the task has died; then `done` is dropped, which says so.
+        let _ = plugin.send(Command::Files { source, order, done }).await;
+    }
+
+    async fn unload(&mut self, name: &PluginName, done: task::Done) {
+        if let Some(plugin) = self.plugins.remove(name) {
+            let _ = plugin.send(Command::Unload(done)).await;
+        }
+    }
+
+    async fn order(&mut self, ask: Ask) {
+        let Ask { name, what, answer } = ask;
+        let path = self.dir.join(format!("{name}.wasm"));
+        let known = self.plugins.contains_key(&name);
+        if !known && !(matches!(what, What::Load) && path.exists()) {
+            let _ = answer.send(Err(ControlError::Unknown(name.to_string())));
+            return;
+        }
+        let (done, carried_out) = oneshot::channel();
+        match what {
+            What::Load => self.files(&name, Order::Load, Some(done)).await,
+            What::Stop => {
+                if let Some(plugin) = self.plugins.get(&name) {
+                    let _ = plugin.send(Command::Stop(done)).await;
+                }
+            }
+            What::Remove => {
+                if let Err(error) = tokio::fs::remove_file(&path).await
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    let _ = answer.send(Err(ControlError::Io { path, error }));
+                    return;
+                }
+                self.unload(&name, done).await;
+            }
+        }
+        // The plugin may take its time: others are served meanwhile.
+        tokio::spawn(async move {
+            let status = carried_out.await.map_err(|_| ControlError::Stopping);
+            let _ = answer.send(status);
+        });
+    }
+
+    async fn unload_all(mut self) {
+        let mut draining = Vec::new();
+        for (_, plugin) in std::mem::take(&mut self.plugins) {
+            let (done, drained) = oneshot::channel();
+            let _ = plugin.send(Command::Unload(done)).await;
+            draining.push(drained);
+        }
+        let all = futures_util::future::join_all(draining);
+        if tokio::time::timeout(SHUTDOWN, all).await.is_err() {
+            tracing::warn!("plugins were still draining after {SHUTDOWN:?}");
+        }
+    }
+}
+
+impl From<CacheError> for StartError {
+    fn from(error: CacheError) -> Self {
+        Self::Runtime(error.into())
+    }
+}

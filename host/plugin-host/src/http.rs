@@ -1,0 +1,127 @@
+//! HTTP requests for a plugin: an instance for each, with the principal who asks in its store.
+
+use crate::{
+    bindings::{Incoming, answer},
+    candidate::Version,
+    ctx::Identity,
+    failure::Fault,
+    instance::{Budget, Instance, Start},
+    ports::{Body, HttpFailure, HttpHandler},
+    shared::Shared,
+    status::{Counters, count},
+};
+use arc_swap::ArcSwapOption;
+use futures_util::future::BoxFuture;
+use std::{sync::Arc, time::Duration};
+use telepulse_language::Principal;
+use tokio::{sync::Semaphore, time::timeout};
+
+/// How many requests a plugin handles at a time; more wait, within their deadline.
+const AT_A_TIME: usize = 64;
+/// A request's deadline by the clock on the wall, waiting for the bus included.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What is mounted on listeners. A swap replaces the version; requests under way keep theirs.
+#[derive(Clone)]
+pub(crate) struct HttpSlot(Arc<Slot>);
+
+struct Slot {
+    shared: Arc<Shared>,
+    identity: Arc<Identity>,
+    version: ArcSwapOption<Version>,
+    places: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+impl HttpSlot {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        identity: Arc<Identity>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(AT_A_TIME));
+        let version = ArcSwapOption::empty();
+        Self(Arc::new(Slot { shared, identity, version, places, counters }))
+    }
+
+    /// Sends requests from now on to this version, or to none.
+    pub(crate) fn set(&self, version: Option<Version>) {
+        self.0.version.store(version.map(Arc::new));
+    }
+}
+
+impl Slot {
+    async fn answer(
+        &self,
+        request: http::Request<Body>,
+        principal: Option<Arc<Principal>>,
+    ) -> Result<http::Response<Body>, HttpFailure> {
+        let version = self.version.load_full().ok_or(HttpFailure::NotRunning)?;
+        let places = Arc::clone(&self.places);
+        let place = places.acquire_owned().await.map_err(|_| HttpFailure::NotRunning)?;
+        let start = Start {
+            identity: Arc::clone(&self.identity),
+            rights: Arc::clone(&version.rights),
+            principal,
+            budget: self.shared.init_budget,
+        };
+        let (answered, wanted) = tokio::sync::oneshot::channel();
+        let name = self.identity.name.clone();
+        let counters = Arc::clone(&self.counters);
+        // On the guests' threads, and to its end: a guest may go on after it has answered.
+        self.shared.guests.spawn(async move {
+            if let Err(fault) = run(&version, start, request, answered).await {
+                count(&counters.request_failures, 1);
+                tracing::warn!(plugin = %name, %fault, "HTTP request failed");
+            }
+            drop(place);
+        });
+        match wanted.await {
+            Ok(response) => Ok(response),
+            Err(_) => Err(HttpFailure::Failed),
+        }
+    }
+}
+
+async fn run(
+    version: &Version,
+    start: Start,
+    request: http::Request<Body>,
+    answered: tokio::sync::oneshot::Sender<http::Response<Body>>,
+) -> Result<(), Fault> {
+    let trap = |why: String| Fault::Trapped { call: "incoming-handler.handle", why };
+    let budget = Budget { cpu: version.rights.limits.request, wall: DEADLINE };
+    let mut instance = Instance::new(&version.build, start).await?;
+    let (incoming, decided) =
+        Incoming::new(instance.store_mut(), request).map_err(|error| trap(format!("{error:#}")))?;
+    let forward = async {
+        let response = match decided.await {
+            Ok(Ok(response)) => answer(response),
+            Ok(Err(code)) => return Err(trap(format!("it answered with an error: {code:?}"))),
+            // It ended without an answer: what ended it says more.
+            Err(_) => return Ok(false),
+        };
+        // It fails when the client has gone: nothing is lost.
+        let _ = answered.send(response);
+        Ok(true)
+    };
+    let (ran, forwarded) = tokio::join!(instance.http(incoming, budget), forward);
+    ran?;
+    if forwarded? { Ok(()) } else { Err(trap("it ended without an answer".to_owned())) }
+}
+
+impl HttpHandler for HttpSlot {
+    fn handle(
+        &self,
+        request: http::Request<Body>,
+        principal: Option<Arc<Principal>>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, HttpFailure>> {
+        let slot = Arc::clone(&self.0);
+        Box::pin(async move {
+            count(&slot.counters.requests, 1);
+            timeout(DEADLINE, slot.answer(request, principal))
+                .await
+                .unwrap_or(Err(HttpFailure::TimedOut))
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! What a plugin holds outside: its subscription, WebSocket paths and HTTP routes. They outlive
+//! instances; a change of grants changes only what differs.
+
+use crate::{
+    bindings::Surface,
+    ctx::Rights,
+    grants::{Mount, Pattern},
+    http::HttpSlot,
+    mailbox::Inbox,
+    ports::{Guard, Ports},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Everything that is mounted now. Dropping it unmounts.
+#[derive(Default)]
+pub(crate) struct Mounts {
+    subscription: Option<(Vec<Pattern>, Guard)>,
+    websockets: BTreeMap<Mount, (Vec<String>, Guard)>,
+    routes: BTreeMap<Mount, Guard>,
+}
+
+/// Who mounts.
+pub(crate) struct Owner<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) ports: &'a Ports,
+    pub(crate) inbox: &'a Arc<Inbox>,
+    pub(crate) http: &'a HttpSlot,
+}
+
+impl Mounts {
+    /// Makes it so. On an error what was mounted before is still, or again, mounted.
+    pub(crate) async fn apply(
+        &mut self,
+        owner: &Owner<'_>,
+        surface: Surface,
+        rights: &Rights,
+    ) -> Result<(), String> {
+        let websockets = if surface.connection_handler { &*rights.grants.websocket } else { &[] };
+        let routes = if surface.http { &*rights.grants.routes } else { &[] };
+        // New listeners first: they may fail.
+        let mut opened = BTreeMap::new();
+        for mount in routes.iter().filter(|mount| !self.routes.contains_key(mount)) {
+            let handler = Arc::new(owner.http.clone());
+            let guard = owner.ports.listeners.http(owner.name, mount.listen, &mount.path, handler);
+            opened.insert(mount.clone(), guard.await?);
+        }
+        self.websockets(owner, websockets, &rights.origins).await?;
+        self.websockets.retain(|mount, _| websockets.contains(mount));
+        self.routes.append(&mut opened);
+        self.routes.retain(|mount, _| routes.contains(mount));
+        self.subscribe(owner, if surface.subscriber { &rights.grants.subscribe } else { &[] });
+        Ok(())
+    }
+
+    async fn websockets(
+        &mut self,
+        owner: &Owner<'_>,
+        wanted: &[Mount],
+        origins: &[String],
+    ) -> Result<(), String> {
+        let mut opened = Vec::new();
+        for mount in wanted {
+            let before = self.websockets.get(mount).map(|(origins, _)| origins.clone());
+            if before.as_deref() == Some(origins) {
+                continue;
+            }
+            // The path can be had once only: let go of it, and take it back if the change fails.
+            self.websockets.remove(mount);
+            match websocket(owner, mount, origins).await {
+                Ok(guard) => {
+                    self.websockets.insert(mount.clone(), (origins.to_vec(), guard));
+                    opened.push((mount, before));
+                }
+                Err(error) => {
+                    opened.push((mount, before));
+                    self.take_back(owner, opened).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_back(&mut self, owner: &Owner<'_>, opened: Vec<(&Mount, Option<Vec<String>>)>) {
+        for (mount, before) in opened {
+            self.websockets.remove(mount);
+            let Some(origins) = before else { continue };
+            match websocket(owner, mount, &origins).await {
+                Ok(guard) => {
+                    self.websockets.insert(mount.clone(), (origins, guard));
+                }
+                Err(error) => {
+                    tracing::error!(plugin = owner.name, %error, "WebSocket path lost");
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, owner: &Owner<'_>, wanted: &[Pattern]) {
+        if self.subscription.as_ref().is_some_and(|(patterns, _)| patterns == wanted) {
+            return;
+        }
+        // Never both at once: events would come twice.
+        self.subscription = None;
+        if !wanted.is_empty() {
+            let addresses: Vec<String> =
+                wanted.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+            let sink = Arc::clone(owner.inbox) as Arc<_>;
+            let guard = owner.ports.bus.subscribe(&addresses, sink);
+            self.subscription = Some((wanted.to_vec(), guard));
+        }
+    }
+}
+
+async fn websocket(owner: &Owner<'_>, mount: &Mount, origins: &[String]) -> Result<Guard, String> {
+    let sink = Arc::clone(owner.inbox) as Arc<_>;
+    let Owner { name, ports, .. } = owner;
+    ports.listeners.websocket(name, mount.listen, &mount.path, origins, sink).await
+}

@@ -1,0 +1,347 @@
+//! The task that owns a plugin: its instance, mailbox and timers. Nobody else touches them.
+
+mod serve;
+mod swap;
+
+use crate::{
+    bindings::StartReason,
+    candidate::{self, Beginning, Candidate, Plan, Refusal, Version},
+    ctx::Identity,
+    effects::Reply,
+    folder::Source,
+    http::HttpSlot,
+    instance::Instance,
+    mailbox::{Inbox, Outbox, mailbox},
+    mounts::{Mounts, Owner},
+    name::PluginName,
+    restarts::Restarts,
+    runtime,
+    shared::Shared,
+    status::{Counters, PluginStatus, State},
+    timers::Timers,
+};
+use futures_util::future::OptionFuture;
+use serve::Work;
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+/// How long an instance has for its last call.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What others ask of a plugin's task.
+pub(crate) enum Command {
+    /// Its files are there, or cannot be read.
+    Files { source: Result<Source, String>, order: Order, done: Option<Done> },
+    /// Drain and stay down.
+    Stop(Done),
+    /// Drain and go.
+    Unload(Done),
+}
+
+/// Told once the plugin is where it was asked to be, or cannot get there.
+pub(crate) type Done = oneshot::Sender<PluginStatus>;
+
+/// Why the files are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// They changed: of no concern to a plugin that was stopped.
+    Changed,
+    /// Somebody wants them loaded, changed or not.
+    Load,
+}
+
+/// Starts a plugin's task on the guests' threads. Its mailbox of commands is the handle.
+pub(crate) fn spawn(shared: &Arc<Shared>, name: &PluginName) -> mpsc::Sender<Command> {
+    let (sender, commands) = mpsc::channel(16);
+    let task = Task::new(Arc::clone(shared), name, commands);
+    shared.guests.spawn(task.run());
+    sender
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    identity: Arc<Identity>,
+    commands: mpsc::Receiver<Command>,
+    status: PluginStatus,
+    counters: Arc<Counters>,
+    /// What runs, or is to run again after a pause.
+    current: Option<Version>,
+    instance: Option<Instance>,
+    preparing: Option<Preparing>,
+    probation: Option<Probation>,
+    restarts: Restarts,
+    restart_at: Option<Instant>,
+    /// Somebody said stop.
+    stopped: bool,
+    mounts: Mounts,
+    http: HttpSlot,
+    outbox: Outbox,
+    replies: mpsc::Sender<Reply>,
+    timers: Timers,
+    work: Work,
+    /// Connections that the plugin has been told of.
+    known: HashSet<u64>,
+    waiting: Vec<Done>,
+}
+
+/// A build that is getting ready, on a task of its own.
+struct Preparing {
+    task: JoinHandle<Result<Candidate, Refusal>>,
+    kind: Kind,
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What a preparation is for.
+enum Kind {
+    /// What lies in the folder.
+    Files,
+    /// The same build again, after a failure.
+    Restart,
+    /// The build before, with what the last good instance saved.
+    RollBack(Option<Vec<u8>>),
+}
+
+/// A new build proves itself; until then the one before is kept.
+struct Probation {
+    previous: Version,
+    state: Option<Vec<u8>>,
+    until: Instant,
+}
+
+impl Task {
+    fn new(shared: Arc<Shared>, name: &PluginName, commands: mpsc::Receiver<Command>) -> Self {
+        let identity = Arc::new(Identity::new(name.clone(), shared.ports.clone()));
+        let counters = Arc::new(Counters::default());
+        shared.board.add(name.as_str(), Arc::clone(&counters));
+        let (_, replies, outbox) = mailbox(Arc::clone(&counters));
+        let http = HttpSlot::new(Arc::clone(&shared), Arc::clone(&identity), Arc::clone(&counters));
+        Self {
+            commands,
+            status: PluginStatus::new(name.as_str()),
+            current: None,
+            instance: None,
+            preparing: None,
+            probation: None,
+            restarts: Restarts::default(),
+            restart_at: None,
+            stopped: false,
+            mounts: Mounts::default(),
+            http,
+            outbox,
+            replies,
+            timers: Timers::default(),
+            work: Work::default(),
+            known: HashSet::new(),
+            waiting: Vec::new(),
+            shared,
+            identity,
+            counters,
+        }
+    }
+
+    async fn run(mut self) {
+        while self.step().await.is_continue() {}
+        self.unmount();
+        self.shared.board.remove(self.identity.name.as_str());
+    }
+
+    async fn step(&mut self) -> ControlFlow<()> {
+        let serving = self.instance.is_some();
+        // Between two instances everything stays where it is; without one to come it is discarded.
+        let listening = serving || (self.restart_at.is_none() && self.preparing.is_none());
+        // A build that is getting ready goes first.
+        let restart_at = self.restart_at.filter(|_| self.preparing.is_none());
+        let inbox = Arc::clone(self.outbox.inbox());
+        tokio::select! {
+            biased;
+            command = self.commands.recv() => match command {
+                Some(command) => return self.command(command).await,
+                None => return ControlFlow::Break(()),
+            },
+            Some(prepared) = OptionFuture::from(self.preparing.as_mut().map(|it| &mut it.task)) => {
+                let kind = self.preparing.take().map(Preparing::into_kind);
+                match prepared {
+                    Ok(prepared) => self.prepared(prepared, kind.unwrap_or(Kind::Files)).await,
+                    Err(_) => self.refused(&Refusal {
+                        hash: None,
+                        error: "getting it ready failed inside the host".to_owned(),
+                        missing: Vec::new(),
+                        build: None,
+                    }),
+                }
+            }
+            Some(()) = OptionFuture::from(restart_at.map(at)) => self.restart(Kind::Restart),
+            () = self.work.arrives(&mut self.outbox, &inbox, self.timers.next(), serving), if listening => {
+                if serving {
+                    self.serve().await;
+                } else {
+                    self.work.discard();
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn command(&mut self, command: Command) -> ControlFlow<()> {
+        match command {
+            Command::Files { source, order, done } => {
+                self.waiting.extend(done);
+                self.files(source, order);
+            }
+            Command::Stop(done) => {
+                self.stopped = true;
+                self.halt(State::Stopped).await;
+                self.status.error = None;
+                self.status.refused = None;
+                self.status.missing.clear();
+                self.waiting.push(done);
+                self.publish();
+            }
+            Command::Unload(done) => {
+                self.halt(State::Stopped).await;
+                self.waiting.push(done);
+                self.publish();
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn files(&mut self, source: Result<Source, String>, order: Order) {
+        if order == Order::Load {
+            self.stopped = false;
+        } else if self.stopped {
+            return self.publish();
+        }
+        self.preparing = None;
+        let source = match source {
+            Ok(source) => source,
+            Err(error) => {
+                let missing = Vec::new();
+                return self.refused(&Refusal { hash: None, error, missing, build: None });
+            }
+        };
+        let same = self.current.as_ref().is_some_and(|current| {
+            current.toml == source.toml && current.build.hash() == runtime::hash(&source.wasm)
+        });
+        if same && order == Order::Changed && self.status.state == State::Running {
+            // Back to what runs: whatever was refused is no longer there.
+            self.status.refused = None;
+            self.status.error = None;
+            return self.publish();
+        }
+        self.restarts.clear();
+        let reason = if self.instance.is_some() { StartReason::Reload } else { StartReason::Fresh };
+        self.prepare(Plan::Files(source), reason, Kind::Files);
+    }
+
+    fn prepare(&mut self, plan: Plan, reason: StartReason, kind: Kind) {
+        let known = self.current.as_ref().map(|current| current.build.clone());
+        let beginning = Beginning { incarnation: self.status.incarnation + 1, reason };
+        let (shared, identity) = (Arc::clone(&self.shared), Arc::clone(&self.identity));
+        let task = candidate::prepare(shared, identity, plan, known, beginning);
+        self.preparing = Some(Preparing { task: self.shared.guests.spawn(task), kind });
+    }
+
+    /// Starts the current build anew.
+    fn restart(&mut self, kind: Kind) {
+        self.restart_at = None;
+        if let Some(current) = self.current.clone() {
+            self.prepare(Plan::Version(current), StartReason::CrashRestart, kind);
+        }
+    }
+
+    /// Something did not get ready. What runs goes on.
+    fn refused(&mut self, refusal: &Refusal) {
+        let Refusal { hash, error, missing, build } = refusal;
+        tracing::warn!(plugin = %self.identity.name, hash, error, "build refused");
+        if self.current.is_some() {
+            let build = hash.as_deref().map_or("the file", |hash| &hash[..12]);
+            self.status.error =
+                Some(format!("{build} was refused, the build before goes on: {error}"));
+            self.status.refused.clone_from(hash);
+        } else {
+            self.status.state = if missing.is_empty() { State::Failed } else { State::Waiting };
+            self.status.error = Some(error.clone());
+            self.status.hash.clone_from(hash);
+            if let Some(build) = build {
+                self.status.imports = build.imports().to_vec();
+                self.status.exports = build.exports().to_vec();
+            }
+        }
+        self.status.missing.clone_from(missing);
+        self.publish();
+    }
+
+    /// Ends what runs and lets go of everything outside.
+    async fn halt(&mut self, state: State) {
+        self.preparing = None;
+        self.probation = None;
+        self.restart_at = None;
+        self.current = None;
+        self.restarts.clear();
+        self.unmount();
+        if let Some(instance) = self.instance.take() {
+            if let Err(fault) = instance.drain(DRAIN).await {
+                tracing::warn!(plugin = %self.identity.name, %fault, "drain");
+            }
+        }
+        self.status.state = state;
+    }
+
+    fn unmount(&mut self) {
+        self.http.set(None);
+        self.mounts = Mounts::default();
+        self.timers = Timers::default();
+        self.work = Work::default();
+        self.known.clear();
+        self.outbox.clear_events();
+    }
+
+    /// Tells everybody how it stands.
+    fn publish(&mut self) {
+        self.shared.board.write(&self.status);
+        for done in self.waiting.drain(..) {
+            // It fails when whoever asked has gone.
+            let _ = done.send(self.status.clone());
+        }
+    }
+
+    fn inbox(&self) -> &Arc<Inbox> {
+        self.outbox.inbox()
+    }
+
+    /// Mounts what a version needs; what it does not need any more goes.
+    async fn mount(&mut self, version: &Version) -> Result<(), String> {
+        let owner = Owner {
+            name: self.identity.name.as_str(),
+            ports: &self.shared.ports,
+            inbox: self.outbox.inbox(),
+            http: &self.http,
+        };
+        self.mounts.apply(&owner, version.build.surface(), &version.rights).await
+    }
+}
+
+impl Preparing {
+    fn into_kind(mut self) -> Kind {
+        std::mem::replace(&mut self.kind, Kind::Files)
+    }
+}
+
+async fn at(instant: Instant) {
+    tokio::time::sleep_until(instant.into()).await;
+}

@@ -1,0 +1,105 @@
+//! `bench`: runs the benchmark programs, and gathers their figures in one table.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValue;
+
+use crate::console::step;
+use crate::{components, divan, tools};
+
+/// A benchmark program: `benches/NAME.rs` in a package.
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    what: &'static str,
+    needs_plugins: bool,
+}
+
+const BENCHES: [Bench; 3] = [
+    Bench {
+        name: "codec",
+        package: "ami-proto",
+        what: "AMI bytes to messages, on a recorded stream",
+        needs_plugins: false,
+    },
+    Bench {
+        name: "call",
+        package: "plugin-host",
+        what: "a call into a component, and an event in a batch",
+        needs_plugins: true,
+    },
+    Bench {
+        name: "gateway",
+        package: "telepulse",
+        what: "event to WebSocket client: 2,500 events/s, 200 clients",
+        needs_plugins: true,
+    },
+];
+
+/// A line with this prefix, then `NAME: VALUE`, is a figure from a program that does not use divan.
+const FIGURE: &str = "figure ";
+
+/// What `bench` takes.
+pub(crate) fn names() -> Vec<PossibleValue> {
+    BENCHES.iter().map(|bench| PossibleValue::new(bench.name).help(bench.what)).collect()
+}
+
+/// Runs them all, or one, and prints the table.
+pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+    let chosen = || BENCHES.iter().filter(|bench| only.is_none_or(|name| name == bench.name));
+    if chosen().any(|bench| bench.needs_plugins) {
+        step("Rust for plugins", tools::ensure_wasm_target)?;
+        step("Plugins", components::plugins)?;
+        step("Guests of the tests", components::guests)?;
+    }
+    let mut table = Vec::new();
+    for bench in chosen() {
+        let output = step(bench.what, || run(bench))?;
+        let figures = figures(&output);
+        if figures.is_empty() {
+            bail!("benchmark {} measured nothing: see what it said above", bench.name);
+        }
+        table.extend(figures.into_iter().map(|figure| (bench.name, figure)));
+    }
+    println!("\n{:10}{:36}figures", "benchmark", "what");
+    for (bench, (what, value)) in table {
+        println!("{bench:10}{what:36}{value}");
+    }
+    Ok(())
+}
+
+/// Runs one, its output shown as it comes; returns the output.
+fn run(bench: &Bench) -> Result<String> {
+    let mut program = tools::cargo();
+    program.args(["bench", "--package", bench.package, "--bench", bench.name]);
+    let mut child = program.stdout(Stdio::piped()).spawn().context("starting cargo")?;
+    let mut output = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            println!("{line}");
+            output.push_str(&line);
+            output.push('\n');
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("benchmark {} ended with {status}", bench.name);
+    }
+    Ok(output)
+}
+
+/// What was measured, and the figures, in the order of the output.
+fn figures(output: &str) -> Vec<(String, String)> {
+    let told = output.lines().filter_map(|line| {
+        let (what, value) = line.strip_prefix(FIGURE)?.split_once(": ")?;
+        Some((what.to_owned(), value.to_owned()))
+    });
+    let measured = divan::rows(output).into_iter().map(|row| {
+        let figures = [vec![row.median], row.rates].concat();
+        (row.name, figures.join(", "))
+    });
+    measured.chain(told).collect()
+}

@@ -1,0 +1,80 @@
+//! Builds what runs in the sandbox: the first-party plugins, and the guests that tests use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::tools::{self, WASM};
+
+/// A first-party plugin: a folder `plugins/NAME` with a package `telepulse-plugin-NAME`.
+pub(crate) struct Plugin {
+    /// What it is called in the plugins folder.
+    pub(crate) name: String,
+    /// Its component.
+    pub(crate) wasm: PathBuf,
+    /// What the operator grants it unless they say otherwise.
+    pub(crate) grants: PathBuf,
+}
+
+/// Builds every first-party plugin, by name.
+pub(crate) fn plugins() -> Result<Vec<Plugin>> {
+    let names: Vec<_> = packages(&tools::root().join("plugins"))?
+        .iter()
+        .filter_map(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    let mut build = cargo_build();
+    for name in &names {
+        build.args(["--package", &format!("telepulse-plugin-{name}")]);
+    }
+    tools::run(&mut build, "the compiler's own words are above")?;
+    Ok(names.into_iter().map(plugin).collect())
+}
+
+/// Builds the guests in `tests/guests`, well-behaved and hostile ones.
+pub(crate) fn guests() -> Result<()> {
+    for dir in packages(&tools::root().join("tests/guests"))? {
+        let mut build = cargo_build();
+        build.arg("--manifest-path").arg(dir.join("Cargo.toml"));
+        tools::run(&mut build, "the compiler's own words are above")?;
+    }
+    Ok(())
+}
+
+/// In a target folder of their own, so that neither the host's build nor theirs undoes the other.
+fn cargo_build() -> std::process::Command {
+    let mut build = tools::cargo();
+    build.args(["build", "--profile", "plugin", "--target", WASM, "--target-dir"]).arg(target());
+    build
+}
+
+/// Tests look for components there, whatever `CARGO_TARGET_DIR` says.
+fn target() -> PathBuf {
+    tools::root().join("target/plugins")
+}
+
+fn plugin(name: String) -> Plugin {
+    let file = format!("telepulse_plugin_{}.wasm", name.replace('-', "_"));
+    Plugin {
+        wasm: target().join(WASM).join("plugin").join(file),
+        grants: tools::root().join("plugins").join(&name).join(format!("{name}.toml")),
+        name,
+    }
+}
+
+/// The folders in `dir` that hold a package, sorted; none where there is no `dir`.
+fn packages(dir: &Path) -> Result<Vec<PathBuf>> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(dir).with_context(|| format!("reading {}", dir.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("reading {}", dir.display()))?.path();
+        if path.join("Cargo.toml").is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}

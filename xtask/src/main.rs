@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Build { profile } => run::build(&profile),
         Task::Run { profile, args } => run::demo(&profile, &args),
-        Task::Test(options) => test::test(&options),
+        Task::Test(options) => return test::test(&options),
         Task::Bench { name } => bench::bench(name.as_deref()),
         Task::TestBinary { command } => return test_binary::run(&command),
     };

@@ -2,12 +2,11 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::console::{Took, step};
+use crate::console::step;
 use crate::tally::Tally;
 use crate::{components, tools};
 
@@ -24,9 +23,19 @@ pub(crate) struct Options {
     filter: Option<String>,
 }
 
-/// Sets up, runs, sums up; an error if a test failed or had to be skipped.
-pub(crate) fn test(options: &Options) -> Result<()> {
-    let started = Instant::now();
+/// Sets up, runs, sums up. Fails if a test failed or had to be skipped.
+pub(crate) fn test(options: &Options) -> ExitCode {
+    match all(options) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all(options: &Options) -> Result<bool> {
     step("Rust for plugins", tools::ensure_wasm_target)?;
     let asterisk = (!options.without_asterisk).then(AsteriskSetup::start).transpose()?;
     step("Plugins", components::plugins)?;
@@ -38,7 +47,7 @@ pub(crate) fn test(options: &Options) -> Result<()> {
     let skips = Skips::collect()?;
     let mut tally = Tally::default();
     let ran = step("Tests", || run(options, &skips, &mut tally));
-    summary(options, started, tally, &skips.names()?, ran)
+    Ok(summary(options, tally, &skips.names()?, ran))
 }
 
 /// The installation of Asterisk, which mostly waits for the network: meanwhile we compile.
@@ -167,32 +176,34 @@ fn listened(mut tests: Command, skips: &Skips, tally: &mut Tally) -> Result<()> 
     Ok(())
 }
 
-fn summary(
-    options: &Options,
-    started: Instant,
-    tally: Tally,
-    skipped: &[String],
-    ran: Result<()>,
-) -> Result<()> {
+/// Tells what was not run, and what was; the very last line is the count. Was all well?
+fn summary(options: &Options, tally: Tally, skipped: &[String], ran: Result<()>) -> bool {
     let count = u64::try_from(skipped.len()).unwrap_or(u64::MAX);
     // A binary that was killed reports nothing, yet it failed.
     let failed = tally.failed.max(u64::from(ran.is_err()));
-    eprintln!("\nAll in all {}.", Took(started.elapsed()));
     if tally.ignored > 0 && !options.full {
         eprintln!("Left out: {} tests, filtered or for `cargo xtask test --full`.", tally.ignored);
     }
     for name in skipped {
         eprintln!("SKIPPED for want of a real Asterisk: {name}");
     }
+    let verdict = verdict(options, tally, count, ran);
+    if let Err(error) = &verdict {
+        eprintln!("error: {error:#}");
+    }
     // A skipped test returned early, and was reported as passed.
     println!("{} passed, {failed} failed, {count} skipped", tally.passed.saturating_sub(count));
+    verdict.is_ok()
+}
+
+fn verdict(options: &Options, tally: Tally, skipped: u64, ran: Result<()>) -> Result<()> {
     ran?;
     if tally.passed == 0 {
         bail!("no test has this in its name: {}", options.filter.as_deref().unwrap_or_default());
     }
-    if count > 0 && !options.without_asterisk {
+    if skipped > 0 && !options.without_asterisk {
         bail!(
-            "{count} tests were skipped because a real Asterisk cannot be had here: see the way \
+            "{skipped} tests were skipped because a real Asterisk cannot be had here: see the way \
              out above, or allow it by --without-asterisk"
         );
     }

@@ -74,7 +74,7 @@ impl Compiler {
             CompileError::Invalid(crate::failure::shorten(&format!("{error:#}")))
         })?;
         // The cache is a convenience: without room on the disk plugins still run.
-        if let Err(error) = self.store(&path, &component) {
+        if let Err(error) = Self::store(&path, &component) {
             tracing::warn!(path = %path.display(), %error, "compiled plugin not kept");
         }
         Ok(component)
@@ -83,7 +83,8 @@ impl Compiler {
     fn key(&self, wasm: &[u8]) -> String {
         let mut compiler = Sha256Hasher(Sha256::new());
         self.engine.precompile_compatibility_hash().hash(&mut compiler);
-        format!("{}-{}.bin", hex(&Sha256::digest(wasm)), &hex(&compiler.0.finalize())[..16])
+        let compiler = format!("{:x}", compiler.0.finalize());
+        format!("{:x}-{}.bin", Sha256::digest(wasm), &compiler[..16])
     }
 
     fn load(&self, path: &Path) -> Option<Component> {
@@ -100,7 +101,7 @@ impl Compiler {
             .ok()
     }
 
-    fn store(&self, path: &Path, component: &Component) -> anyhow::Result<()> {
+    fn store(path: &Path, component: &Component) -> anyhow::Result<()> {
         let code = component.serialize()?;
         let part = path.with_extension(format!("part-{}", std::process::id()));
         let written = create(&part).and_then(|mut file| io::Write::write_all(&mut file, &code));
@@ -114,16 +115,6 @@ impl Compiler {
 
 fn create(path: &Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-/// Bytes as lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Feeds what is hashed to SHA-256: the standard hasher may differ between builds.

@@ -384,7 +384,8 @@ impl Manager {
         let Ask { name, what, answer } = ask;
         let path = self.dir.join(format!("{name}.wasm"));
         let known = self.plugins.contains_key(&name);
-        if !known && !(matches!(what, What::Load) && path.exists()) {
+        let appears = matches!(what, What::Load) && path.exists();
+        if !known && !appears {
             let _ = answer.send(Err(ControlError::Unknown(name.to_string())));
             return;
         }

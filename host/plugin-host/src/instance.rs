@@ -80,6 +80,7 @@ impl Meter {
 }
 
 /// At each tick: somebody else's turn, or the end.
+#[expect(clippy::unnecessary_wraps, reason = "wasmtime wants it so")]
 fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
     let ctx = store.data_mut();
     ctx.ticks_left = ctx.ticks_left.saturating_sub(1);

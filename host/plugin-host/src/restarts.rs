@@ -8,7 +8,7 @@ use std::{
 /// This many failures within [`WINDOW`] and the plugin stays down.
 const MOST: usize = 5;
 /// How far back failures count.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 

@@ -2,7 +2,7 @@
 
 use crate::{
     bindings::{self, Exports, Surface},
-    compiler::{CacheError, CompileError, Compiler, hex},
+    compiler::{CacheError, CompileError, Compiler},
     ctx::Ctx,
     engine, needs,
 };
@@ -142,7 +142,7 @@ impl Runtime {
 
 /// SHA-256 of a component's bytes, in hex.
 pub(crate) fn hash(wasm: &[u8]) -> String {
-    hex(&Sha256::digest(wasm))
+    format!("{:x}", Sha256::digest(wasm))
 }
 
 fn functions(engine: &Engine, name: &str, item: &ComponentItem) -> Vec<String> {

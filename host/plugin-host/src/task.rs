@@ -294,10 +294,10 @@ impl Task {
         self.current = None;
         self.restarts.clear();
         self.unmount();
-        if let Some(instance) = self.instance.take() {
-            if let Err(fault) = instance.drain(DRAIN).await {
-                tracing::warn!(plugin = %self.identity.name, %fault, "drain");
-            }
+        if let Some(instance) = self.instance.take()
+            && let Err(fault) = instance.drain(DRAIN).await
+        {
+            tracing::warn!(plugin = %self.identity.name, %fault, "drain");
         }
         self.status.state = state;
     }

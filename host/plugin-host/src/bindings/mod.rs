@@ -19,7 +19,6 @@ use crate::ctx::Ctx;
 use wasmtime::component::{HasSelf, Linker};
 
 /// The world with every import and export there is.
-#[expect(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated")]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",

@@ -32,11 +32,8 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn mistake(&mut self, at: Range<usize>, key: &str, message: impl Into<String>) {
-        let line = self.text.as_bytes()[..at.start.min(self.text.len())]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let before = self.text.get(..at.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
         self.mistakes.push(Mistake { line, key: key.to_owned(), message: message.into() });
     }
 

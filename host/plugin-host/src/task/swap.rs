@@ -42,9 +42,9 @@ impl Task {
         };
         match self.take_over(&version, new, state.as_deref()).await {
             Ok(instance) => {
+                self.status.error = None;
                 self.switch(version, instance);
                 count(&self.counters.swaps, 1);
-                self.status.error = None;
                 let until = Instant::now() + self.shared.probation;
                 self.probation = Some(Probation { previous: before, state, until });
                 if let Some(old) = old {

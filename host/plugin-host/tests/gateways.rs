@@ -1,0 +1,107 @@
+//! WebSocket and HTTP gateways as components: connections outlive instances, requests get one each.
+
+mod support;
+
+use plugin_host::{State, ports::HttpFailure};
+use support::{
+    Rig,
+    guests::{guest, variant},
+};
+
+const ECHO: &str = r#"
+[grants]
+request = ["test.ask"]
+websocket = [{ listen = "127.0.0.1:8084", path = "/" }]
+"#;
+
+const WEB: &str = r#"
+[grants]
+request = ["test.ask"]
+routes = [{ listen = "127.0.0.1:8083", path = "/" }]
+[limits]
+callMs = 200
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_talks_with_its_clients() {
+    let rig = Rig::with(&[("echo", &guest("echo"), ECHO)]).await;
+    let conn = rig.world.connect("/").await;
+    rig.world.hears(conn, &format!("hello {conn}")).await;
+    for (told, heard) in [
+        ("hi", "1 hi".to_owned()),
+        ("ask", format!("answer echo asks for user {conn}")),
+        ("timer", "fired".to_owned()),
+    ] {
+        rig.world.tell(conn, told).await;
+        rig.world.hears(conn, &heard).await;
+    }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_outlive_swaps_and_traps() {
+    let wasm = guest("echo");
+    let rig = Rig::with(&[("echo", &wasm, ECHO)]).await;
+    let conn = rig.world.connect("/").await;
+    rig.world.hears(conn, &format!("hello {conn}")).await;
+    let next = variant(&wasm, 1);
+    rig.put("echo.wasm", &next);
+    rig.runs("echo", &next).await;
+    rig.world.hears(conn, &format!("resumed tag {conn}")).await;
+    rig.world.tell(conn, "hi").await;
+    rig.world.hears(conn, "2 hi").await;
+
+    // It fails soon after the swap: the build before is back, and the connection with it.
+    rig.world.tell(conn, "trap").await;
+    rig.runs("echo", &wasm).await;
+    rig.world.tell(conn, "again").await;
+    rig.world.hears(conn, "3 again").await;
+    let resumed = format!("resumed tag {conn}");
+    assert_eq!(rig.world.heard(conn).iter().filter(|text| **text == resumed).count(), 2);
+    let hello = format!("hello {conn}");
+    assert_eq!(rig.world.heard(conn).iter().filter(|text| **text == hello).count(), 1);
+    assert_eq!(rig.world.held(), (0, 1, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_answers_one_request() {
+    let rig = Rig::with(&[("web", &guest("web"), WEB)]).await;
+    assert_eq!(rig.host.show("web").unwrap().state, State::Running);
+    let world = &rig.world;
+    assert_eq!(world.get("/", "/a?b").await, Ok((200, "you asked for /a?b".to_owned())));
+    assert_eq!(world.get("/", "/ask").await, Ok((200, "web asks for tester".to_owned())));
+    let (_, outside) = world.get("/", "/out").await.unwrap();
+    assert!(outside.contains("HttpRequestDenied"), "{outside}");
+    for path in ["/trap", "/loop", "/silent"] {
+        assert_eq!(world.get("/", path).await, Err(HttpFailure::Failed), "{path}");
+    }
+    assert_eq!(world.get("/", "/b").await, Ok((200, "you asked for /b".to_owned())));
+    let figures = rig.figures("web", |it| it.request_failures == 3).await;
+    assert_eq!((figures.requests, figures.restarts), (7, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_go_on_through_swaps() {
+    let wasm = guest("web");
+    let rig = Rig::with(&[("web", &wasm, WEB)]).await;
+    let world = rig.world.clone();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let load = tokio::spawn(async move {
+        let mut answers = 0;
+        while stopped.try_recv().is_err() {
+            assert_eq!(world.get("/", "/x").await, Ok((200, "you asked for /x".to_owned())));
+            answers += 1;
+        }
+        answers
+    });
+    for number in 1..=5 {
+        let next = variant(&wasm, number);
+        rig.put("web.wasm", &next);
+        rig.runs("web", &next).await;
+    }
+    stop.send(()).unwrap();
+    assert!(load.await.unwrap() > 0);
+    rig.stop().await;
+}

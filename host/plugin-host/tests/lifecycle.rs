@@ -1,0 +1,195 @@
+//! From a file in the folder to a running plugin and back: grants, orders, settings, hostile starts.
+
+mod support;
+
+use bytes::Bytes;
+use plugin_host::{ControlError, State};
+use std::fs;
+use support::{
+    COUNTER, Rig,
+    guests::{guest, variant},
+    world::World,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_waits_for_the_grants_that_it_needs() {
+    let rig = Rig::with(&[("counter", &guest("counter"), "")]).await;
+    let status = rig.host.show("counter").unwrap();
+    assert_eq!(status.state, State::Waiting);
+    assert_eq!(status.missing, ["subscribe", "publish"]);
+    assert!(status.error.unwrap().contains("counter.toml"));
+    assert_eq!(rig.world.held(), (0, 0, 0));
+    rig.put("counter.toml", COUNTER.as_bytes());
+    let status = rig.plugin("counter", "running", |it| it.state == State::Running).await;
+    assert_eq!((status.missing, status.error), (vec![], None));
+    assert!(
+        status.imports.iter().any(|import| import.contains("bus") && import.contains("publish"))
+    );
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_run_says_why() {
+    let counter = guest("counter");
+    let rig = Rig::with(&[
+        ("cut", &counter[..1000], COUNTER),
+        ("good", &counter, COUNTER),
+        ("greedy", &guest("greedy-init"), COUNTER),
+        ("loops", &guest("looping-init"), COUNTER),
+        ("refuses", &counter, &format!("{COUNTER}[settings]\ninit = \"not today\"")),
+        ("stranger", &guest("stranger"), COUNTER),
+        ("text", b"hello", COUNTER),
+        ("toml", &counter, "[grants]\nkv = \"1 MiB\"\npublish = 3"),
+        ("traps", &guest("trapping-init"), COUNTER),
+    ])
+    .await;
+    let expected = [
+        ("cut", "no component"),
+        ("greedy", "lifecycle.init failed"),
+        ("loops", "lifecycle.init was stopped after computing for 200ms"),
+        ("refuses", "lifecycle.init: \"not today\""),
+        ("stranger", "test:stranger/wishes"),
+        ("text", "no component"),
+        ("toml", "line 2: grants.kv: this build cannot grant it yet"),
+        ("traps", "lifecycle.init failed"),
+    ];
+    for (name, reason) in expected {
+        let status = rig.host.show(name).unwrap();
+        let error = status.error.unwrap();
+        assert_eq!(status.state, State::Failed, "{name}");
+        assert!(error.contains(reason), "{name}: {error}");
+    }
+    assert!(rig.host.show("toml").unwrap().error.unwrap().contains("line 3: grants.publish"));
+    // The one good plugin is alive among them.
+    rig.world.emit("x");
+    let said = rig.world.says("a count", |said| !World::said_to(said, "test.out").is_empty()).await;
+    assert_eq!(World::said_to(&said, "test.out"), ["1 1"]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn precompiled_code_and_links_are_refused() {
+    let rig = Rig::start().await;
+    let engine = wasmtime::Engine::default();
+    rig.put("native.wasm", &engine.precompile_component(&guest("counter")).unwrap());
+    let native = rig.plugin("native", "refused", |it| it.state == State::Failed).await;
+    assert!(native.error.unwrap().contains("precompiled"));
+    let elsewhere = rig.folder.path().join("elsewhere.wasm");
+    fs::write(&elsewhere, guest("counter")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, rig.path("linked.wasm")).unwrap();
+    let linked = rig.plugin("linked", "refused", |it| it.state == State::Failed).await;
+    assert!(linked.error.unwrap().contains("no regular file"));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_settings_alone_start_a_new_instance_with_the_old_state() {
+    let rig = Rig::with(&[("counter", &guest("counter"), COUNTER)]).await;
+    rig.world.emit("x");
+    rig.world.says("a count", |said| said.len() == 2).await;
+    rig.put("counter.toml", format!("{COUNTER}[settings]\na = 1").as_bytes());
+    rig.plugin("counter", "the second instance", |it| it.incarnation == 2).await;
+    rig.world.emit("x");
+    let said = rig.world.says("two", |said| World::said_to(said, "test.out").len() == 2).await;
+    assert_eq!(World::said_to(&said, "test.out"), ["1 1", "2 2"]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_component_is_drained_and_unloaded() {
+    let rig = Rig::with(&[("counter", &guest("counter"), COUNTER)]).await;
+    assert_eq!(rig.world.held(), (1, 0, 0));
+    fs::remove_file(rig.path("counter.wasm")).unwrap();
+    rig.until("nothing", std::collections::BTreeMap::is_empty).await;
+    assert_eq!(rig.world.held(), (0, 0, 0));
+    let said = rig.world.says("drained", |said| said.iter().any(|it| it.2 == "drained")).await;
+    assert_eq!(said.len(), 2);
+    rig.put("counter.wasm", &guest("counter"));
+    rig.plugin("counter", "back", |it| it.state == State::Running && it.incarnation == 1).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_carried_out() {
+    let good = guest("counter");
+    let rig = Rig::start().await;
+    rig.put("counter.toml", COUNTER.as_bytes());
+    let status = rig.host.install("counter", Bytes::from(good.clone())).await.unwrap();
+    assert_eq!((status.state, status.incarnation), (State::Running, 1));
+    assert_eq!(rig.host.reload("counter").await.unwrap().incarnation, 2);
+
+    let status = rig.host.stop("counter").await.unwrap();
+    assert_eq!((status.state, rig.world.held()), (State::Stopped, (0, 0, 0)));
+    let status = rig.host.start_plugin("counter").await.unwrap();
+    assert_eq!((status.state, status.incarnation), (State::Running, 3));
+
+    let refused = rig.host.install("counter", Bytes::from_static(b"nonsense")).await;
+    assert!(matches!(refused, Err(ControlError::Refused(_))), "{refused:?}");
+    assert_eq!(fs::read(rig.path("counter.wasm")).unwrap(), good);
+    let other = variant(&good, 1);
+    let status = rig.host.install("counter", Bytes::from(other.clone())).await.unwrap();
+    assert_eq!(status.hash, Some(support::guests::hash(&other)));
+
+    assert_eq!(rig.host.remove("counter").await.unwrap().state, State::Stopped);
+    rig.until("nothing", std::collections::BTreeMap::is_empty).await;
+    assert!(!rig.path("counter.wasm").exists() && rig.path("counter.toml").exists());
+    assert!(matches!(rig.host.stop("counter").await, Err(ControlError::Unknown(_))));
+    assert!(matches!(rig.host.reload("../x").await, Err(ControlError::Name(_))));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_fails_again_and_again_stays_down_until_it_is_started() {
+    let rig = Rig::with(&[("late", &guest("late-trap"), COUNTER)]).await;
+    let world = rig.world.clone();
+    let failed = rig.plugin("late", "given up", |it| {
+        // Each new instance finds a reason to fail.
+        world.emit("x");
+        world.emit("x");
+        it.state == State::Failed
+    });
+    // The first event sets it going; every status after that brings the next.
+    rig.world.emit("x");
+    let status = failed.await;
+    assert!(status.error.unwrap().contains("failed too often"));
+    assert_eq!(rig.world.held(), (0, 0, 0));
+    assert_eq!(rig.host.start_plugin("late").await.unwrap().state, State::Running);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_reaches_only_what_it_was_granted() {
+    let rig = Rig::with(&[("counter", &guest("counter"), COUNTER)]).await;
+    rig.world.emit("trespass");
+    let said =
+        rig.world.says("the denial", |said| said.iter().any(|it| it.2.contains("grant"))).await;
+    assert!(said.iter().all(|(_, address, _)| address != "telepulse.event.forged"));
+    let denial = World::said_to(&said, "test.log");
+    assert!(denial.iter().any(|text| text.contains("telepulse.event.forged")), "{denial:?}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_neighbours_are_bounded_and_others_live() {
+    let wasm = guest("counter");
+    let hostile = COUNTER.replace("mailbox = 100000", "memory = \"16 MiB\"");
+    let rig = Rig::with(&[("hostile", &wasm, &hostile)]).await;
+    // A loop, and memory without end: both end the instance, not the host.
+    for payload in ["loop", "hog"] {
+        rig.world.emit(payload);
+    }
+    let error = rig
+        .plugin("hostile", "stopped in its loop", |it| {
+            it.error.as_ref().is_some_and(|error| error.contains("after computing for 50ms"))
+        })
+        .await;
+    assert!(error.error.unwrap().contains("callMs"));
+    rig.put("good.toml", COUNTER.as_bytes());
+    rig.put("good.wasm", &variant(&wasm, 1));
+    rig.plugin("good", "running beside", |it| it.state == State::Running).await;
+    rig.world.emit("x");
+    rig.world
+        .says("the neighbour", |said| said.iter().any(|it| it.0 == "good" && it.1 == "test.out"))
+        .await;
+    rig.stop().await;
+}

@@ -1,0 +1,293 @@
+//! Fakes for everything that the plugin host needs from outside; what reaches them can be waited for.
+
+use super::PATIENCE;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt, Full};
+use plugin_host::ports::{
+    Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
+    Happening, HttpFailure, HttpHandler, Listeners, Live, OpenInfo, Ports, Request,
+};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+};
+use telepulse_language::{Filter, Principal};
+use tokio::sync::watch;
+
+/// What plugins published: plugin, address, payload.
+pub type Said = Vec<(String, String, String)>;
+/// The frames that each connection got.
+pub type Frames = BTreeMap<u64, Vec<String>>;
+
+/// The outside.
+#[derive(Default)]
+pub struct World {
+    said: watch::Sender<Said>,
+    frames: watch::Sender<Frames>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    next: u64,
+    seq: u64,
+    subscriptions: BTreeMap<u64, (Vec<String>, Arc<dyn EventSink>)>,
+    websockets: BTreeMap<String, (u64, Arc<dyn ConnectionSink>)>,
+    routes: BTreeMap<String, (u64, Arc<dyn HttpHandler>)>,
+    open: BTreeMap<u64, Live>,
+}
+
+/// Undoes something when dropped.
+struct OnDrop(Arc<World>, Box<dyn Fn(&mut Inner) + Send + Sync>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        (self.1)(&mut self.0.lock());
+    }
+}
+
+/// The ports of a world; a wrapper, since they hand out guards that refer to it.
+struct Port(Arc<World>);
+
+impl World {
+    pub fn ports(world: &Arc<Self>) -> Ports {
+        let port = || Arc::new(Port(Arc::clone(world)));
+        Ports { bus: port(), connections: port(), listeners: port() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no test holds it while it fails")
+    }
+
+    /// Publishes an event to `test.in`; answers its number.
+    pub fn emit(&self, payload: &str) -> u64 {
+        let mut inner = self.lock();
+        inner.seq += 1;
+        let event = Arc::new(BusEvent {
+            seq: inner.seq,
+            time_ns: 1,
+            address: "test.in".into(),
+            kind: "in".into(),
+            server: Some("pbx1".into()),
+            payload: Bytes::copy_from_slice(payload.as_bytes()),
+        });
+        for (addresses, sink) in inner.subscriptions.values() {
+            if addresses.iter().any(|address| address == "test.in") {
+                sink.deliver(&event);
+            }
+        }
+        inner.seq
+    }
+
+    /// Opens a WebSocket on a path, as a client would.
+    pub async fn connect(&self, path: &str) -> u64 {
+        let (conn, sink) = {
+            let mut inner = self.lock();
+            inner.next += 1;
+            let conn = inner.next;
+            let live = Live {
+                tag: Bytes::new(),
+                info: OpenInfo {
+                    conn,
+                    peer: "192.0.2.7:1".into(),
+                    path: path.into(),
+                    query: String::new(),
+                    headers: Vec::new(),
+                    principal: None,
+                },
+            };
+            inner.open.insert(conn, live);
+            (conn, Arc::clone(&inner.websockets[path].1))
+        };
+        let info = self.lock().open[&conn].info.clone();
+        sink.happened(Happening::Open(info)).await;
+        conn
+    }
+
+    /// Sends a text frame, as a client would.
+    pub async fn tell(&self, conn: u64, text: &str) {
+        let sink = {
+            let inner = self.lock();
+            Arc::clone(&inner.websockets[&inner.open[&conn].info.path].1)
+        };
+        sink.happened(Happening::Frames(conn, vec![Frame::Text(text.into())])).await;
+    }
+
+    /// Waits until a connection got a frame.
+    pub async fn hears(&self, conn: u64, text: &str) {
+        let mut frames = self.frames.subscribe();
+        let heard = frames.wait_for(|all| {
+            all.get(&conn).is_some_and(|frames| frames.iter().any(|frame| frame == text))
+        });
+        let result = tokio::time::timeout(PATIENCE, heard).await.map(drop);
+        assert!(
+            result.is_ok(),
+            "{conn} never heard {text:?}, but {:?}",
+            self.frames.borrow().get(&conn)
+        );
+    }
+
+    /// The frames that a connection got.
+    pub fn heard(&self, conn: u64) -> Vec<String> {
+        self.frames.borrow().get(&conn).cloned().unwrap_or_default()
+    }
+
+    /// Waits until plugins have said something.
+    pub async fn says(&self, what: &str, wanted: impl FnMut(&Said) -> bool) -> Said {
+        let mut said = self.said.subscribe();
+        let result = tokio::time::timeout(PATIENCE, said.wait_for(wanted)).await;
+        match result {
+            Ok(said) => said.expect("the world lives").clone(),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("never said: {what}; {} things were", self.said.borrow().len())
+            }
+        }
+    }
+
+    /// What was published to an address.
+    pub fn said_to(said: &Said, address: &str) -> Vec<String> {
+        said.iter().filter(|(_, to, _)| to == address).map(|(_, _, text)| text.clone()).collect()
+    }
+
+    /// How many subscriptions, WebSocket paths and routes are held.
+    pub fn held(&self) -> (usize, usize, usize) {
+        let inner = self.lock();
+        (inner.subscriptions.len(), inner.websockets.len(), inner.routes.len())
+    }
+
+    /// Sends an HTTP request, as a client would.
+    pub async fn get(&self, route: &str, path: &str) -> Result<(u16, String), HttpFailure> {
+        let handler = Arc::clone(&self.lock().routes[route].1);
+        let body = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
+        let request =
+            http::Request::get(path).header("host", "test").body(body).expect("a request");
+        let asks = Principal { name: "tester".into(), ..Principal::default() };
+        let answer = handler.handle(request, Some(Arc::new(asks)));
+        let response = tokio::time::timeout(PATIENCE, answer).await.expect("an answer")?;
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.expect("a whole body").to_bytes();
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+}
+
+impl Port {
+    fn guard(&self, undo: impl Fn(&mut Inner) + Send + Sync + 'static) -> Guard {
+        Box::new(OnDrop(Arc::clone(&self.0), Box::new(undo))) as Box<dyn Any + Send + Sync>
+    }
+}
+
+impl Bus for Port {
+    fn publish(&self, plugin: &str, address: &str, payload: Bytes) -> Result<(), String> {
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        self.0.said.send_modify(|said| said.push((plugin.into(), address.into(), text)));
+        Ok(())
+    }
+
+    fn request(&self, request: Request) -> BoxFuture<'static, Result<Bytes, String>> {
+        let who = request.principal.map_or("nobody".to_owned(), |who| who.name.clone());
+        Box::pin(async move { Ok(Bytes::from(format!("{} asks for {who}", request.plugin))) })
+    }
+
+    fn subscribe(&self, addresses: &[String], sink: Arc<dyn EventSink>) -> Guard {
+        let mut inner = self.0.lock();
+        inner.next += 1;
+        let id = inner.next;
+        inner.subscriptions.insert(id, (addresses.to_vec(), sink));
+        self.guard(move |inner| drop(inner.subscriptions.remove(&id)))
+    }
+}
+
+impl Connections for Port {
+    fn login(&self, _: &str, _: u64, token: &str) -> Result<Arc<Principal>, String> {
+        Err(format!("{token} is no token"))
+    }
+
+    fn principal(&self, _: &str, conn: u64) -> Option<Arc<Principal>> {
+        let name = format!("user {conn}");
+        Some(Arc::new(Principal { name, ..Principal::default() }))
+    }
+
+    fn attach(
+        &self,
+        _: &str,
+        _: u64,
+        _: u64,
+        _: Filter,
+        _: Option<(String, u64)>,
+    ) -> Result<Attached, String> {
+        Err("no feeds here".to_owned())
+    }
+
+    fn release(&self, _: &str, _: u64, _: u64, _: Frame, _: &[(String, u64)]) {}
+
+    fn detach(&self, _: &str, _: u64, _: u64) {}
+
+    fn send(&self, _: &str, conns: &[u64], frames: &[Frame]) -> Vec<u64> {
+        self.0.frames.send_modify(|all| {
+            for conn in conns {
+                let texts = frames.iter().map(|frame| match frame {
+                    Frame::Text(text) => text.clone(),
+                    Frame::Binary(bytes) => format!("{bytes:?}"),
+                });
+                all.entry(*conn).or_default().extend(texts);
+            }
+        });
+        Vec::new()
+    }
+
+    fn set_tag(&self, _: &str, conn: u64, tag: Bytes) {
+        if let Some(live) = self.0.lock().open.get_mut(&conn) {
+            live.tag = tag;
+        }
+    }
+
+    fn close(&self, _: &str, conns: &[u64], _: CloseReason) {
+        self.0.lock().open.retain(|conn, _| !conns.contains(conn));
+    }
+
+    fn live(&self, _: &str) -> Vec<Live> {
+        self.0.lock().open.values().cloned().collect()
+    }
+}
+
+impl Listeners for Port {
+    fn websocket(
+        &self,
+        _: &str,
+        _: SocketAddr,
+        path: &str,
+        _: &[String],
+        sink: Arc<dyn ConnectionSink>,
+    ) -> BoxFuture<'static, Result<Guard, String>> {
+        let mut inner = self.0.lock();
+        inner.next += 1;
+        let id = inner.next;
+        let result = if inner.websockets.contains_key(path) {
+            Err(format!("{path} is taken"))
+        } else {
+            inner.websockets.insert(path.into(), (id, sink));
+            let path = path.to_owned();
+            Ok(self.guard(move |inner| inner.websockets.retain(|own, _| *own != path)))
+        };
+        Box::pin(std::future::ready(result))
+    }
+
+    fn http(
+        &self,
+        _: &str,
+        _: SocketAddr,
+        path: &str,
+        handler: Arc<dyn HttpHandler>,
+    ) -> BoxFuture<'static, Result<Guard, String>> {
+        let mut inner = self.0.lock();
+        inner.next += 1;
+        let id = inner.next;
+        inner.routes.insert(path.into(), (id, handler));
+        let path = path.to_owned();
+        let guard = self.guard(move |inner| inner.routes.retain(|own, _| *own != path));
+        Box::pin(std::future::ready(Ok(guard)))
+    }
+}

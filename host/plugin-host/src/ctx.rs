@@ -1,8 +1,14 @@
 //! What a plugin's store carries: who the plugin is, what it may do, and its limits.
 
 use crate::{
-    effects::Effects, grants::Grants, log_rate::LogRate, manifest::Limits, name::PluginName,
-    ports::Ports,
+    effects::Effects,
+    grants::Grants,
+    log_rate::LogRate,
+    manifest::Limits,
+    memory::MemoryLimit,
+    name::PluginName,
+    ports::{Ports, Request},
+    stderr::{LastWords, Lines},
 };
 use serde_json::{Map, Value};
 use std::{
@@ -16,7 +22,8 @@ use std::{
     time::Duration,
 };
 use telepulse_language::Principal;
-use wasmtime::{StoreLimits, StoreLimitsBuilder, component::ResourceTable};
+use tokio::runtime::Handle;
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
@@ -26,23 +33,37 @@ use wasmtime_wasi_http::{
 /// How many requests a plugin may have under way by `bus.submit`.
 pub(crate) const IN_FLIGHT: usize = 1024;
 
+/// What the bus answers to a request.
+pub(crate) type Answer = Result<bytes::Bytes, String>;
+
 /// What outlives every instance of a plugin.
 pub(crate) struct Identity {
     pub(crate) name: PluginName,
     pub(crate) ports: Ports,
+    /// The runtime that the ports live on, not that of the guests.
+    pub(crate) home: Handle,
     pub(crate) log_rate: Mutex<LogRate>,
     next_request: AtomicU64,
     in_flight: Arc<AtomicUsize>,
 }
 
 impl Identity {
-    pub(crate) fn new(name: PluginName, ports: Ports) -> Self {
+    pub(crate) fn new(name: PluginName, ports: Ports, home: Handle) -> Self {
         Self {
             name,
             ports,
+            home,
             log_rate: Mutex::default(),
             next_request: AtomicU64::new(1),
             in_flight: Arc::default(),
+        }
+    }
+
+    /// Sends a request to the bus, on the bus's own runtime.
+    pub(crate) fn request(&self, request: Request) -> impl Future<Output = Answer> + Send + use<> {
+        let answer = self.home.spawn(self.ports.bus.request(request));
+        async move {
+            answer.await.unwrap_or_else(|_| Err("the request failed inside the host".to_owned()))
         }
     }
 
@@ -100,7 +121,9 @@ pub(crate) struct Ctx {
     pub(crate) effects: Effects,
     /// Milliseconds of computing that the running call has left.
     pub(crate) ticks_left: u64,
-    pub(crate) memory: StoreLimits,
+    pub(crate) memory: MemoryLimit,
+    /// What it wrote to standard error last.
+    pub(crate) last_words: LastWords,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -117,17 +140,10 @@ impl Ctx {
         table.set_max_capacity(10_000);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(64 << 10);
-        // A component has several core modules, adapters among them: the bound is on their sum
-        // only as far as it is on each.
-        let memory = StoreLimitsBuilder::new()
-            .memory_size(rights.limits.memory)
-            .memories(4)
-            .table_elements(100_000)
-            .tables(32)
-            .instances(64)
-            .build();
         let mut wasi = WasiCtx::builder();
-        wasi.stderr(crate::stderr::Lines::new(Arc::clone(&identity)));
+        let last_words = LastWords::default();
+        wasi.stderr(Lines::new(Arc::clone(&identity), last_words.clone()));
+        let memory = MemoryLimit::new(rights.limits.memory);
         Self {
             identity,
             rights,
@@ -135,6 +151,7 @@ impl Ctx {
             effects: Effects::default(),
             ticks_left: 0,
             memory,
+            last_words,
             table,
             wasi: wasi.build(),
             http,

@@ -41,16 +41,24 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Reads what wasmtime says of a call.
+    /// Reads what wasmtime says of a call, and what the guest wrote before.
     pub(crate) fn from_error(
         call: &'static str,
         budget: Duration,
         error: &wasmtime::Error,
+        last_words: &str,
     ) -> Self {
         if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
             return Self::Budget { call, budget };
         }
-        Self::Trapped { call, why: shorten(&format!("{error:#}")) }
+        // Around the cause is a backtrace, which says little to those who read this.
+        let cause = error.root_cause();
+        let why = if last_words.is_empty() {
+            cause.to_string()
+        } else {
+            format!("{cause}; it wrote: {last_words}")
+        };
+        Self::Trapped { call, why: shorten(&why) }
     }
 }
 

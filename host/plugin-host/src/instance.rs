@@ -13,9 +13,11 @@ use crate::{
     ports::{BusEvent, Happening, Live, Ports},
     runtime::Build,
     secrets,
+    stderr::LastWords,
 };
 use std::{future::Future, sync::Arc, time::Duration};
 use telepulse_language::Principal;
+use tokio::runtime::Handle;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 /// What a guest may hand to the host in one call, in bytes: a state of 16 MiB and then some.
@@ -55,10 +57,10 @@ impl Budget {
 }
 
 /// A call under way: its name and what it may take.
-#[derive(Clone, Copy)]
 struct Meter {
     call: &'static str,
     budget: Budget,
+    last_words: LastWords,
 }
 
 impl Meter {
@@ -67,13 +69,15 @@ impl Meter {
         let ticks = budget.cpu.as_millis() / TICK.as_millis() + 1;
         store.data_mut().ticks_left = u64::try_from(ticks).unwrap_or(u64::MAX);
         store.set_epoch_deadline(1);
-        Self { call, budget }
+        Self { call, budget, last_words: store.data().last_words.clone() }
     }
 
     async fn run<T>(self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Fault> {
         let Budget { cpu, wall } = self.budget;
         match tokio::time::timeout(wall, call).await {
-            Ok(result) => result.map_err(|error| Fault::from_error(self.call, cpu, &error)),
+            Ok(result) => result.map_err(|error| {
+                Fault::from_error(self.call, cpu, &error, &self.last_words.take())
+            }),
             Err(_) => Err(Fault::TimedOut { call: self.call, wall }),
         }
     }
@@ -116,11 +120,12 @@ impl Instance {
         let guest = parts
             .exports
             .load(&mut store, &instance)
-            .map_err(|error| Fault::from_error("instantiation", starting, &error))?;
+            .map_err(|error| Fault::from_error("instantiation", starting, &error, ""))?;
         Ok(Self { store, guest, framed: Framed::default(), budget })
     }
 
-    /// A bare instance for measuring, outside any plugin host: `init` is not called.
+    /// A bare instance for measuring, outside any plugin host: `init` is not called. Must be called
+    /// on a tokio runtime.
     pub async fn bare(
         build: &Build,
         name: &PluginName,
@@ -130,7 +135,7 @@ impl Instance {
         let rights = secrets::resolve(manifest)
             .map_err(|error| Fault::Fatal { call: "secrets", why: error.to_string() })?;
         let start = Start {
-            identity: Arc::new(Identity::new(name.clone(), ports)),
+            identity: Arc::new(Identity::new(name.clone(), ports, Handle::current())),
             rights: Arc::new(rights),
             principal: None,
             budget: Duration::from_secs(2),
@@ -204,9 +209,10 @@ impl Instance {
     ) -> Result<(Self, Handled), Fault> {
         let meter = self.meter("subscriber.handle");
         let call = self.guest.events(&mut self.store, batch, &mut self.framed);
+        let name = meter.call;
         let handled = match meter.run(call).await? {
             Err(Failed { remedy: Remedy::Fatal(why), .. }) => {
-                return Err(Fault::Fatal { call: meter.call, why: crate::failure::shorten(&why) });
+                return Err(Fault::Fatal { call: name, why: crate::failure::shorten(&why) });
             }
             handled => handled,
         };

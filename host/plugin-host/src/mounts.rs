@@ -9,7 +9,9 @@ use crate::{
     mailbox::Inbox,
     ports::{Guard, Ports},
 };
+use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::runtime::Handle;
 
 /// Everything that is mounted now. Dropping it unmounts.
 #[derive(Default)]
@@ -23,11 +25,33 @@ pub(crate) struct Mounts {
 pub(crate) struct Owner<'a> {
     pub(crate) name: &'a str,
     pub(crate) ports: &'a Ports,
+    /// The runtime that the ports live on.
+    pub(crate) home: &'a Handle,
     pub(crate) inbox: &'a Arc<Inbox>,
     pub(crate) http: &'a HttpSlot,
 }
 
+impl Owner<'_> {
+    /// Has a listener's future driven by the runtime that its sockets belong to.
+    async fn at_home(
+        &self,
+        open: impl FnOnce() -> BoxFuture<'static, Result<Guard, String>>,
+    ) -> Result<Guard, String> {
+        let opening = {
+            let _home = self.home.enter();
+            self.home.spawn(open())
+        };
+        opening.await.unwrap_or_else(|_| Err("opening it failed inside the host".to_owned()))
+    }
+}
+
 impl Mounts {
+    /// Unmounts everything.
+    pub(crate) fn clear(&mut self, home: &Handle) {
+        let _home = home.enter();
+        *self = Self::default();
+    }
+
     /// Makes it so. On an error what was mounted before is still, or again, mounted.
     pub(crate) async fn apply(
         &mut self,
@@ -41,13 +65,18 @@ impl Mounts {
         let mut opened = BTreeMap::new();
         for mount in routes.iter().filter(|mount| !self.routes.contains_key(mount)) {
             let handler = Arc::new(owner.http.clone());
-            let guard = owner.ports.listeners.http(owner.name, mount.listen, &mount.path, handler);
+            let listeners = &owner.ports.listeners;
+            let guard =
+                owner.at_home(|| listeners.http(owner.name, mount.listen, &mount.path, handler));
             opened.insert(mount.clone(), guard.await?);
         }
         self.websockets(owner, websockets, &rights.origins).await?;
-        self.websockets.retain(|mount, _| websockets.contains(mount));
-        self.routes.append(&mut opened);
-        self.routes.retain(|mount, _| routes.contains(mount));
+        {
+            let _home = owner.home.enter();
+            self.websockets.retain(|mount, _| websockets.contains(mount));
+            self.routes.append(&mut opened);
+            self.routes.retain(|mount, _| routes.contains(mount));
+        }
         self.subscribe(owner, if surface.subscriber { &rights.grants.subscribe } else { &[] });
         Ok(())
     }
@@ -65,7 +94,7 @@ impl Mounts {
                 continue;
             }
             // The path can be had once only: let go of it, and take it back if the change fails.
-            self.websockets.remove(mount);
+            self.unmount(owner, mount);
             match websocket(owner, mount, origins).await {
                 Ok(guard) => {
                     self.websockets.insert(mount.clone(), (origins.to_vec(), guard));
@@ -81,9 +110,14 @@ impl Mounts {
         Ok(())
     }
 
+    fn unmount(&mut self, owner: &Owner<'_>, mount: &Mount) {
+        let _home = owner.home.enter();
+        self.websockets.remove(mount);
+    }
+
     async fn take_back(&mut self, owner: &Owner<'_>, opened: Vec<(&Mount, Option<Vec<String>>)>) {
         for (mount, before) in opened {
-            self.websockets.remove(mount);
+            self.unmount(owner, mount);
             let Some(origins) = before else { continue };
             match websocket(owner, mount, &origins).await {
                 Ok(guard) => {
@@ -100,6 +134,7 @@ impl Mounts {
         if self.subscription.as_ref().is_some_and(|(patterns, _)| patterns == wanted) {
             return;
         }
+        let _home = owner.home.enter();
         // Never both at once: events would come twice.
         self.subscription = None;
         if !wanted.is_empty() {
@@ -115,5 +150,7 @@ impl Mounts {
 async fn websocket(owner: &Owner<'_>, mount: &Mount, origins: &[String]) -> Result<Guard, String> {
     let sink = Arc::clone(owner.inbox) as Arc<_>;
     let Owner { name, ports, .. } = owner;
-    ports.listeners.websocket(name, mount.listen, &mount.path, origins, sink).await
+    owner
+        .at_home(|| ports.listeners.websocket(name, mount.listen, &mount.path, origins, sink))
+        .await
 }

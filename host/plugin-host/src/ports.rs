@@ -1,4 +1,8 @@
 //! What the plugin host needs from outside, as small traits: it knows no AMI and no sockets.
+//!
+//! Futures that ports return are driven by the runtime that started the host. Other functions, and
+//! the end of guards, come from the guests' threads, most of them within that runtime's context
+//! ([`Bus::publish`] without).
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;

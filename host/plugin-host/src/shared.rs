@@ -14,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Runtime,
     /// The threads that guests run on.
     pub(crate) guests: Handle,
+    /// The runtime that started the host: ports live there.
+    pub(crate) home: Handle,
     pub(crate) ports: Ports,
     pub(crate) board: Board,
     /// Computing time for a component's start functions and `init`.

@@ -4,7 +4,7 @@ use crate::ctx::Identity;
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 use tokio::io::AsyncWrite;
@@ -13,12 +13,30 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 /// What a line may be long, in bytes; longer ones are cut into several.
 const LONGEST: usize = 1024;
 
+/// The end of what an instance wrote: it tells more about a trap than the trap.
+#[derive(Clone, Default)]
+pub(crate) struct LastWords(Arc<Mutex<String>>);
+
+impl LastWords {
+    /// Takes them; empty if it said nothing.
+    pub(crate) fn take(&self) -> String {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Two lines are kept: Rust says where it panicked, then what for.
+    fn add(&self, line: &str) {
+        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = words.lines().last().unwrap_or_default();
+        *words = if last.is_empty() { line.to_owned() } else { format!("{last}\n{line}") };
+    }
+}
+
 /// The stream of one instance.
-pub(crate) struct Lines(Arc<Identity>);
+pub(crate) struct Lines(Arc<Identity>, LastWords);
 
 impl Lines {
-    pub(crate) fn new(identity: Arc<Identity>) -> Self {
-        Self(identity)
+    pub(crate) fn new(identity: Arc<Identity>, words: LastWords) -> Self {
+        Self(identity, words)
     }
 }
 
@@ -30,21 +48,29 @@ impl IsTerminal for Lines {
 
 impl StdoutStream for Lines {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Writer { identity: Arc::clone(&self.0), line: Vec::new() })
+        let (identity, words) = (Arc::clone(&self.0), self.1.clone());
+        Box::new(Writer { identity, words, line: Vec::new() })
     }
 }
 
 struct Writer {
     identity: Arc<Identity>,
+    words: LastWords,
     line: Vec<u8>,
 }
 
 impl Writer {
     fn write_line(&mut self) {
         let line = std::mem::take(&mut self.line);
+        // Escaped, so that a plugin cannot forge lines or paint terminals.
+        let text = String::from_utf8_lossy(&line).trim().escape_debug().to_string();
+        // An empty line, and Rust's advice on backtraces, say nothing.
+        if text.is_empty() || text.starts_with("note: ") {
+            return;
+        }
+        self.words.add(&text);
         if self.identity.may_log().is_some() {
-            let text = String::from_utf8_lossy(&line);
-            tracing::warn!(plugin = %self.identity.name, stderr = %text.escape_debug());
+            tracing::warn!(target: "plugin", plugin = %self.identity.name, stderr = text);
         }
     }
 }

@@ -123,7 +123,8 @@ struct Probation {
 
 impl Task {
     fn new(shared: Arc<Shared>, name: &PluginName, commands: mpsc::Receiver<Command>) -> Self {
-        let identity = Arc::new(Identity::new(name.clone(), shared.ports.clone()));
+        let identity =
+            Arc::new(Identity::new(name.clone(), shared.ports.clone(), shared.home.clone()));
         let counters = Arc::new(Counters::default());
         shared.board.add(name.as_str(), Arc::clone(&counters));
         let (_, replies, outbox) = mailbox(Arc::clone(&counters));
@@ -241,6 +242,7 @@ impl Task {
             // Back to what runs: whatever was refused is no longer there.
             self.status.refused = None;
             self.status.error = None;
+            self.go_on();
             return self.publish();
         }
         self.restarts.clear();
@@ -283,7 +285,17 @@ impl Task {
             }
         }
         self.status.missing.clone_from(missing);
+        self.go_on();
         self.publish();
+    }
+
+    /// Sees to it that what is in force gets an instance again, if getting one ready was broken off
+    /// for something that came to nothing.
+    fn go_on(&mut self) {
+        let lacks = self.current.as_ref().is_some_and(|it| it.build.surface().is_resident());
+        if lacks && self.instance.is_none() && self.preparing.is_none() {
+            self.restart_at.get_or_insert_with(Instant::now);
+        }
     }
 
     /// Ends what runs and lets go of everything outside.
@@ -304,7 +316,7 @@ impl Task {
 
     fn unmount(&mut self) {
         self.http.set(None);
-        self.mounts = Mounts::default();
+        self.mounts.clear(&self.shared.home);
         self.timers = Timers::default();
         self.work = Work::default();
         self.known.clear();
@@ -329,6 +341,7 @@ impl Task {
         let owner = Owner {
             name: self.identity.name.as_str(),
             ports: &self.shared.ports,
+            home: &self.shared.home,
             inbox: self.outbox.inbox(),
             http: &self.http,
         };

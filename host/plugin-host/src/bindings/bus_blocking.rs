@@ -23,6 +23,6 @@ impl Host for Ctx {
             timeout: Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST),
             principal: self.principal.clone(),
         };
-        self.identity.ports.bus.request(request).await.map(Vec::from)
+        self.identity.request(request).await.map(Vec::from)
     }
 }

@@ -13,7 +13,7 @@ const LONGEST_TAG: usize = 4096;
 
 impl Host for Ctx {
     fn login(&mut self, conn: u64, token: String) -> Result<Principal, String> {
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         Ok((&*connections.login(name, conn, &token)?).into())
     }
 
@@ -26,25 +26,25 @@ impl Host for Ctx {
     ) -> Result<Attached, String> {
         let filter: Filter =
             serde_json::from_str(&filter).map_err(|error| format!("filter: {error}"))?;
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         let ports::Attached { seq, epoch, replayed } =
             connections.attach(name, conn, feed, filter, since)?;
         Ok(Attached { seq, epoch, replayed })
     }
 
     fn release(&mut self, conn: u64, feed: u64, reply: Frame, after: Vec<(String, u64)>) {
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         connections.release(name, conn, feed, reply.into(), &after);
     }
 
     fn detach(&mut self, conn: u64, feed: u64) {
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         connections.detach(name, conn, feed);
     }
 
     fn send(&mut self, conns: Vec<u64>, frames: Vec<Frame>) -> Vec<u64> {
         let frames: Vec<ports::Frame> = frames.into_iter().map(Into::into).collect();
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         connections.send(name, &conns, &frames)
     }
 
@@ -53,27 +53,30 @@ impl Host for Ctx {
             tracing::warn!(plugin = %self.identity.name, conn, length = tag.len(), "tag cut to 4096 bytes");
             tag.truncate(LONGEST_TAG);
         }
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         connections.set_tag(name, conn, Bytes::from(tag));
     }
 
     fn close(&mut self, conns: Vec<u64>, reason: CloseReason) {
-        let Identities { connections, name } = self.identities();
+        let Reach { connections, name, _home } = self.reach();
         connections.close(name, &conns, reason.into());
     }
 }
 
 /// What every call to the port needs.
-struct Identities<'a> {
+struct Reach<'a> {
     connections: &'a dyn ports::Connections,
     name: &'a str,
+    /// What the port spawns belongs to its own runtime.
+    _home: tokio::runtime::EnterGuard<'a>,
 }
 
 impl Ctx {
-    fn identities(&self) -> Identities<'_> {
-        Identities {
+    fn reach(&self) -> Reach<'_> {
+        Reach {
             connections: &*self.identity.ports.connections,
             name: self.identity.name.as_str(),
+            _home: self.identity.home.enter(),
         }
     }
 }

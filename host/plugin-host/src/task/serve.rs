@@ -253,7 +253,7 @@ impl Task {
         let Submit { id, context, request, place } = submit;
         let replies = self.replies.clone();
         let wait = request.timeout;
-        let answer = self.identity.ports.bus.request(request);
+        let answer = self.identity.request(request);
         self.shared.guests.spawn(async move {
             // The bus keeps the deadline; this is for a bus that does not.
             let answer = tokio::time::timeout(wait + Duration::from_secs(1), answer)
@@ -288,9 +288,7 @@ impl Task {
         ));
         self.status.hash = Some(previous.build.hash().to_owned());
         self.inbox().limit(&previous.rights.limits);
-        if let Err(error) = self.mount(&previous).await {
-            tracing::error!(plugin = %self.identity.name, error, "mounting what was mounted before");
-        }
+        self.remount(&previous).await;
         self.restart(Kind::RollBack(state));
     }
 

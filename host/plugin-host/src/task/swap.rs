@@ -58,16 +58,9 @@ impl Task {
                 self.publish();
             }
             Err(error) => {
-                // Its mounts may have been changed already.
-                if let Err(error) = self.mount(&before).await {
-                    tracing::error!(plugin = %self.identity.name, error, "mounting what was before");
-                }
+                self.remount(&before).await;
                 self.instance = old;
                 self.refused(&refusal(&version, error));
-                if self.instance.is_none() {
-                    // It died when it was to save, and there is no successor.
-                    self.again_or_not(Instant::now()).await;
-                }
             }
         }
     }
@@ -110,13 +103,15 @@ impl Task {
             Ok(instance) => {
                 if matches!(kind, Kind::Files) {
                     self.status.error = None;
+                    count(&self.counters.swaps, usize::from(self.current.is_some()));
                 }
                 self.switch(version, instance);
                 self.publish();
             }
             Err(error) if matches!(kind, Kind::Files) => {
-                if self.current.is_none() {
-                    self.unmount();
+                match self.current.clone() {
+                    Some(current) => self.remount(&current).await,
+                    None => self.unmount(),
                 }
                 self.refused(&refusal(&version, error));
             }
@@ -125,6 +120,13 @@ impl Task {
                 self.again_or_not(Instant::now()).await;
                 self.publish();
             }
+        }
+    }
+
+    /// Back to the mounts of what is in force: a successor that failed may have changed them.
+    pub(super) async fn remount(&mut self, version: &Version) {
+        if let Err(error) = self.mount(version).await {
+            tracing::error!(plugin = %self.identity.name, error, "mounting what was mounted before");
         }
     }
 

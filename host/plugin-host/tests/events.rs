@@ -106,7 +106,8 @@ async fn a_build_that_traps_soon_after_the_swap_is_rolled_back_and_loses_nothing
     let status = rig.runs("counter", &good).await;
     assert_eq!(status.refused, Some(hash(&late)));
     assert_eq!(status.hash, Some(hash(&good)));
-    assert!(status.error.unwrap().contains("soon after it took over"));
+    let error = status.error.unwrap();
+    assert!(error.contains("soon after it took over") && error.contains("no good at"), "{error}");
     assert_eq!(status.incarnation, 3);
     rig.stop().await;
 }

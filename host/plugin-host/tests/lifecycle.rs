@@ -45,13 +45,13 @@ async fn what_cannot_run_says_why() {
     .await;
     let expected = [
         ("cut", "no component"),
-        ("greedy", "lifecycle.init failed"),
+        ("greedy", "lifecycle.init failed: it wants more memory than limits.memory, 64 MiB"),
         ("loops", "lifecycle.init was stopped after computing for 200ms"),
         ("refuses", "lifecycle.init: \"not today\""),
         ("stranger", "test:stranger/wishes"),
         ("text", "no component"),
         ("toml", "line 2: grants.kv: this build cannot grant it yet"),
-        ("traps", "lifecycle.init failed"),
+        ("traps", "this build does not start"),
     ];
     for (name, reason) in expected {
         let status = rig.host.show(name).unwrap();
@@ -64,6 +64,31 @@ async fn what_cannot_run_says_why() {
     rig.world.emit("x");
     let said = rig.world.says("a count", |said| !World::said_to(said, "test.out").is_empty()).await;
     assert_eq!(World::said_to(&said, "test.out"), ["1 1"]);
+    // A status is what `GET /plugins` shows.
+    let shown = serde_json::to_value(rig.host.show("good").unwrap()).unwrap();
+    assert_eq!(shown["state"], "running");
+    assert_eq!(shown["incarnation"], 1);
+    assert!(shown.get("error").is_none() && shown.get("missing").is_none(), "{shown}");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_file_does_not_keep_a_failed_plugin_down() {
+    let good = guest("counter");
+    let rig = Rig::with(&[("counter", &good, COUNTER)]).await;
+    // Twice alone and once in company: it fails three times before it is set aside.
+    rig.world.emit("trap");
+    rig.plugin("counter", "a failure", |it| it.error.is_some()).await;
+    rig.put("counter.wasm", b"no component");
+    rig.plugin("counter", "refused", |it| it.refused.is_some()).await;
+    rig.world.emit("x");
+    let counted = |said: &support::world::Said| {
+        World::said_to(said, "test.out").iter().any(|text| text.starts_with("2 "))
+    };
+    rig.world.says("the event after it", counted).await;
+    rig.put("counter.wasm", &good);
+    let status = rig.plugin("counter", "as before", |it| it.refused.is_none()).await;
+    assert_eq!((status.state, status.error), (State::Running, None));
     rig.stop().await;
 }
 

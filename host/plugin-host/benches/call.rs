@@ -75,17 +75,17 @@ fn handle(bencher: Bencher<'_, '_>, name: &str, batch: u64) {
     });
 }
 
-#[divan::bench(args = [1, 64])]
+#[divan::bench(args = [1, 64], sample_size = 500)]
 fn framed(bencher: Bencher<'_, '_>, batch: u64) {
     handle(bencher, "idle", batch);
 }
 
-#[divan::bench(args = [1, 64])]
+#[divan::bench(args = [1, 64], sample_size = 500)]
 fn records(bencher: Bencher<'_, '_>, batch: u64) {
     handle(bencher, "records", batch);
 }
 
-#[divan::bench(args = [true, false])]
+#[divan::bench(args = [true, false], sample_size = 20)]
 fn instantiate(bencher: Bencher<'_, '_>, pooled: bool) {
     let bench = bench();
     let runtime = if pooled { &bench.pooled } else { &bench.on_demand };

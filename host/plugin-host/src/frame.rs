@@ -3,6 +3,8 @@
 use crate::ports::BusEvent;
 use std::sync::Arc;
 
+/// What comes before an event's texts, in bytes.
+const HEADER: usize = 24;
 /// Stands for "no server" where its length would be.
 const NO_SERVER: u16 = u16::MAX;
 
@@ -39,13 +41,18 @@ fn push(bytes: &mut Vec<u8>, event: &BusEvent) {
     let address = field(&event.address);
     let kind = field(&event.kind);
     let server = event.server.as_deref().map(field);
-    bytes.extend_from_slice(&event.seq.to_le_bytes());
-    bytes.extend_from_slice(&event.time_ns.to_le_bytes());
-    for (length, _) in [address, kind, server.unwrap_or((NO_SERVER, ""))] {
-        bytes.extend_from_slice(&length.to_le_bytes());
-    }
-    bytes.extend_from_slice(&[0; 2]);
-    for (_, text) in [address, kind, server.unwrap_or_default()] {
+    let mut header = [0; HEADER];
+    header[..8].copy_from_slice(&event.seq.to_le_bytes());
+    header[8..16].copy_from_slice(&event.time_ns.to_le_bytes());
+    header[16..18].copy_from_slice(&address.0.to_le_bytes());
+    header[18..20].copy_from_slice(&kind.0.to_le_bytes());
+    header[20..22].copy_from_slice(&server.map_or(NO_SERVER, |server| server.0).to_le_bytes());
+    let server = server.map_or("", |server| server.1);
+    let texts = [address.1, kind.1, server];
+    bytes
+        .reserve(HEADER + texts.iter().map(|text| text.len()).sum::<usize>() + event.payload.len());
+    bytes.extend_from_slice(&header);
+    for text in texts {
         bytes.extend_from_slice(text.as_bytes());
     }
     bytes.extend_from_slice(&event.payload);

@@ -26,7 +26,8 @@ const HOSTCALL_BYTES: usize = 32 << 20;
 /// A component in a store of its own.
 pub struct Instance {
     store: Store<Ctx>,
-    guest: Guest,
+    /// In a box, so that handing the instance on and back with each call moves little.
+    guest: Box<Guest>,
     framed: Framed,
     budget: Budget,
 }
@@ -121,7 +122,7 @@ impl Instance {
             .exports
             .load(&mut store, &instance)
             .map_err(|error| Fault::from_error("instantiation", starting, &error, ""))?;
-        Ok(Self { store, guest, framed: Framed::default(), budget })
+        Ok(Self { store, guest: Box::new(guest), framed: Framed::default(), budget })
     }
 
     /// A bare instance for measuring, outside any plugin host: `init` is not called. Must be called

@@ -1,1 +1,27 @@
-//! A simulated call centre that speaks AMI, for demos and load.
+//! A simulated call centre that speaks AMI: phones, queues, agents, and calls that come and go.
+//!
+//! [`Centre`] is the call centre, pure: time is passed in, chance comes from a seed. [`Simulator`]
+//! puts it behind a port, where it speaks what an Asterisk 22 speaks: what happens, in which order
+//! and with which fields is held against recordings of a real one by the tests.
+#![forbid(unsafe_code)]
+
+mod actions;
+mod agenda;
+mod centre;
+mod channel;
+mod device;
+mod dialling;
+mod ending;
+mod queue;
+mod server;
+mod session;
+mod settings;
+mod traffic;
+mod waiting;
+mod wire;
+
+pub use centre::Centre;
+pub use server::{Handle, Simulator};
+pub use session::{Reply, Session};
+pub use settings::{Phone, Queue, Settings};
+pub use wire::Event;

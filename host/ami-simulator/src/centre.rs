@@ -1,0 +1,307 @@
+//! The call centre itself: what there is, what is due, and the events that tell of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use crate::agenda::Agenda;
+use crate::channel::{Bridge, BridgeId, Channel, ChannelId, Doing, Party, State};
+use crate::device::Device;
+use crate::queue::Queue;
+use crate::settings::Settings;
+use crate::wire::{Class, Event, Text};
+
+/// Where phones' calls are looked up.
+pub(crate) const INTERNAL: &str = "internal";
+/// Where calls from outside come in.
+pub(crate) const FROM_TRUNK: &str = "from-trunk";
+/// The device that leads outside.
+pub(crate) const TRUNK: &str = "PJSIP/trunk";
+
+/// Something that will happen unless it no longer makes sense.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// A call comes up by itself, and the next one is planned.
+    Traffic,
+    /// Somebody takes a break, or comes back.
+    Breaks,
+    /// The called channel rings.
+    Ring(ChannelId),
+    /// The phone is answered.
+    Answer(ChannelId),
+    /// The phone refuses: it is busy.
+    Refuse(ChannelId),
+    /// It rang for too long.
+    NoAnswer(ChannelId),
+    /// The channel goes on at its extension.
+    Enter(ChannelId),
+    /// The queue looks for a member for who waits.
+    Offer(String),
+    /// The caller has waited long enough.
+    GiveUp(ChannelId),
+    /// The one at the channel has said everything that this bridge was for.
+    TalkOver(BridgeId, ChannelId),
+    /// The other side of the channel is put on hold.
+    Hold(ChannelId),
+    /// And taken back.
+    Resume(ChannelId),
+}
+
+/// A call centre: pure, so that time passes when it is told to, and chance comes from a seed.
+#[derive(Debug)]
+pub struct Centre {
+    pub(crate) settings: Settings,
+    pub(crate) now_ms: u64,
+    pub(crate) started_ms: u64,
+    pub(crate) chance: StdRng,
+    pub(crate) channels: BTreeMap<ChannelId, Channel>,
+    pub(crate) bridges: BTreeMap<BridgeId, Bridge>,
+    pub(crate) devices: BTreeMap<String, Device>,
+    pub(crate) queues: Vec<Queue>,
+    pub(crate) agenda: Agenda<Step>,
+    events: Vec<Event>,
+    names: u32,
+    ids: u64,
+}
+
+impl Centre {
+    /// A centre that opens at `now_ms`, in milliseconds since 1970; equal seeds, equal days.
+    pub fn new(settings: Settings, seed: u64, now_ms: u64) -> Self {
+        let queues =
+            settings.queues.iter().map(|queue| Queue::new(&queue.name, &queue.extension)).collect();
+        let phones = settings
+            .phones
+            .iter()
+            .map(|phone| (format!("PJSIP/{}", phone.extension), Device::phone(phone)));
+        let mut centre = Self {
+            devices: phones.chain([(TRUNK.to_owned(), Device::trunk())]).collect(),
+            queues,
+            settings,
+            now_ms,
+            started_ms: now_ms,
+            chance: StdRng::seed_from_u64(seed),
+            channels: BTreeMap::new(),
+            bridges: BTreeMap::new(),
+            agenda: Agenda::default(),
+            events: Vec::new(),
+            names: 0,
+            ids: 0,
+        };
+        centre.open();
+        centre
+    }
+
+    /// Lets time pass up to `now_ms`: everything that was due until then happens.
+    pub fn advance(&mut self, now_ms: u64) {
+        while let Some((at, step)) = self.agenda.take(now_ms) {
+            self.now_ms = self.now_ms.max(at);
+            self.happen(step);
+        }
+        self.now_ms = self.now_ms.max(now_ms);
+    }
+
+    /// When something will happen by itself.
+    pub fn next_due(&self) -> Option<u64> {
+        self.agenda.next()
+    }
+
+    /// Channels that exist now.
+    pub fn channel_count(&self) -> usize {
+        self.channels.len()
+    }
+
+    fn happen(&mut self, step: Step) {
+        match step {
+            Step::Traffic => self.traffic(),
+            Step::Breaks => self.breaks(),
+            Step::Ring(channel) => self.ring(channel),
+            Step::Answer(channel) => self.answer(channel),
+            Step::Refuse(channel) => self.refuse(channel),
+            Step::NoAnswer(channel) => self.no_answer(channel),
+            Step::Enter(channel) => self.enter(channel),
+            Step::Offer(queue) => self.offer(&queue),
+            Step::GiveUp(channel) => {
+                if matches!(self.doing(channel), Some(Doing::Queued { .. })) {
+                    self.put_down(channel);
+                }
+            }
+            Step::TalkOver(bridge, channel) => {
+                if self.doing(channel) == Some(&Doing::Talking(bridge)) {
+                    self.put_down(channel);
+                }
+            }
+            Step::Hold(channel) => self.hold(channel, true),
+            Step::Resume(channel) => self.hold(channel, false),
+        }
+    }
+
+    /// What happened since this was asked last, in order.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) fn event(&self, name: &str, class: Class) -> Text {
+        Text::event(name, class, &self.settings.system_name)
+    }
+
+    pub(crate) fn emit(&mut self, class: Class, text: Text) {
+        self.events.push(Event { class, text: text.end() });
+    }
+
+    /// An event that shows one channel, and more.
+    pub(crate) fn tell(&mut self, name: &str, channel: ChannelId, more: &[(&str, &str)]) {
+        if let Some(shown) = self.channels.get(&channel) {
+            let text = shown.show("", self.event(name, Class::Call));
+            self.emit(
+                Class::Call,
+                more.iter().fold(text, |text, (key, value)| text.field(key, value)),
+            );
+        }
+    }
+
+    /// An event that shows a bridge, and maybe a channel of it.
+    pub(crate) fn tell_bridge(&mut self, name: &str, bridge: &Bridge, channel: Option<ChannelId>) {
+        let text = bridge.show(self.event(name, Class::Call));
+        let shown = channel.and_then(|channel| self.channels.get(&channel));
+        let text = match shown {
+            Some(shown) => shown.show("", text),
+            None => text,
+        };
+        self.emit(Class::Call, text);
+    }
+
+    pub(crate) fn later(&mut self, after_ms: u64, step: Step) {
+        self.agenda.add(self.now_ms + after_ms, step);
+    }
+
+    pub(crate) fn pick(&mut self, range: std::ops::RangeInclusive<u64>) -> u64 {
+        self.chance.random_range(range)
+    }
+
+    /// True in so many of 100 cases.
+    pub(crate) fn happens(&mut self, percent: u8) -> bool {
+        self.chance.random_range(0..100) < percent
+    }
+
+    pub(crate) fn now_s(&self) -> u64 {
+        self.now_ms / 1000
+    }
+
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    /// A number of the form that Asterisk gives to bridges.
+    pub(crate) fn uuid(&mut self) -> String {
+        let (a, b): (u64, u64) = (self.chance.random(), self.chance.random());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            a >> 32,
+            a >> 16 & 0xffff,
+            a & 0xfff,
+            b >> 48 & 0xfff,
+            b & 0xffff_ffff_ffff
+        )
+    }
+
+    /// A new channel of a device. Events tell of it; nothing else is told yet.
+    pub(crate) fn create(&mut self, new: NewChannel<'_>) -> ChannelId {
+        let id = self.next_id();
+        let name = format!("{}-{:08x}", new.device, self.names);
+        let made = format!("{}-{}.{}", self.settings.system_name, self.now_s(), self.names);
+        let uniqueid = new.uniqueid.map_or(made, str::to_owned);
+        self.names += 1;
+        let channel = Channel {
+            name,
+            device: new.device.to_owned(),
+            state: new.state,
+            caller: new.caller,
+            connected: None,
+            context: new.context.to_owned(),
+            exten: new.exten.to_owned(),
+            priority: 1,
+            linkedid: new.linkedid.unwrap_or_else(|| uniqueid.clone()),
+            uniqueid,
+            application: String::new(),
+            data: String::new(),
+            started_ms: self.now_ms,
+            held: false,
+            doing: new.doing,
+        };
+        self.channels.insert(id, channel);
+        if let Some(device) = self.devices.get_mut(new.device) {
+            device.channels.insert(id);
+        }
+        self.tell("Newchannel", id, &[]);
+        id
+    }
+
+    pub(crate) fn set_state(&mut self, channel: ChannelId, state: State) {
+        if let Some(changed) = self.channels.get_mut(&channel) {
+            changed.state = state;
+            self.tell("Newstate", channel, &[]);
+        }
+    }
+
+    /// Whom the channel is told that it talks to.
+    pub(crate) fn connect_line(&mut self, channel: ChannelId, party: Party) {
+        if let Some(changed) = self.channels.get_mut(&channel) {
+            changed.connected = Some(party);
+            self.tell("NewConnectedLine", channel, &[]);
+        }
+    }
+
+    pub(crate) fn doing(&self, channel: ChannelId) -> Option<&Doing> {
+        self.channels.get(&channel).map(|channel| &channel.doing)
+    }
+
+    pub(crate) fn set_doing(&mut self, channel: ChannelId, doing: Doing) {
+        if let Some(changed) = self.channels.get_mut(&channel) {
+            changed.doing = doing;
+        }
+    }
+
+    pub(crate) fn channel_named(&self, name: &str) -> Option<ChannelId> {
+        let by_name = |(_, channel): &(&ChannelId, &Channel)| channel.name == name;
+        let by_id = |(_, channel): &(&ChannelId, &Channel)| channel.uniqueid == name;
+        let found = self.channels.iter().find(by_name);
+        found.or_else(|| self.channels.iter().find(by_id)).map(|(id, _)| *id)
+    }
+
+    pub(crate) fn queue_mut(&mut self, name: &str) -> Option<&mut Queue> {
+        self.queues.iter_mut().find(|queue| queue.name == name)
+    }
+
+    /// Phones that are online and have no call.
+    pub(crate) fn free_phones(&self) -> Vec<String> {
+        let free = |(_, device): &(&String, &Device)| {
+            device.extension.is_some() && device.online && device.channels.is_empty()
+        };
+        self.devices.iter().filter(free).map(|(name, _)| name.clone()).collect()
+    }
+
+    pub(crate) fn phone_of(&self, extension: &str) -> Option<(&String, &Device)> {
+        self.devices.iter().find(|(_, device)| device.extension.as_deref() == Some(extension))
+    }
+
+    /// Channels of one device.
+    pub(crate) fn channels_of(&self, device: &str) -> BTreeSet<ChannelId> {
+        self.devices.get(device).map(|device| device.channels.clone()).unwrap_or_default()
+    }
+}
+
+/// What a channel starts with.
+pub(crate) struct NewChannel<'a> {
+    pub(crate) device: &'a str,
+    pub(crate) state: State,
+    pub(crate) caller: Party,
+    pub(crate) context: &'a str,
+    pub(crate) exten: &'a str,
+    /// Told by whoever asked for the channel.
+    pub(crate) uniqueid: Option<&'a str>,
+    /// The call that it becomes part of.
+    pub(crate) linkedid: Option<String>,
+    pub(crate) doing: Doing,
+}

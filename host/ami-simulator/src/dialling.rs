@@ -40,6 +40,15 @@ impl Centre {
         !channels.is_empty()
     }
 
+    /// Whoever calls from outside, or was called there, hangs up. False if nobody was.
+    pub fn hang_up_trunk(&mut self) -> bool {
+        let channels = self.channels_of(TRUNK);
+        for channel in &channels {
+            self.put_down(*channel);
+        }
+        !channels.is_empty()
+    }
+
     /// A call from outside, with its caller's number and name. False if there is no `to`.
     pub fn call_from_outside(&mut self, number: &str, name: &str, to: &str) -> bool {
         let there = self.exists(to);

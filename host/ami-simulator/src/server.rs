@@ -224,8 +224,10 @@ async fn read(
 
 /// Ends when the owner has let go of the client, and everything is written.
 async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) -> io::Result<()> {
-    while let Some(text) = queue.recv().await {
-        to.write_all(&text).await?;
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, BATCHES_BEHIND).await > 0 {
+        to.write_all(&batch.concat()).await?;
+        batch.clear();
     }
     to.shutdown().await
 }

@@ -139,7 +139,13 @@ impl Centre {
         for channel in bridge.channels.iter().filter_map(|id| self.channels.get(id)) {
             list.add(channel.show("", list.item("BridgeInfoChannel")));
         }
-        list.complete("BridgeInfoComplete")
+        let mut text = list.text;
+        let end = Text::item("BridgeInfoComplete")
+            .action_id(asked.id)
+            .field("EventList", "Complete")
+            .field("ListItems", list.items);
+        text.push_str(&bridge.show(end).end());
+        text
     }
 
     pub(super) fn list_queues(&self, asked: &Asked) -> Answer {

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::centre::Centre;
 use crate::session::Session;
@@ -22,6 +22,8 @@ use crate::settings::Settings;
 const BATCHES_BEHIND: usize = 1_024;
 /// Actions of all clients that wait; more wait in their sockets.
 const ACTIONS_WAITING: usize = 256;
+/// How long a client that was let go of has to take what is still on the way to it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Clients at a time.
 const MAX_CLIENTS: usize = 64;
 
@@ -89,7 +91,7 @@ fn whole_ms(span: Duration) -> u64 {
 
 /// What connections tell the owner.
 enum Order {
-    Came { client: u64, out: mpsc::Sender<Bytes> },
+    Came { client: u64, out: mpsc::Sender<Bytes>, held: oneshot::Sender<()> },
     Asks { client: u64, action: Message },
     Went { client: u64 },
 }
@@ -97,6 +99,8 @@ enum Order {
 struct Client {
     session: Session,
     out: mpsc::Sender<Bytes>,
+    /// Never sent: its end tells the connection that the owner has let go of the client.
+    _held: oneshot::Sender<()>,
 }
 
 /// Owns the call centre: lets time pass, does actions, and sends what happened to everybody.
@@ -120,8 +124,8 @@ async fn own(mut centre: Centre, clock: Clock, mut inbox: mpsc::Receiver<Order>)
 
 fn obey(centre: &mut Centre, clients: &mut BTreeMap<u64, Client>, order: Order) {
     match order {
-        Order::Came { client, out } => {
-            clients.insert(client, Client { session: Session::default(), out });
+        Order::Came { client, out, held } => {
+            clients.insert(client, Client { session: Session::default(), out, _held: held });
         }
         Order::Went { client } => {
             clients.remove(&client);
@@ -166,7 +170,7 @@ async fn accept(listener: TcpListener, orders: mpsc::Sender<Order>) {
             Err(error) => {
                 // Out of file descriptors, as a rule: it passes.
                 tracing::warn!(%error, "the simulator could not accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -174,10 +178,11 @@ async fn accept(listener: TcpListener, orders: mpsc::Sender<Order>) {
 
 async fn serve(stream: TcpStream, client: u64, orders: mpsc::Sender<Order>) {
     let (out, queue) = mpsc::channel(BATCHES_BEHIND);
+    let (held, let_go) = oneshot::channel();
     if stream.set_nodelay(true).is_err() || out.try_send(Session::BANNER.into()).is_err() {
         return;
     }
-    if orders.send(Order::Came { client, out }).await.is_err() {
+    if orders.send(Order::Came { client, out, held }).await.is_err() {
         return;
     }
     let (from, to) = stream.into_split();
@@ -192,6 +197,11 @@ async fn serve(stream: TcpStream, client: u64, orders: mpsc::Sender<Order>) {
                 tracing::debug!(%error, client, "writing to a client of the simulator");
             }
         }
+        () = async {
+            // Ends by an error: nothing is ever sent.
+            let _ = let_go.await;
+            sleep(LAST_WORDS).await;
+        } => tracing::debug!(client, "a client of the simulator did not read, and was cut"),
     }
     // The owner is gone only when the simulator is.
     let _ = orders.send(Order::Went { client }).await;

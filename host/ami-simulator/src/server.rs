@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ami_proto::{Decoder, Frame, Limits, Message};
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -20,6 +20,8 @@ use crate::settings::Settings;
 
 /// Batches that a client may be behind before it is cut, as Asterisk does with `writetimeout`.
 const BATCHES_BEHIND: usize = 1_024;
+/// Answers that a client may be behind before nothing more is heard from it.
+const ANSWERS_WAITING: usize = 256;
 /// Actions of all clients that wait; more wait in their sockets.
 const ACTIONS_WAITING: usize = 256;
 /// How long a client that was let go of has to take what is still on the way to it.
@@ -91,14 +93,21 @@ fn whole_ms(span: Duration) -> u64 {
 
 /// What connections tell the owner.
 enum Order {
-    Came { client: u64, out: mpsc::Sender<Bytes>, held: oneshot::Sender<()> },
-    Asks { client: u64, action: Message },
+    Came { client: u64, out: mpsc::Sender<Batch>, held: oneshot::Sender<()> },
+    Asks { client: u64, action: Message, place: OwnedSemaphorePermit },
     Went { client: u64 },
+}
+
+/// Text for one client.
+struct Batch {
+    text: String,
+    /// Of an answer: given back when it is written.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 struct Client {
     session: Session,
-    out: mpsc::Sender<Bytes>,
+    out: mpsc::Sender<Batch>,
     /// Never sent: its end tells the connection that the owner has let go of the client.
     _held: oneshot::Sender<()>,
 }
@@ -130,12 +139,13 @@ fn obey(centre: &mut Centre, clients: &mut BTreeMap<u64, Client>, order: Order) 
         Order::Went { client } => {
             clients.remove(&client);
         }
-        Order::Asks { client, action } => {
+        Order::Asks { client, action, place } => {
             // Events from before the action go first.
             tell_all(centre, clients);
             let Some(asking) = clients.get_mut(&client) else { return };
             let reply = asking.session.act(centre, &action);
-            let sent = asking.out.try_send(reply.text.into());
+            let answer = Batch { text: reply.text, _place: Some(place) };
+            let sent = asking.out.try_send(answer);
             if reply.close || sent.is_err() {
                 clients.remove(&client);
             }
@@ -151,7 +161,7 @@ fn tell_all(centre: &mut Centre, clients: &mut BTreeMap<u64, Client>) {
     clients.retain(|_, client| {
         let wanted = events.iter().filter(|event| client.session.wants(event));
         let text: String = wanted.map(|event| event.text.as_str()).collect();
-        text.is_empty() || client.out.try_send(text.into()).is_ok()
+        text.is_empty() || client.out.try_send(Batch { text, _place: None }).is_ok()
     });
 }
 
@@ -179,7 +189,9 @@ async fn accept(listener: TcpListener, orders: mpsc::Sender<Order>) {
 async fn serve(stream: TcpStream, client: u64, orders: mpsc::Sender<Order>) {
     let (out, queue) = mpsc::channel(BATCHES_BEHIND);
     let (held, let_go) = oneshot::channel();
-    if stream.set_nodelay(true).is_err() || out.try_send(Session::BANNER.into()).is_err() {
+    let room = Arc::new(Semaphore::new(ANSWERS_WAITING));
+    let banner = Batch { text: Session::BANNER.to_owned(), _place: None };
+    if stream.set_nodelay(true).is_err() || out.try_send(banner).is_err() {
         return;
     }
     if orders.send(Order::Came { client, out, held }).await.is_err() {
@@ -187,7 +199,7 @@ async fn serve(stream: TcpStream, client: u64, orders: mpsc::Sender<Order>) {
     }
     let (from, to) = stream.into_split();
     tokio::select! {
-        ended = read(from, client, &orders) => {
+        ended = read(from, client, &orders, &room) => {
             if let Err(error) = ended {
                 tracing::debug!(%error, client, "reading from a client of the simulator");
             }
@@ -211,6 +223,7 @@ async fn read(
     mut from: OwnedReadHalf,
     client: u64,
     orders: &mpsc::Sender<Order>,
+    room: &Arc<Semaphore>,
 ) -> io::Result<()> {
     // As Asterisk's own: lines of 1,024 bytes, 128 headers.
     let limits = Limits { line: 1_024, lines: 128, message: 128 * 1_024, ..Limits::default() };
@@ -219,7 +232,9 @@ async fn read(
         for frame in decoder.by_ref() {
             match frame {
                 Ok(Frame::Message(action)) => {
-                    if orders.send(Order::Asks { client, action }).await.is_err() {
+                    // Whoever asks faster than it takes answers has to wait, and is not cut for it.
+                    let Ok(place) = Arc::clone(room).acquire_owned().await else { return Ok(()) };
+                    if orders.send(Order::Asks { client, action, place }).await.is_err() {
                         return Ok(());
                     }
                 }
@@ -233,10 +248,11 @@ async fn read(
 }
 
 /// Ends when the owner has let go of the client, and everything is written.
-async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) -> io::Result<()> {
+async fn write(mut to: OwnedWriteHalf, mut queue: mpsc::Receiver<Batch>) -> io::Result<()> {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, BATCHES_BEHIND).await > 0 {
-        to.write_all(&batch.concat()).await?;
+        let text: String = batch.iter().map(|batch| batch.text.as_str()).collect();
+        to.write_all(text.as_bytes()).await?;
         batch.clear();
     }
     to.shutdown().await

@@ -97,7 +97,7 @@ async fn a_client_that_does_not_read_is_cut() {
     let mut stream = TcpStream::connect(handle.address()).await.unwrap();
     let login = "Action: Login\r\nUsername: telepulse\r\nSecret: simulated\r\n\r\n";
     stream.write_all(login.as_bytes()).await.unwrap();
-    // Actions go unanswered at some point, and then cannot be sent.
+    // Events pile up; once the simulator has had enough of it nothing can be sent any more.
     let cut = async { while stream.write_all(b"Action: Status\r\n\r\n").await.is_ok() {} };
     timeout(SOON * 3, cut).await.unwrap();
     let mut other = Client::connect(&handle, Auth::Md5, "simulated").await;

@@ -1,3 +1,5 @@
 //! The TelePulse host: it wires AMI links, the call model, the bus and the plugins, and holds no
 //! telephony logic of its own.
 #![forbid(unsafe_code)]
+
+pub mod bus;

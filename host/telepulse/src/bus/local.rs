@@ -1,0 +1,157 @@
+//! The bus within one process: subscribers are called, nothing is copied.
+
+use super::{
+    Address, AlreadyServed, Bus, EVENTS, Entry, EventSink, Guard, Headers, Incoming, Message,
+    Pattern, RequestError, Stream, requests::Requests,
+};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+use telepulse_language::Event;
+use tokio::sync::mpsc;
+
+/// The in-process bus.
+pub struct LocalBus {
+    stream: Stream,
+    requests: Requests,
+    /// Read at every publication, replaced whole when a plugin comes or goes.
+    subscriptions: ArcSwap<Vec<Arc<Subscription>>>,
+    next_id: AtomicU64,
+    itself: Weak<LocalBus>,
+}
+
+struct Subscription {
+    id: u64,
+    patterns: Vec<Pattern>,
+    sink: Arc<dyn EventSink>,
+}
+
+impl Subscription {
+    fn wants(&self, address: &Address) -> bool {
+        self.patterns.iter().any(|pattern| pattern.covers(address))
+    }
+}
+
+impl LocalBus {
+    /// A bus whose event stream is named `epoch` and remembers `history` events.
+    pub fn new(epoch: String, history: usize) -> Arc<Self> {
+        Arc::new_cyclic(|itself| Self {
+            stream: Stream::new(epoch, history),
+            requests: Requests::default(),
+            subscriptions: ArcSwap::default(),
+            next_id: AtomicU64::new(0),
+            itself: itself.clone(),
+        })
+    }
+
+    fn unsubscribe(&self, id: u64) {
+        self.subscriptions
+            .rcu(|all| all.iter().filter(|one| one.id != id).cloned().collect::<Vec<_>>());
+    }
+}
+
+impl Bus for LocalBus {
+    fn publish(&self, address: &Address, server: Option<&str>, payload: Bytes) {
+        let below = address.as_str().strip_prefix(EVENTS);
+        if below.is_some_and(|below| below.is_empty() || below.starts_with('.')) {
+            tracing::error!(%address, "an event was published without its number: dropped");
+            return;
+        }
+        let subscriptions = self.subscriptions.load();
+        let mut wanting = subscriptions.iter().filter(|one| one.wants(address)).peekable();
+        if wanting.peek().is_none() {
+            return;
+        }
+        let message = message(0, now_ns(), address, server.map(Arc::from), payload);
+        wanting.for_each(|one| one.sink.deliver(&message));
+    }
+
+    fn wanted(&self, address: &Address) -> bool {
+        self.subscriptions.load().iter().any(|one| one.wants(address))
+    }
+
+    fn append(&self, events: Vec<Event>) -> u64 {
+        let now = now_ns();
+        self.stream.append(events, |entry| deliver(&self.subscriptions.load(), entry, now))
+    }
+
+    fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    fn subscribe(&self, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let new = Arc::new(Subscription { id, patterns: patterns.to_vec(), sink });
+        self.subscriptions.rcu(|all| {
+            let mut all = Vec::clone(all);
+            all.push(Arc::clone(&new));
+            all
+        });
+        Box::new(Unsubscribe { bus: self.itself.clone(), id })
+    }
+
+    fn request(
+        &self,
+        address: &Address,
+        payload: Bytes,
+        headers: Headers,
+    ) -> BoxFuture<'static, Result<Bytes, RequestError>> {
+        self.requests.request(address, payload, headers)
+    }
+
+    fn serve(
+        &self,
+        address: &Address,
+        capacity: usize,
+    ) -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
+        self.requests.serve(address, capacity)
+    }
+}
+
+fn deliver(subscriptions: &[Arc<Subscription>], entry: &Arc<Entry>, now: u64) {
+    let address = entry.address();
+    let mut wanting = subscriptions.iter().filter(|one| one.wants(address)).peekable();
+    if wanting.peek().is_none() {
+        return;
+    }
+    let server = Some(&entry.server).filter(|server| !server.is_empty()).cloned();
+    let message = message(entry.seq, now, address, server, entry.json());
+    wanting.for_each(|one| one.sink.deliver(&message));
+}
+
+fn message(
+    seq: u64,
+    time_ns: u64,
+    address: &Address,
+    server: Option<Arc<str>>,
+    payload: Bytes,
+) -> Arc<Message> {
+    let (address, kind) = address.shared();
+    Arc::new(Message { seq, time_ns, address, kind, server, payload })
+}
+
+/// Nanoseconds since 1970.
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+struct Unsubscribe {
+    bus: Weak<LocalBus>,
+    id: u64,
+}
+
+impl Drop for Unsubscribe {
+    fn drop(&mut self) {
+        if let Some(bus) = self.bus.upgrade() {
+            bus.unsubscribe(self.id);
+        }
+    }
+}

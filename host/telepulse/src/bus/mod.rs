@@ -1,0 +1,135 @@
+//! The bus: where modules and plugins meet, by address alone.
+//!
+//! Nothing that publishes ever waits; who is slow deals with it on its own side (plugins' mailboxes
+//! drop and count, connections lag and resynchronise). The in-process bus is [`LocalBus`]; everybody
+//! holds it as `Arc<dyn Bus>`, so that another transport fits.
+
+mod address;
+mod entry;
+mod local;
+mod requests;
+mod stream;
+
+pub use address::{Address, AddressError, MAX_LEN, Pattern};
+pub use entry::Entry;
+pub use local::LocalBus;
+pub use plugin_host::ports::{EventSink, Guard};
+pub use stream::{Missed, Stream};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::{sync::Arc, time::Duration};
+use telepulse_language::{Event, Principal};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+
+/// A message as subscribers get it.
+pub type Message = plugin_host::ports::BusEvent;
+
+/// The root of the event stream: [`Bus::append`] alone publishes below it.
+pub const EVENTS: &str = "telepulse.event";
+
+/// Publish, subscribe, request and serve, by address.
+pub trait Bus: Send + Sync + 'static {
+    /// Hands a message to whoever subscribed to its address. Never waits. Addresses below
+    /// [`EVENTS`] are refused (and logged): events need their number from [`Bus::append`].
+    fn publish(&self, address: &Address, server: Option<&str>, payload: Bytes);
+
+    /// Whether anybody is subscribed to this address: what nobody reads need not be encoded.
+    fn wanted(&self, address: &Address) -> bool;
+
+    /// Numbers events, encodes each once, keeps them in the history and publishes each to
+    /// `telepulse.event.<type>`, in the stream's order for every subscriber. Never waits for one.
+    /// Answers the number of the last event.
+    fn append(&self, events: Vec<Event>) -> u64;
+
+    /// The event stream with its history.
+    fn stream(&self) -> &Stream;
+
+    /// Delivers what is published under `patterns` to `sink` until the guard is dropped; what
+    /// several patterns cover comes once. A delivery under way may still arrive after the drop.
+    fn subscribe(&self, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard;
+
+    /// Sends a request at once and waits for the answer until `headers.deadline`.
+    fn request(
+        &self,
+        address: &Address,
+        payload: Bytes,
+        headers: Headers,
+    ) -> BoxFuture<'static, Result<Bytes, RequestError>>;
+
+    /// Takes the requests to an address. At most `capacity` wait; more are refused with
+    /// [`RequestError::Full`]. Dropping the receiver gives the address free.
+    fn serve(
+        &self,
+        address: &Address,
+        capacity: usize,
+    ) -> Result<mpsc::Receiver<Incoming>, AlreadyServed>;
+}
+
+/// What travels with a request beside its payload. Set by the host, never by who asks.
+#[derive(Clone, Debug)]
+pub struct Headers {
+    /// On whose behalf; `None` for the host itself and for plugins that act as themselves.
+    pub principal: Option<Arc<Principal>>,
+    /// Which plugin sent it, if one did.
+    pub plugin: Option<Arc<str>>,
+    /// When nobody waits for the answer any more.
+    pub deadline: Instant,
+    /// Follows one request through the log (a W3C `traceparent` where the client sent one).
+    pub trace: Option<Arc<str>>,
+}
+
+impl Headers {
+    /// The host's own request, to be answered within `timeout`.
+    pub fn within(timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout;
+        Self { principal: None, plugin: None, deadline, trace: None }
+    }
+
+    /// The same on behalf of a user.
+    #[must_use]
+    pub fn on_behalf_of(mut self, principal: Option<Arc<Principal>>) -> Self {
+        self.principal = principal;
+        self
+    }
+
+    /// The same, sent by a plugin.
+    #[must_use]
+    pub fn from_plugin(mut self, plugin: Arc<str>) -> Self {
+        self.plugin = Some(plugin);
+        self
+    }
+}
+
+/// A request as its server gets it. Dropping `reply` answers with the refusal `internal`.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What was asked, as JSON.
+    pub payload: Bytes,
+    /// Who asks and until when.
+    pub headers: Headers,
+    /// Where the answer goes, as JSON.
+    pub reply: oneshot::Sender<Bytes>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// No module or plugin serves the address.
+    #[error("nobody serves {0}")]
+    NobodyServes(String),
+    /// Too many requests wait there already.
+    #[error("too many requests wait at {0}; try again later")]
+    Full(String),
+    /// The deadline passed; whether the request was carried out is not known.
+    #[error("no answer from {0} within the deadline")]
+    Deadline(String),
+}
+
+/// The address has a server already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the address is served already")]
+pub struct AlreadyServed;

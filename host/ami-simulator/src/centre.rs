@@ -19,6 +19,9 @@ pub(crate) const FROM_TRUNK: &str = "from-trunk";
 /// The device that leads outside.
 pub(crate) const TRUNK: &str = "PJSIP/trunk";
 
+/// Things that happen before whoever lets time pass can do something else.
+const STEPS_AT_ONCE: usize = 256;
+
 /// Something that will happen unless it no longer makes sense.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
@@ -94,11 +97,21 @@ impl Centre {
 
     /// Lets time pass up to `now_ms`: everything that was due until then happens.
     pub fn advance(&mut self, now_ms: u64) {
-        while let Some((at, step)) = self.agenda.take(now_ms) {
+        while self.advance_a_bit(now_ms) {}
+    }
+
+    /// The same, but at most so much at once. True if something is due that did not happen yet:
+    /// then this is behind the time.
+    pub(crate) fn advance_a_bit(&mut self, now_ms: u64) -> bool {
+        for _ in 0..STEPS_AT_ONCE {
+            let Some((at, step)) = self.agenda.take(now_ms) else {
+                self.now_ms = self.now_ms.max(now_ms);
+                return false;
+            };
             self.now_ms = self.now_ms.max(at);
             self.happen(step);
         }
-        self.now_ms = self.now_ms.max(now_ms);
+        true
     }
 
     /// When something will happen by itself.
@@ -274,10 +287,13 @@ impl Centre {
         self.queues.iter_mut().find(|queue| queue.name == name)
     }
 
-    /// Phones that are online and have no call.
+    /// Phones that may call and be called by themselves: online, and without a call.
     pub(crate) fn free_phones(&self) -> Vec<String> {
         let free = |(_, device): &(&String, &Device)| {
-            device.extension.is_some() && device.online && device.channels.is_empty()
+            device.extension.is_some()
+                && device.online
+                && !device.left_alone
+                && device.channels.is_empty()
         };
         self.devices.iter().filter(free).map(|(name, _)| name.clone()).collect()
     }

@@ -63,6 +63,7 @@ pub(crate) struct Device {
     pub(crate) extension: Option<String>,
     pub(crate) name: String,
     pub(crate) online: bool,
+    pub(crate) left_alone: bool,
     pub(crate) channels: BTreeSet<ChannelId>,
     /// The state that was told last.
     pub(crate) told: DeviceState,
@@ -74,6 +75,7 @@ impl Device {
             extension: Some(phone.extension.clone()),
             name: phone.name.clone(),
             online: phone.online,
+            left_alone: phone.left_alone,
             channels: BTreeSet::new(),
             told: if phone.online { DeviceState::Idle } else { DeviceState::Unavailable },
         }
@@ -84,6 +86,7 @@ impl Device {
             extension: None,
             name: String::new(),
             online: true,
+            left_alone: false,
             channels: BTreeSet::new(),
             told: DeviceState::Idle,
         }

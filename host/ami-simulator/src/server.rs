@@ -119,19 +119,18 @@ async fn own(mut centre: Centre, clock: Clock, mut inbox: mpsc::Receiver<Order>)
         let due = clock.instant(centre.next_due().unwrap_or(u64::MAX / 2));
         tokio::select! {
             order = inbox.recv() => match order {
-                Some(order) => {
-                    centre.advance(clock.now_ms());
-                    obey(&mut centre, &mut clients, order);
-                }
+                Some(order) => obey(&mut centre, &mut clients, order, &clock),
                 None => return,
             },
-            () = sleep_until(due) => centre.advance(clock.now_ms()),
+            () = sleep_until(due) => {}
         }
+        // Under more load than the machine can bear time goes slower here, but all are served.
+        centre.advance_a_bit(clock.now_ms());
         tell_all(&mut centre, &mut clients);
     }
 }
 
-fn obey(centre: &mut Centre, clients: &mut BTreeMap<u64, Client>, order: Order) {
+fn obey(centre: &mut Centre, clients: &mut BTreeMap<u64, Client>, order: Order, clock: &Clock) {
     match order {
         Order::Came { client, out, held } => {
             clients.insert(client, Client { session: Session::default(), out, _held: held });
@@ -140,6 +139,7 @@ fn obey(centre: &mut Centre, clients: &mut BTreeMap<u64, Client>, order: Order) 
             clients.remove(&client);
         }
         Order::Asks { client, action, place } => {
+            centre.advance_a_bit(clock.now_ms());
             // Events from before the action go first.
             tell_all(centre, clients);
             let Some(asking) = clients.get_mut(&client) else { return };

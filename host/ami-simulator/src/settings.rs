@@ -36,6 +36,8 @@ pub struct Phone {
     pub name: String,
     /// Registered; other phones are unavailable.
     pub online: bool,
+    /// Takes no part in the calls that come up by themselves: there to be tried.
+    pub left_alone: bool,
 }
 
 /// A queue.
@@ -76,6 +78,9 @@ const PEOPLE: [&str; 24] = [
     "Leo Božić",
 ];
 
+/// The first phones of the demo are for whoever tries it.
+const LEFT_ALONE: usize = 3;
+
 const QUEUES: [&str; 5] = ["support", "sales", "billing", "orders", "service"];
 
 impl Settings {
@@ -85,6 +90,7 @@ impl Settings {
             extension: number.to_string(),
             name: format!("Phone {number}"),
             online: true,
+            left_alone: false,
         };
         Self {
             system_name: "tp".to_owned(),
@@ -108,6 +114,7 @@ impl Settings {
     }
 
     /// A call centre at work: so many phones, most of them agents, in so many queues (at most 5).
+    /// 101 to 103 are left alone by the traffic.
     pub fn demo(phones: u32, queues: usize, calls_per_minute: u32) -> Self {
         let mut demo = Self::quiet(phones, &QUEUES[..queues.min(QUEUES.len())]);
         "demo".clone_into(&mut demo.system_name);
@@ -119,11 +126,14 @@ impl Settings {
         for (phone, name) in demo.phones.iter_mut().zip(PEOPLE.iter().cycle()) {
             (*name).clone_into(&mut phone.name);
         }
-        let offices = demo.phones.len() / 5;
+        for phone in demo.phones.iter_mut().take(LEFT_ALONE) {
+            phone.left_alone = true;
+        }
+        let offices = (demo.phones.len() / 5).max(LEFT_ALONE);
         let agents: Vec<String> =
-            demo.phones.iter().skip(offices).map(|phone| phone.extension.clone()).collect();
-        // The last office phone is not plugged in: something to show as offline.
-        if let Some(phone) = demo.phones[..offices].last_mut() {
+            demo.phones.iter().skip(offices + 1).map(|phone| phone.extension.clone()).collect();
+        // One phone is not plugged in: something to show as offline.
+        if let Some(phone) = demo.phones.get_mut(offices) {
             phone.online = false;
         }
         let every = demo.queues.len().max(1);

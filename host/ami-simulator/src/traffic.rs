@@ -21,6 +21,8 @@ const CALLERS: [&str; 12] = [
     "Bruno O'Neill",
 ];
 const BREAKS: [&str; 4] = ["Lunch", "Coffee", "Meeting", "Paperwork"];
+/// Channels that there may be before no more calls come up by themselves.
+const LINES: usize = 2_000;
 /// Of so many agents one goes to a break, or comes back from it, each minute.
 const AGENTS_PER_BREAK: u64 = 8;
 
@@ -57,6 +59,16 @@ impl Centre {
 
     /// One call comes up, and the next one is planned.
     pub(crate) fn traffic(&mut self) {
+        if self.channels.len() < LINES {
+            self.one_call();
+        }
+        let mean_ms = 60_000.0 / f64::from(self.settings.calls_per_minute.max(1));
+        // Calls come independently of each other: the pauses between them are exponential.
+        let pause_ms = -mean_ms * (1.0 - self.chance.random::<f64>()).ln();
+        self.later(milliseconds(pause_ms), Step::Traffic);
+    }
+
+    fn one_call(&mut self) {
         match self.chance.random_range(0..100) {
             0..60 => {
                 let queues: Vec<_> = self.queues.iter().map(|q| q.extension.clone()).collect();
@@ -69,10 +81,6 @@ impl Centre {
                 self.outside_calls(&phones);
             }
         }
-        let mean_ms = 60_000.0 / f64::from(self.settings.calls_per_minute.max(1));
-        // Calls come independently of each other: the pauses between them are exponential.
-        let pause_ms = -mean_ms * (1.0 - self.chance.random::<f64>()).ln();
-        self.later(milliseconds(pause_ms), Step::Traffic);
     }
 
     fn free_extensions(&self) -> Vec<String> {

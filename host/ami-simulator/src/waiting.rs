@@ -2,7 +2,7 @@
 
 use crate::centre::{Centre, INTERNAL, NewChannel, Step};
 use crate::channel::{Called, ChannelId, Doing, Service, State};
-use crate::queue::Caller;
+use crate::queue::{Caller, Queue};
 use crate::wire::{Class, Text};
 
 /// From the decision to ring a member to the first ringing of the phone.
@@ -71,19 +71,19 @@ impl Centre {
 
     /// Rings a free member for each caller that no phone rings for.
     pub(crate) fn offer(&mut self, queue: &str) {
-        let Some(found) = self.queues.iter().find(|found| found.name == queue) else { return };
-        let waiting: Vec<ChannelId> = found.callers.iter().map(|caller| caller.channel).collect();
-        for caller in waiting {
-            let unserved = matches!(self.doing(caller), Some(Doing::Queued { rings: None, .. }));
-            if !unserved {
-                continue;
-            }
-            let Some(member) = self.queue_mut(queue).and_then(crate::queue::Queue::take_turn)
-            else {
-                return;
-            };
+        while let Some(caller) = self.first_unserved(queue)
+            && let Some(member) = self.queue_mut(queue).and_then(Queue::take_turn)
+        {
             self.offer_to(caller, queue, &member.interface, &member.name);
         }
+    }
+
+    fn first_unserved(&self, queue: &str) -> Option<ChannelId> {
+        let found = self.queues.iter().find(|found| found.name == queue)?;
+        let unserved = |channel: &ChannelId| {
+            matches!(self.doing(*channel), Some(Doing::Queued { rings: None, .. }))
+        };
+        found.callers.iter().map(|caller| caller.channel).find(unserved)
     }
 
     fn offer_to(&mut self, by: ChannelId, queue: &str, interface: &str, member: &str) {

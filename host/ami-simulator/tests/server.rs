@@ -93,13 +93,18 @@ async fn lists_and_events_come() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut() {
-    let handle = simulator(Settings::demo(40, 5, 600_000)).await;
+    let handle = simulator(Settings {
+        // Nobody waits for long, so that there is always room for more calls.
+        patience_ms: 10..=20,
+        ..Settings::demo(40, 5, 30_000)
+    })
+    .await;
     let mut stream = TcpStream::connect(handle.address()).await.unwrap();
     let login = "Action: Login\r\nUsername: telepulse\r\nSecret: simulated\r\n\r\n";
     stream.write_all(login.as_bytes()).await.unwrap();
     // Events pile up; once the simulator has had enough of it nothing can be sent any more.
     let cut = async { while stream.write_all(b"Action: Status\r\n\r\n").await.is_ok() {} };
-    timeout(SOON * 3, cut).await.unwrap();
+    timeout(SOON * 6, cut).await.unwrap();
     let mut other = Client::connect(&handle, Auth::Md5, "simulated").await;
     other.until(|output| matches!(output, Output::Ready { .. }).then_some(())).await;
 }

@@ -25,7 +25,7 @@ pub struct Entry {
     /// The JSON with the header of a WebSocket text frame before it: what most readers need is
     /// the frame, and so it is made once for all of them.
     frame: Bytes,
-    header: u8,
+    header: usize,
 }
 
 impl Entry {
@@ -47,7 +47,7 @@ impl Entry {
             agent: event.agent.map(String::into_boxed_str),
             queue: event.queue.map(String::into_boxed_str),
             address,
-            frame: Bytes::copy_from_slice(&scratch[HEADER_ROOM - usize::from(header)..]),
+            frame: Bytes::copy_from_slice(&scratch[HEADER_ROOM - header..]),
             header,
         }
     }
@@ -64,7 +64,7 @@ impl Entry {
 
     /// The event as JSON.
     pub fn json(&self) -> Bytes {
-        self.frame.slice(usize::from(self.header)..)
+        self.frame.slice(self.header..)
     }
 
     /// The event as a whole WebSocket text frame from server to client (not masked).
@@ -75,7 +75,7 @@ impl Entry {
 
 /// Writes the frame's header right before the payload, at the end of the room kept for it; answers
 /// its length.
-fn write_header(buffer: &mut [u8]) -> u8 {
+fn write_header(buffer: &mut [u8]) -> usize {
     let (room, payload) = buffer.split_at_mut(HEADER_ROOM);
     let length = payload.len() as u64;
     let extended = length.to_be_bytes();
@@ -88,7 +88,7 @@ fn write_header(buffer: &mut [u8]) -> u8 {
     room[start] = FINAL_TEXT;
     room[start + 1] = second;
     room[start + 2..].copy_from_slice(extended);
-    2 + extended.len() as u8
+    2 + extended.len()
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
 
     fn check(length: usize, expected: &[u8]) {
         let mut buffer = vec![0; HEADER_ROOM + length];
-        let header = usize::from(write_header(&mut buffer));
+        let header = write_header(&mut buffer);
         assert_eq!(&buffer[HEADER_ROOM - header..HEADER_ROOM], expected, "{length}");
     }
 

@@ -133,3 +133,6 @@ pub enum RequestError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the address is served already")]
 pub struct AlreadyServed;
+
+#[cfg(test)]
+mod tests;

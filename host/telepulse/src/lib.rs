@@ -2,4 +2,6 @@
 //! telephony logic of its own.
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod bus;
+pub mod config;

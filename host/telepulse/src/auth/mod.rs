@@ -1,0 +1,134 @@
+//! Who is it: tokens and passwords to principals. The host asks before any guest sees a request.
+
+mod passwords;
+#[cfg(test)]
+mod tests;
+
+use crate::config::{TokenHash, User};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use http::HeaderValue;
+use passwords::Passwords;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+use telepulse_language::Principal;
+use thiserror::Error;
+
+/// The longest token or password that is looked at, in bytes.
+const MAX_SECRET: usize = 1024;
+
+/// Why nobody is logged in. It never tells whether the user exists.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Denied {
+    /// The token, or the name with its password or token, is not right.
+    #[error("the token, or the user name and password, is wrong")]
+    Wrong,
+    /// Too many passwords are being checked already (HTTP 429).
+    #[error("too many logins at once: try again in a second")]
+    Busy,
+}
+
+/// All users, ready to be compared with. Immutable: a changed configuration makes a new one.
+pub struct Auth {
+    users: Vec<Known>,
+    passwords: Passwords,
+}
+
+struct Known {
+    principal: Arc<Principal>,
+    token: Option<TokenHash>,
+}
+
+impl Auth {
+    /// Takes the users of a configuration, where everything was checked.
+    pub fn new(users: &[User]) -> Self {
+        let known = users.iter().map(|user| Known {
+            principal: Arc::new(principal(user)),
+            token: user.token,
+        });
+        Self { users: known.collect(), passwords: Passwords::new(users, rand::random()) }
+    }
+
+    /// Whose token it is. Takes the same time whether and whereever it is found.
+    pub fn bearer(&self, token: &str) -> Result<Arc<Principal>, Denied> {
+        if token.len() > MAX_SECRET {
+            return Err(Denied::Wrong);
+        }
+        self.by_token(&hash_token(token)).ok_or(Denied::Wrong)
+    }
+
+    /// Whose name and password, or name and token, they are. A password costs tens of milliseconds,
+    /// spent on a thread of its own and spent for unknown users too.
+    pub async fn basic(&self, name: &str, secret: &str) -> Result<Arc<Principal>, Denied> {
+        if secret.len() > MAX_SECRET {
+            return Err(Denied::Wrong);
+        }
+        if let Some(found) = self.by_token(&hash_token(secret)).filter(|who| who.name == name) {
+            return Ok(found);
+        }
+        if !self.passwords.verify(name, secret).await? {
+            return Err(Denied::Wrong);
+        }
+        let found = self.users.iter().find(|user| user.principal.name == name);
+        found.map(|user| user.principal.clone()).ok_or(Denied::Wrong)
+    }
+
+    /// Whose `Authorization` header it is (RFC 6750 and RFC 7617); `None` where there is none.
+    pub async fn header(
+        &self,
+        value: Option<&HeaderValue>,
+    ) -> Result<Option<Arc<Principal>>, Denied> {
+        let Some(value) = value else { return Ok(None) };
+        let value = value.to_str().map_err(|_| Denied::Wrong)?;
+        let (scheme, credentials) = value.split_once(' ').ok_or(Denied::Wrong)?;
+        let credentials = credentials.trim();
+        let who = if scheme.eq_ignore_ascii_case("bearer") {
+            self.bearer(credentials)?
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            let (name, secret) = read_basic(credentials).ok_or(Denied::Wrong)?;
+            self.basic(&name, &secret).await?
+        } else {
+            return Err(Denied::Wrong);
+        };
+        Ok(Some(who))
+    }
+
+    fn by_token(&self, hash: &TokenHash) -> Option<Arc<Principal>> {
+        // All are compared, so that time tells nothing; index 0 is nobody.
+        let mut found = 0_u32;
+        for (index, user) in (1_u32..).zip(&self.users) {
+            let equal = user.token.map_or(0.into(), |token| token.0.ct_eq(&hash.0));
+            found.conditional_assign(&index, equal);
+        }
+        let index = usize::try_from(found.checked_sub(1)?).ok()?;
+        self.users.get(index).map(|user| user.principal.clone())
+    }
+}
+
+/// What the configuration holds instead of a token.
+pub fn hash_token(token: &str) -> TokenHash {
+    TokenHash(Sha256::digest(token.as_bytes()).into())
+}
+
+/// Whether this is the token of that hash; takes the same time either way.
+pub fn token_matches(hash: &TokenHash, token: &str) -> bool {
+    token.len() <= MAX_SECRET && bool::from(hash_token(token).0.ct_eq(&hash.0))
+}
+
+fn principal(user: &User) -> Principal {
+    Principal {
+        name: user.name.clone(),
+        extension: user.extension.clone(),
+        agents: user.agents.clone(),
+        queues: user.queues.clone(),
+        servers: user.servers.clone(),
+        allow: user.allow.clone(),
+    }
+}
+
+/// `base64(name:secret)`; the name ends at the first colon.
+fn read_basic(credentials: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(BASE64.decode(credentials).ok()?).ok()?;
+    let (name, secret) = text.split_once(':')?;
+    Some((name.to_owned(), secret.to_owned()))
+}

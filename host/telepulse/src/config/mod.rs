@@ -1,0 +1,101 @@
+//! The configuration: read as it is written, with places; checked whole; used as [`Config`].
+
+mod environment;
+mod fields;
+mod load;
+mod mistake;
+mod read;
+mod rules;
+mod schema;
+mod secret;
+mod server;
+#[cfg(test)]
+mod tests;
+mod user;
+mod written;
+
+pub use load::{DEFAULT_FILE, Source};
+pub use mistake::Mistakes;
+pub use secret::Secret;
+pub use server::{Server, ServerAuth};
+pub use user::{PasswordHash, TokenHash, User};
+
+use std::{net::SocketAddr, path::PathBuf};
+use tracing_subscriber::filter::Targets;
+
+/// The configuration as the program uses it: complete, checked, with absolute paths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// This process.
+    pub node: Node,
+    /// The Asterisk servers; there may be none.
+    pub servers: Vec<Server>,
+    /// Who may log in.
+    pub users: Vec<User>,
+    /// How messages travel.
+    pub bus: Bus,
+    /// Where data is kept.
+    pub store: Store,
+    /// Where plugins are.
+    pub plugins: Plugins,
+    /// The admin API.
+    pub admin: Admin,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// `[node]`: this process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+}
+
+/// `[bus]`: how messages travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// Events that are kept for clients that come back, from 1 to 10,000,000.
+    pub history: usize,
+}
+
+/// `[store]`: where data is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// A folder of our own.
+    pub path: PathBuf,
+}
+
+/// `[plugins]`: where plugins are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugins {
+    /// The plugins folder.
+    pub dir: PathBuf,
+}
+
+/// `[admin]`: the admin API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Where it listens; anywhere but on loopback only with a token.
+    pub listen: SocketAddr,
+    /// Hash of the token that it asks for. `None`: it asks for none.
+    pub token: Option<TokenHash>,
+}
+
+/// `[log]`: what is logged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Which lines: a level, or levels by module as in `info,telepulse::proxy=debug`.
+    pub level: Targets,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}

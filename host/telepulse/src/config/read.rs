@@ -1,0 +1,267 @@
+//! From the configuration as written to the configuration as used, section by section.
+
+use super::{
+    Admin, Bus, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth, Store, User,
+    fields::{Fields, Reader},
+    mistake::Place,
+    rules, schema, server,
+    written::{self, Table, Value},
+};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+/// All that this version can be, each in one process.
+const ROLES: [&str; 4] = ["proxy", "core", "gateway", "plugins"];
+
+/// Reads everything. The result is good only if no mistake was noted.
+pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
+    let top = Fields::new("", root, &Place::File);
+    reader.known(&top, &schema::TOP);
+    let nothing = Table::new();
+    let mut section = |name: &'static str| section(reader, root, name, &nothing);
+    let (node, auth, bus, store, plugins, admin, log) = (
+        section("node"),
+        section("auth"),
+        section("bus"),
+        section("store"),
+        section("plugins"),
+        section("admin"),
+        section("log"),
+    );
+    reader.known(&auth, &schema::AUTH);
+    Config {
+        node: self::node(reader, &node),
+        servers: servers(reader, root),
+        users: users(reader, &auth),
+        bus: self::bus(reader, &bus),
+        store: self::store(reader, &store),
+        plugins: self::plugins(reader, &plugins),
+        admin: self::admin(reader, &admin),
+        log: self::log(reader, &log),
+    }
+}
+
+/// A section that stands alone; an empty one where it is not written.
+fn section<'t>(
+    reader: &mut Reader<'_>,
+    root: &'t Table,
+    name: &'static str,
+    nothing: &'t Table,
+) -> Fields<'t> {
+    match root.get(name) {
+        None => Fields::new(name, nothing, &Place::File),
+        Some(node) => match node.as_table() {
+            Some(table) => Fields::new(name, table, &node.place),
+            None => {
+                reader.mistake_at(&node.place, &format!("{name}: must be a table: write [{name}]"));
+                Fields::new(name, nothing, &node.place)
+            }
+        },
+    }
+}
+
+/// The entries of an array of tables.
+fn entries<'t>(
+    reader: &mut Reader<'_>,
+    node: Option<&'t written::Node>,
+    name: &'static str,
+) -> Vec<Fields<'t>> {
+    let Some(node) = node else { return Vec::new() };
+    let list = match &node.value {
+        Value::List(list) => list.as_slice(),
+        _ => &[],
+    };
+    let tables: Vec<_> = list
+        .iter()
+        .filter_map(|item| Some(Fields::new(name, item.as_table()?, &item.place)))
+        .collect();
+    if !matches!(node.value, Value::List(_)) || tables.len() < list.len() {
+        let message = format!("{name}: must be an array of tables: write [[{name}]]");
+        reader.mistake_at(&node.place, &message);
+    }
+    tables
+}
+
+fn node(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Node {
+    reader.known(fields, &schema::NODE);
+    if let Some(roles) = reader.list(fields, "roles", rules::role)
+        && roles.len() < ROLES.len()
+    {
+        let message = "a process of this version takes all roles: remove the key";
+        reader.mistake(fields, "roles", message);
+    }
+    Node { name: reader.ruled(fields, "name", rules::id).unwrap_or_else(|| "tp1".to_owned()) }
+}
+
+fn servers(reader: &mut Reader<'_>, root: &Table) -> Vec<Server> {
+    let mut seen = BTreeMap::new();
+    let mut servers = Vec::new();
+    for fields in entries(reader, root.get("server"), "server") {
+        let server = server(reader, &fields);
+        unique(reader, &fields, &mut seen, "id", &server.id);
+        servers.push(server);
+    }
+    servers
+}
+
+fn server(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Server {
+    reader.known(fields, &schema::SERVER);
+    for (key, way_out) in [
+        ("id", "give the server a name, like \"pbx1\""),
+        ("host", "say where it is, like \"127.0.0.1\""),
+        ("username", "name the user of manager.conf"),
+        ("secret", "write \"env:NAME\", \"file:PATH\" or the secret"),
+    ] {
+        if fields.get(key).is_none() {
+            reader.missing(fields, key, way_out);
+        }
+    }
+    let auths = [("md5", ServerAuth::Md5), ("plain", ServerAuth::Plain)];
+    let secret = reader.secret(fields, "secret").and_then(|secret| {
+        let good = rules::ami_value(&secret).map(|()| secret);
+        reader.keep(fields, "secret", good)
+    });
+    let mut text = |key, rule, default: &str| {
+        reader.ruled(fields, key, rule).unwrap_or_else(|| default.to_owned())
+    };
+    Server {
+        id: text("id", rules::id, ""),
+        host: text("host", rules::host, ""),
+        username: text("username", rules::ami_value, ""),
+        device: text("device", rules::device, server::DEVICE),
+        context: text("context", rules::context, server::CONTEXT),
+        extensions: text("extensions", rules::extensions, server::EXTENSIONS),
+        secret: Secret::new(secret.unwrap_or_default()),
+        port: reader
+            .number(fields, "port", 1..=u16::MAX.into())
+            .and_then(|port| u16::try_from(port).ok())
+            .unwrap_or(server::PORT),
+        auth: reader.choice(fields, "auth", &auths).unwrap_or_default(),
+        max_calls: reader.number(fields, "maxCalls", 1..=u32::MAX),
+    }
+}
+
+fn users(reader: &mut Reader<'_>, auth: &Fields<'_>) -> Vec<User> {
+    let (mut names, mut tokens) = (BTreeMap::new(), BTreeMap::new());
+    let mut users = Vec::new();
+    for fields in entries(reader, auth.get("user"), "auth.user") {
+        let user = user(reader, &fields);
+        unique(reader, &fields, &mut names, "name", &user.name);
+        if let Some(token) = user.token
+            && let Some(other) = tokens.insert(token, user.name.clone())
+        {
+            let message = format!("is the token of user {other:?} too: make one for each");
+            reader.mistake(&fields, "token", &message);
+        }
+        users.push(user);
+    }
+    users
+}
+
+fn user(reader: &mut Reader<'_>, fields: &Fields<'_>) -> User {
+    reader.known(fields, &schema::USER);
+    if fields.get("name").is_none() {
+        reader.missing(fields, "name", "say who it is, like \"wallboard\"");
+    }
+    if fields.get("token").is_none() && fields.get("password").is_none() {
+        let way_out = "`telepulse token` makes one; or give a password, an argon2id string";
+        reader.missing(fields, "token", way_out);
+    }
+    let token = reader.secret(fields, "token").map(|text| rules::token(&text));
+    let password = reader.secret(fields, "password").map(|text| rules::password(&text));
+    User {
+        name: reader.ruled(fields, "name", rules::user).unwrap_or_default(),
+        token: token.and_then(|token| reader.keep(fields, "token", token)),
+        password: password.and_then(|password| reader.keep(fields, "password", password)),
+        extension: reader.ruled(fields, "extension", rules::extension),
+        agents: reader.list(fields, "agents", rules::extension),
+        queues: reader.list(fields, "queues", rules::name),
+        servers: reader.list(fields, "servers", rules::id),
+        allow: reader.list(fields, "allow", rules::allow).unwrap_or_default(),
+    }
+}
+
+/// Notes a second entry of the same name.
+fn unique<'t>(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'t>,
+    seen: &mut BTreeMap<String, &'t Place>,
+    key: &str,
+    name: &str,
+) {
+    if name.is_empty() {
+        return;
+    }
+    if let Some(first) = seen.insert(name.to_owned(), fields.place) {
+        let where_ = match first {
+            Place::Line(line) => format!(" (line {line})"),
+            Place::File | Place::Variable(_) => String::new(),
+        };
+        reader.mistake(fields, key, &format!("{name:?} is taken{where_}: give it another"));
+    }
+}
+
+fn bus(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Bus {
+    reader.known(fields, &schema::BUS);
+    only(reader, fields, "local", "nats");
+    let history = reader.number(fields, "history", 1..=10_000_000).unwrap_or(100_000);
+    Bus { history: usize::try_from(history).unwrap_or(usize::MAX) }
+}
+
+fn store(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Store {
+    reader.known(fields, &schema::STORE);
+    only(reader, fields, "embedded", "redis");
+    Store { path: reader.path(fields, "path").unwrap_or_else(|| reader.folder.join("data")) }
+}
+
+/// A `kind` of which this version has one.
+fn only(reader: &mut Reader<'_>, fields: &Fields<'_>, here: &str, later: &str) {
+    match reader.text(fields, "kind") {
+        Some(kind) if kind == later => {
+            let message = format!("{later:?} is not in this version: write {here:?}");
+            reader.mistake(fields, "kind", &message);
+        }
+        Some(kind) if kind != here => {
+            reader.mistake(fields, "kind", &format!("must be {here:?}"));
+        }
+        _ => {}
+    }
+}
+
+fn plugins(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Plugins {
+    reader.known(fields, &schema::PLUGINS);
+    Plugins { dir: reader.path(fields, "dir").unwrap_or_else(|| reader.folder.join("plugins.d")) }
+}
+
+fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Admin {
+    reader.known(fields, &schema::ADMIN);
+    let listen = reader.text(fields, "listen").map(|text| {
+        let wanted = "must be an IP address with a port, like \"127.0.0.1:8082\"";
+        text.parse::<SocketAddr>().map_err(|_| wanted.to_owned())
+    });
+    let listen = listen
+        .and_then(|listen| reader.keep(fields, "listen", listen))
+        .unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 8082).into());
+    let token = reader.secret(fields, "token").map(|text| rules::token(&text));
+    let token = token.and_then(|token| reader.keep(fields, "token", token));
+    if !listen.ip().is_loopback() && fields.get("token").is_none() {
+        let message = format!(
+            "{listen} can be reached from other machines: set admin.token (`telepulse token` \
+             makes one), or listen on 127.0.0.1"
+        );
+        reader.mistake(fields, "listen", &message);
+    }
+    Admin { listen, token }
+}
+
+fn log(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Log {
+    reader.known(fields, &schema::LOG);
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let level = reader.text(fields, "level").unwrap_or("info");
+    Log {
+        format: reader.choice(fields, "format", &formats).unwrap_or_default(),
+        level: reader.keep(fields, "level", rules::level(level)).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,60 @@
+//! Which sections and keys there are: for unknown names, and for variables of the environment.
+
+/// A section of the file.
+pub(super) struct Section {
+    /// Its path: `["auth", "user"]` is `[[auth.user]]`.
+    pub(super) path: &'static [&'static str],
+    /// The key that names an entry, where there can be several.
+    pub(super) named_by: Option<&'static str>,
+    /// Its keys.
+    pub(super) keys: &'static [&'static str],
+    /// Keys that a later version will know.
+    pub(super) later: &'static [&'static str],
+}
+
+const fn single(
+    path: &'static [&'static str],
+    keys: &'static [&'static str],
+    later: &'static [&'static str],
+) -> Section {
+    Section { path, named_by: None, keys, later }
+}
+
+pub(super) const NODE: Section = single(&["node"], &["name", "roles"], &[]);
+pub(super) const SERVER: Section = Section {
+    path: &["server"],
+    named_by: Some("id"),
+    keys: &super::server::KEYS,
+    later: &super::server::LATER,
+};
+pub(super) const AUTH: Section = single(&["auth"], &["user"], &["jwt"]);
+pub(super) const USER: Section = Section {
+    path: &["auth", "user"],
+    named_by: Some("name"),
+    keys: &[
+        "name",
+        "token",
+        "password",
+        "extension",
+        "agents",
+        "queues",
+        "servers",
+        "allow",
+    ],
+    later: &[],
+};
+pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
+pub(super) const STORE: Section = single(&["store"], &["kind", "path"], &["url"]);
+pub(super) const PLUGINS: Section = single(&["plugins"], &["dir"], &[]);
+pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token"], &[]);
+pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);
+
+/// The names at the top of the file.
+pub(super) const TOP: Section = single(
+    &[],
+    &["node", "server", "auth", "bus", "store", "plugins", "admin", "log"],
+    &[],
+);
+
+/// All sections that have values, the longer path first.
+pub(super) const SECTIONS: [Section; 8] = [USER, NODE, SERVER, BUS, STORE, PLUGINS, ADMIN, LOG];

@@ -1,0 +1,146 @@
+//! An Asterisk server, as `[[server]]` and as `POST /servers` describe it.
+
+use super::{Secret, rules};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use telepulse_language::{Code, Refusal};
+
+/// The port that Asterisk's manager listens on by default.
+pub(super) const PORT: u16 = 5038;
+/// How an extension becomes a device, by default.
+pub(super) const DEVICE: &str = "PJSIP/{ext}";
+/// Where dialled numbers are looked up, by default.
+pub(super) const CONTEXT: &str = "internal";
+/// Which numbers are extensions, by default.
+pub(super) const EXTENSIONS: &str = "^[0-9]{2,6}$";
+
+/// One Asterisk server (contract sections 6 and 8). Every field is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Server {
+    /// Its name on the bus and in every event; 1 to 64 of `A-Z a-z 0-9 _ -`.
+    pub id: String,
+    /// Name or IP address of the machine.
+    pub host: String,
+    /// Port of the manager interface.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// The manager user.
+    pub username: String,
+    /// That user's secret.
+    pub secret: Secret,
+    /// How the secret is shown to the server.
+    #[serde(default)]
+    pub auth: ServerAuth,
+    /// How an extension becomes a device where no hint says; holds `{ext}` once.
+    #[serde(default = "default_device")]
+    pub device: String,
+    /// The dialplan context where dialled numbers are looked up.
+    #[serde(default = "default_context")]
+    pub context: String,
+    /// A regular expression: which numbers are extensions, so that trunks are no agents.
+    #[serde(default = "default_extensions")]
+    pub extensions: String,
+    /// The most live calls; past it a dial is refused. `None`: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_calls: Option<u32>,
+}
+
+/// How a manager user logs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerAuth {
+    /// By challenge: the secret itself does not cross the wire.
+    #[default]
+    Md5,
+    /// The secret as it is.
+    Plain,
+}
+
+fn default_port() -> u16 {
+    PORT
+}
+
+fn default_device() -> String {
+    DEVICE.to_owned()
+}
+
+fn default_context() -> String {
+    CONTEXT.to_owned()
+}
+
+fn default_extensions() -> String {
+    EXTENSIONS.to_owned()
+}
+
+impl Server {
+    /// Reads a server from the admin API. A refusal names the field; no message repeats a value.
+    pub fn from_json(value: Value) -> Result<Self, Refusal> {
+        let object = value
+            .as_object()
+            .ok_or_else(|| Refusal::field("server", "must be an object with id, host, …"))?;
+        // Field by field first, for what serde could say only in general.
+        for later in LATER.into_iter().filter(|key| object.contains_key(*key)) {
+            return Err(Refusal::field(later, "is not in this version: leave it out"));
+        }
+        for needed in ["id", "host", "username", "secret"] {
+            if !object.contains_key(needed) {
+                return Err(Refusal::field(needed, "is missing"));
+            }
+        }
+        for (key, value) in object {
+            if let Err(error) = shape(key, value) {
+                return Err(Refusal::field(key, error));
+            }
+        }
+        let server: Self = serde_json::from_value(value).map_err(|_| {
+            // Every field has the right shape by now; serde's own words could repeat a secret.
+            Refusal::new(Code::BadRequest, "the server cannot be read")
+        })?;
+        let checks: [(&str, Result<(), String>); 7] = [
+            ("id", rules::id(&server.id)),
+            ("host", rules::host(&server.host)),
+            ("username", rules::ami_value(&server.username)),
+            ("secret", rules::ami_value(server.secret.expose())),
+            ("device", rules::device(&server.device)),
+            ("context", rules::context(&server.context)),
+            ("extensions", rules::extensions(&server.extensions)),
+        ];
+        for (field, outcome) in checks {
+            outcome.map_err(|error| Refusal::field(field, error))?;
+        }
+        Ok(server)
+    }
+}
+
+/// Whether the JSON value of a field is of the right type.
+fn shape(key: &str, value: &Value) -> Result<(), String> {
+    let whole = |max: u64| value.as_u64().is_some_and(|number| (1..=max).contains(&number));
+    let (good, wanted) = match key {
+        "id" | "host" | "username" | "secret" | "device" | "context" | "extensions" => {
+            (value.is_string(), "must be a string")
+        }
+        "port" => (whole(u16::MAX.into()), "must be a whole number from 1 to 65535"),
+        "maxCalls" => (whole(u32::MAX.into()), "must be a whole number, 1 or more"),
+        "auth" => (matches!(value.as_str(), Some("md5" | "plain")), "must be \"md5\" or \"plain\""),
+        _ => return Err("is unknown".to_owned() + &rules::perhaps(key, &KEYS)),
+    };
+    if good { Ok(()) } else { Err(wanted.to_owned()) }
+}
+
+/// The fields of a server.
+pub(super) const KEYS: [&str; 10] = [
+    "id",
+    "host",
+    "port",
+    "username",
+    "secret",
+    "auth",
+    "device",
+    "context",
+    "extensions",
+    "maxCalls",
+];
+
+/// Fields that a later version will know.
+pub(super) const LATER: [&str; 2] = ["tls", "filter"];

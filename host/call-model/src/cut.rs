@@ -1,0 +1,73 @@
+//! What of a snapshot a user may see (contract section 10, 3): it fails closed.
+
+use serde_json::Value;
+use telepulse_language::{Principal, Snapshot};
+
+/// Leaves out what `who` may not see. A user who is limited in a dimension (agents, queues,
+/// servers) sees nothing that lacks it, save the servers themselves.
+pub fn cut(mut snapshot: Snapshot, who: &Principal) -> Snapshot {
+    let may = |server: &str, agent: Option<&str>, queue: Option<&str>| {
+        who.may_see(Some(server), agent, queue)
+    };
+    snapshot.lines.retain(|line| may(&line.server, Some(&line.agent), None));
+    snapshot.users.retain(|user| may(&user.server, Some(&user.agent), None));
+    snapshot.queues.retain(|queue| may(&queue.server, None, Some(&queue.queue)));
+    snapshot.agents.retain(|agent| may(&agent.server, Some(&agent.agent), Some(&agent.queue)));
+    snapshot.calls.retain(|call| {
+        let mut agents = call.channels.iter().filter_map(|channel| channel.agent.as_deref());
+        let queue = call.queue.as_deref();
+        may(&call.server, None, queue) || agents.any(|agent| may(&call.server, Some(agent), queue))
+    });
+    let word = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
+    let seen = |item: &Value| {
+        let (agent, queue) = (word(item, "agent"), word(item, "queue"));
+        who.may_see(word(item, "server").as_deref(), agent.as_deref(), queue.as_deref())
+    };
+    snapshot.parked.retain(seen);
+    snapshot.conferences.retain(seen);
+    snapshot.servers.retain(|server| {
+        who.servers.as_ref().is_none_or(|visible| visible.contains(&server.server))
+    });
+    snapshot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(who: &Value, expected: &Value) {
+        let who: Principal = serde_json::from_value(who.clone()).unwrap();
+        let line = |agent: &str| json!({"agent": agent, "server": "pbx1", "lines": []});
+        let call = |id: &str, agent: &str| {
+            json!({"call": id, "server": "pbx1", "state": "up", "from": "", "to": "",
+                "started": "2026-11-20T22:08:00.000Z",
+                "channels": [{"channel": "x", "agent": agent, "number": "", "state": "up"}]})
+        };
+        let whole = json!({
+            "lines": [line("201"), line("202")], "users": [], "agents": [],
+            "queues": [{"queue": "sales", "server": "pbx1", "count": 0, "callers": [], "members": []}],
+            "calls": [call("a", "201"), call("b", "202")], "parked": [], "conferences": [],
+            "servers": [{"server": "pbx1", "state": "CONNECTED", "since": "2026-11-20T22:08:00.000Z"}],
+        });
+        let seen = json!(cut(serde_json::from_value(whole).unwrap(), &who));
+        let ids = |list: &str, key: &str| -> Vec<Value> {
+            seen[list].as_array().unwrap().iter().map(|item| item[key].clone()).collect()
+        };
+        let lists = json!([
+            ids("lines", "agent"),
+            ids("queues", "queue"),
+            ids("calls", "call"),
+            ids("servers", "server")
+        ]);
+        assert_eq!(lists, *expected, "{who:?}");
+    }
+
+    #[test]
+    fn a_limited_user_sees_only_what_is_listed() {
+        check(&json!({"name": "all"}), &json!([["201", "202"], ["sales"], ["a", "b"], ["pbx1"]]));
+        check(&json!({"name": "ann", "agents": ["201"]}), &json!([["201"], [], ["a"], ["pbx1"]]));
+        check(&json!({"name": "q", "queues": ["sales"]}), &json!([[], ["sales"], [], ["pbx1"]]));
+        check(&json!({"name": "s", "servers": ["pbx2"]}), &json!([[], [], [], []]));
+    }
+}

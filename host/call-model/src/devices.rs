@@ -1,0 +1,191 @@
+//! Phones: which extension has which device, and what Asterisk says of it.
+
+use ami_proto::Message;
+use telepulse_language::{ExtensionStatus, UserStatus};
+
+use crate::channel::{Ix, device_of};
+use crate::device::{Extension, PhoneState, hint_devices};
+use crate::pbx::{Out, Pbx};
+use crate::queue::Member;
+use crate::text::{field, number, set};
+
+impl Pbx {
+    pub(crate) fn on_device_state(&mut self, message: &Message, _out: &mut Out<'_>) {
+        let round = self.sync.round;
+        if let Some(agent) = self.device_state(message) {
+            self.extensions[agent].seen = round;
+        }
+    }
+
+    /// What an event or a list item says of a device; a hint's word stands above it.
+    pub(crate) fn device_state(&mut self, message: &Message) -> Option<Ix> {
+        let agent = self.agent_of_device_or_new(field(message, "Device"))?;
+        if self.extensions[agent].hint_context.is_some() {
+            return None;
+        }
+        let state = PhoneState::from_device(message.get("State").unwrap_or_default());
+        self.extensions[agent].state = Some(state);
+        self.touch(Some(agent));
+        Some(agent)
+    }
+
+    pub(crate) fn on_extension_status(&mut self, message: &Message, out: &mut Out<'_>) {
+        let round = self.sync.round;
+        if let Some((agent, is_new)) = self.extension_status(message) {
+            self.extensions[agent].seen = round;
+            if is_new {
+                self.adopt_channels(out);
+            }
+        }
+    }
+
+    /// What an event or a list item says of a hint: the extension, and whether it has a phone that
+    /// was not known to be its own. Hints of what is no phone are none of ours.
+    pub(crate) fn extension_status(&mut self, message: &Message) -> Option<(Ix, bool)> {
+        let exten = field(message, "Exten");
+        let context = field(message, "Context");
+        if exten.is_empty() || exten.starts_with('_') {
+            return None;
+        }
+        let state = PhoneState::from_bits(number(message, "Status")?);
+        let known = self.by_number.get(exten).copied();
+        if known.is_some_and(|agent| self.is_hinted_better(agent, context)) {
+            return None;
+        }
+        let Some(state) = state else {
+            // The hint is gone: from now on the device's own word counts.
+            self.extensions[known?].hint_context = None;
+            return None;
+        };
+        let hint = field(message, "Hint");
+        let device = hint_devices(hint).next()?;
+        let agent = known.unwrap_or_else(|| self.add_extension(exten, device));
+        let mut is_new = false;
+        for device in hint_devices(hint) {
+            is_new |= self.give_device(agent, device);
+        }
+        let extension = &mut self.extensions[agent];
+        extension.hint_context = Some(context.into());
+        extension.state = Some(state);
+        set(&mut extension.device, device);
+        self.touch(Some(agent));
+        Some((agent, is_new))
+    }
+
+    /// Whether a hint in another context has the say: the configured context's comes first.
+    fn is_hinted_better(&self, agent: Ix, context: &str) -> bool {
+        let hinted = self.extensions[agent].hint_context.as_deref();
+        hinted.is_some_and(|hinted| hinted != context && *hinted == *self.config.context)
+    }
+
+    /// Makes a device the extension's; says whether it was not before. Where two extensions have
+    /// a hint for the same phone, it is the one's that the template would give it to.
+    fn give_device(&mut self, agent: Ix, device: &str) -> bool {
+        match self.by_device.get(device) {
+            Some(&owner) if owner == agent => return false,
+            Some(_) if self.template.device(self.number(agent)) != *device => return false,
+            _ => {}
+        }
+        self.by_device.insert(device.into(), agent);
+        true
+    }
+
+    fn add_extension(&mut self, number: &str, device: &str) -> Ix {
+        let agent = self.extensions.len();
+        self.extensions.push(Extension::new(number, device));
+        self.by_number.insert(number.into(), agent);
+        agent
+    }
+
+    /// The extension that has this device, if it is known.
+    pub(crate) fn agent_of_device(&self, device: &str) -> Option<Ix> {
+        self.by_device
+            .get(device)
+            .or_else(|| self.by_number.get(self.template.extension(device)?))
+            .copied()
+    }
+
+    /// The same; a device that the template reads as an extension's makes that known.
+    pub(crate) fn agent_of_device_or_new(&mut self, device: &str) -> Option<Ix> {
+        if let Some(&agent) = self.by_device.get(device) {
+            return Some(agent);
+        }
+        let number = self.template.extension(device)?;
+        let agent = match self.by_number.get(number) {
+            Some(&agent) => agent,
+            None => self.add_extension(number, device),
+        };
+        self.by_device.insert(device.into(), agent);
+        self.touch(Some(agent));
+        Some(agent)
+    }
+
+    /// Gives channels that are nobody's to the extensions whose phones they are, now that hints
+    /// told more.
+    pub(crate) fn adopt_channels(&mut self, out: &mut Out<'_>) {
+        let orphans: Vec<Ix> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| channel.agent.is_none() && !channel.is_local)
+            .map(|(ix, _)| ix)
+            .collect();
+        for ix in orphans {
+            let agent = self.agent_of_device(device_of(&self.channels[ix].name));
+            if let Some(agent) = agent {
+                self.channels[ix].agent = Some(agent);
+                self.extensions[agent].channels.push(ix);
+                self.touch(Some(agent));
+                self.announce(ix, out);
+            }
+        }
+    }
+
+    /// The extension of a queue member by the device whose state counts, else by what is called;
+    /// where no rule finds one, the interface itself.
+    pub(crate) fn agent_of_member<'m>(&'m self, member: &'m Member) -> &'m str {
+        [member.state_device(), &member.interface]
+            .into_iter()
+            .find_map(|device| self.number_of_interface(device))
+            .unwrap_or(&member.interface)
+    }
+
+    fn number_of_interface<'m>(&'m self, interface: &'m str) -> Option<&'m str> {
+        if let Some(&agent) = self.by_device.get(interface) {
+            return Some(self.number(agent));
+        }
+        let local = interface.strip_prefix("Local/").or_else(|| interface.strip_prefix("hint:"));
+        match local {
+            Some(local) => {
+                let number = local.split('@').next()?;
+                let is_known = self.by_number.contains_key(number);
+                (is_known || self.config.extensions.matches(number)).then_some(number)
+            }
+            None => self.template.extension(interface),
+        }
+    }
+
+    /// Tells of the extension's phone what subscribers do not know yet.
+    pub(crate) fn tell_phone(&mut self, agent: Ix, out: &mut Out<'_>) {
+        let extension = &self.extensions[agent];
+        let user = extension.user();
+        let is_same = extension
+            .told
+            .user
+            .as_ref()
+            .is_some_and(|(told, device)| *told == user && *device == extension.device);
+        if !is_same {
+            let device = extension.device.clone();
+            let details = UserStatus { status: user, device: device.to_string(), address: None };
+            self.tell(Some(self.number(agent)), None, details, out);
+            self.extensions[agent].told.user = Some((user, device));
+        }
+        let extension = &self.extensions[agent];
+        let status = extension.state.map(|state| state.status);
+        if let Some(status) = status
+            && extension.told.status != Some(status)
+        {
+            self.tell(Some(self.number(agent)), None, ExtensionStatus { status }, out);
+            self.extensions[agent].told.status = Some(status);
+        }
+    }
+}

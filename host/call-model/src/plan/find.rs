@@ -1,0 +1,157 @@
+//! Whom a command is about: calls, channels and extensions by the names that people give them.
+
+use std::collections::BTreeSet;
+
+use telepulse_language::{ChannelName, LineState, Refusal, Target};
+
+use super::{conflict, not_found};
+use crate::channel::Ix;
+use crate::pbx::Pbx;
+use crate::snapshot::BridgeKind;
+
+impl Pbx {
+    pub(super) fn find_extension(&self, number: &str, field: &str) -> Result<Ix, Refusal> {
+        self.by_number.get(number).copied().ok_or_else(|| {
+            let server = &self.config.server;
+            not_found(field, format!("server {server:?} knows no extension {number}"))
+        })
+    }
+
+    pub(super) fn find_call(&self, id: &str) -> Result<Ix, Refusal> {
+        let found = self.calls.iter().find(|(_, call)| call.id == id);
+        found.map(|(call, _)| call).ok_or_else(|| {
+            let server = &self.config.server;
+            not_found("call", format!("there is no such call on server {server:?}; it may be over"))
+        })
+    }
+
+    /// By Uniqueid or by name.
+    pub(super) fn find_channel(&self, channel: &ChannelName) -> Result<Ix, Refusal> {
+        let by_name = || self.channels.iter().find(|(_, live)| *live.name == **channel);
+        self.by_uniqueid
+            .get(channel.as_str())
+            .copied()
+            .or_else(|| by_name().map(|(channel, _)| channel))
+            .ok_or_else(|| {
+                let server = &self.config.server;
+                not_found("channel", format!("there is no such channel on server {server:?}"))
+            })
+    }
+
+    /// The one channel of an extension that is meant: of several, the only one that is active (not
+    /// on hold, parked or merely ringing). Otherwise the candidates are named.
+    pub(super) fn find_line(&self, number: &str) -> Result<Ix, Refusal> {
+        let agent = self.find_extension(number, "agent")?;
+        let channels = &self.extensions[agent].channels;
+        let active = |channel: &Ix| {
+            let line = self.channels[*channel].line.map(|(state, _)| state);
+            matches!(line, Some(LineState::Up | LineState::Conference | LineState::Dialing))
+        };
+        match channels.as_slice() {
+            [] => Err(conflict(format!("extension {number} is in no call")).with_field("agent")),
+            [channel] => Ok(*channel),
+            several => {
+                let mut active = several.iter().copied().filter(active);
+                match (active.next(), active.next()) {
+                    (Some(channel), None) => Ok(channel),
+                    _ => Err(self.ambiguous(number, several)),
+                }
+            }
+        }
+    }
+
+    fn ambiguous(&self, number: &str, channels: &[Ix]) -> Refusal {
+        let names: Vec<&str> = channels.iter().map(|ix| &*self.channels[*ix].name).collect();
+        conflict(format!(
+            "extension {number} has several calls; name one of its channels: {}",
+            names.join(", ")
+        ))
+        .with_field("agent")
+    }
+
+    /// The channels that a channel talks with: those in its bridge, and behind them the far ends
+    /// of `Local/` chains.
+    pub(crate) fn others(&self, channel: Ix) -> Vec<Ix> {
+        let mut found = Vec::new();
+        let mut passed = vec![channel];
+        let mut open = vec![channel];
+        while let Some(here) = open.pop() {
+            let Some(bridge) = self.channels[here].bridge.map(|bridge| &self.bridges[bridge])
+            else {
+                continue;
+            };
+            if !matches!(bridge.kind, BridgeKind::Talk) {
+                continue;
+            }
+            for &member in &bridge.members {
+                if passed.contains(&member) {
+                    continue;
+                }
+                passed.push(member);
+                if !self.channels[member].is_local {
+                    found.push(member);
+                } else if let Some(half) = self.other_half(member)
+                    && !passed.contains(&half)
+                {
+                    passed.push(half);
+                    open.push(half);
+                }
+            }
+        }
+        found
+    }
+
+    /// The other half of a `Local/` channel: it is in the same call.
+    fn other_half(&self, channel: Ix) -> Option<Ix> {
+        let name = crate::channel::other_half(&self.channels[channel].name)?;
+        let call = &self.calls[self.channels[channel].call];
+        call.channels.iter().copied().find(|ix| *self.channels[*ix].name == *name)
+    }
+
+    /// The extensions with a channel in the call, or that had one.
+    fn agents_of(&self, call: Ix) -> BTreeSet<String> {
+        let call = &self.calls[call];
+        let live = call.channels.iter().filter_map(|channel| self.channels[*channel].agent);
+        let agents = live.chain(call.agents.iter().map(|part| part.agent));
+        agents.map(|agent| self.extensions[agent].number.to_string()).collect()
+    }
+
+    pub(super) fn concerned_by(&self, target: &Target) -> Option<BTreeSet<String>> {
+        match target {
+            Target::Call(id) => Some(self.agents_of(self.find_call(id).ok()?)),
+            Target::Channel(channel) => {
+                let channel = self.find_channel(channel).ok()?;
+                Some(self.agents_of(self.channels[channel].call))
+            }
+            Target::Agent(number) => {
+                let agent = *self.by_number.get(number.as_str())?;
+                let mut concerned = BTreeSet::from([number.to_string()]);
+                if let Ok(channel) = self.find_line(&self.extensions[agent].number) {
+                    concerned.extend(self.agents_of(self.channels[channel].call));
+                }
+                Some(concerned)
+            }
+        }
+    }
+
+    pub(super) fn concerned_by_dial(&self, from: &ChannelName) -> Option<BTreeSet<String>> {
+        if from.contains('/') {
+            // A raw channel may be anywhere; if it is a phone that is known, it is that one's.
+            let agent = self.agent_of_device(from);
+            let number = agent.map(|agent| self.extensions[agent].number.to_string());
+            return Some(number.into_iter().collect());
+        }
+        self.by_number.contains_key(from.as_str()).then(|| BTreeSet::from([from.to_string()]))
+    }
+
+    pub(super) fn concerned_by_queue(
+        &self,
+        agent: &str,
+        queue: Option<&str>,
+    ) -> Option<BTreeSet<String>> {
+        let has_queue = queue.is_none_or(|name| self.queue(name).is_some());
+        let has_agent = self.by_number.contains_key(agent)
+            || self.memberships(agent).any(|(on, _)| queue.is_none_or(|name| *on.name == *name));
+        (has_queue && has_agent).then(|| BTreeSet::from([agent.to_owned()]))
+    }
+}

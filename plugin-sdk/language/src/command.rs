@@ -129,8 +129,8 @@ commands! {
     "queueUnpause" QueueUnpause(QueueUnpause)
 }
 
-/// Reads the fields of one command; what serde says is turned into a refusal that names the field.
-fn read_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Refusal> {
+/// Reads the fields of a request as `T`; what serde says becomes a `badRequest` that names the field.
+pub fn read_fields<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Refusal> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
         let message = error.inner().to_string();

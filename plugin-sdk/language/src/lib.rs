@@ -17,7 +17,7 @@ mod time;
 
 pub use command::{
     Command, Dial, Envelope as CommandEnvelope, Hangup, QueueAdd, QueuePause, QueueRemove,
-    QueueUnpause, Request, Target, Transfer, TransferKind,
+    QueueUnpause, Request, Target, Transfer, TransferKind, read_fields,
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallStarted,

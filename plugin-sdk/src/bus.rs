@@ -1,0 +1,82 @@
+//! Sends to the event bus. Every address needs a grant; who lacks it gets an error that names it.
+
+use crate::host::with;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+use telepulse_language::{Code, Command, CommandEnvelope, Query, QueryResult, Refusal, Reply};
+
+/// Where commands go.
+pub const COMMAND: &str = "telepulse.command";
+/// Where queries go.
+pub const QUERY: &str = "telepulse.query";
+
+/// Publishes to an address that a `publish` grant covers. Under `telepulse.event.<type>` the payload
+/// is a JSON object with the event's fields; the host adds the envelope and the number.
+pub fn publish(address: &str, payload: &[u8]) -> Result<(), String> {
+    with(|host| host.publish(address, payload))
+}
+
+/// Publishes `value` as JSON.
+pub fn publish_json<T: Serialize>(address: &str, value: &T) -> Result<(), String> {
+    let payload = serde_json::to_vec(value).map_err(|error| format!("{address}: {error}"))?;
+    publish(address, &payload)
+}
+
+/// A request whose answer comes later, to [`crate::Replies::answered`].
+#[derive(Clone, Copy, Debug)]
+pub struct Submit<'a> {
+    /// Where to; a `request` grant must cover it.
+    pub address: &'a str,
+    /// What.
+    pub payload: &'a [u8],
+    /// How long to wait; at most 30 s.
+    pub timeout: Duration,
+    /// One of the plugin's connections, whose principal is attached by the host; without one the
+    /// plugin acts under its own grants.
+    pub on_behalf_of: Option<u64>,
+    /// Comes back with the answer. All that is needed to handle it: the instance may have been
+    /// swapped by then.
+    pub context: &'a [u8],
+}
+
+/// Sends a request and returns at once with its number.
+pub fn submit(submit: Submit<'_>) -> Result<u64, String> {
+    let Submit { address, payload, timeout, on_behalf_of, context } = submit;
+    with(|host| host.submit(address, payload, millis(timeout), on_behalf_of, context))
+}
+
+/// Sends a request and waits for the answer: for plugins with one purpose, and for HTTP handlers,
+/// where the host attaches the principal of the HTTP request.
+pub fn request(address: &str, payload: &[u8], timeout: Duration) -> Result<Vec<u8>, String> {
+    with(|host| host.request(address, payload, millis(timeout)))
+}
+
+/// Gives a command and waits for what came of it.
+pub fn command(command: Command, timeout: Duration) -> Result<Value, Refusal> {
+    let envelope = CommandEnvelope { id: Value::Null, server: None, command };
+    ask(COMMAND, &envelope.to_value(), timeout)
+}
+
+/// Asks a query and waits for its items.
+pub fn query(query: &Query, timeout: Duration) -> Result<QueryResult, Refusal> {
+    serde_json::from_value(ask(QUERY, query, timeout)?)
+        .map_err(|error| Refusal::new(Code::Internal, format!("the answer to a query: {error}")))
+}
+
+/// Sends JSON to an address that answers with a reply of the language, and takes the reply apart.
+pub fn ask<T: Serialize>(address: &str, payload: &T, timeout: Duration) -> Result<Value, Refusal> {
+    let internal = |why: String| Refusal::new(Code::Internal, format!("{address}: {why}"));
+    let payload = serde_json::to_vec(payload).map_err(|error| internal(error.to_string()))?;
+    let answer = request(address, &payload, timeout).map_err(unanswered)?;
+    Reply::from_slice(&answer).map_err(|error| internal(error.to_string()))?.outcome
+}
+
+/// The refusal for a request that nobody answered: what came of it is not known.
+pub fn unanswered(why: String) -> Refusal {
+    Refusal::new(Code::Timeout, why)
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,237 @@
+//! `export!`, and what it puts between the component's exports and a plugin's traits.
+
+/// Makes a component of a plugin: names the type and what it is called for.
+///
+/// After the colon stand the traits that the type implements, in any order: `Subscriber`,
+/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`; or `HttpHandler` alone. Once in a crate.
+///
+/// ```ignore
+/// telepulse_plugin_sdk::export!(Gateway: ConnectionHandler, Replies, Ticker);
+/// ```
+#[macro_export]
+macro_rules! export {
+    ($plugin:ident: HttpHandler) => {
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = $crate::__implements::http_handler::<$plugin>();
+
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            use $crate::__glue::wasip2::{self, http::types};
+
+            struct Component;
+
+            impl wasip2::exports::http::incoming_handler::Guest for Component {
+                fn handle(request: types::IncomingRequest, answer: types::ResponseOutparam) {
+                    $crate::__glue::serve::<$plugin>(request, answer);
+                }
+            }
+
+            wasip2::http::proxy::export!(Component with_types_in wasip2);
+        };
+    };
+    ($plugin:ident: $($handler:ident),+ $(,)?) => {
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = { $( $crate::__implements::$handler::<$plugin>(); )+ };
+
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            use ::std::{cell::RefCell, thread::LocalKey};
+
+            struct Component;
+
+            ::std::thread_local! {
+                static PLUGIN: RefCell<Option<$plugin>> = const { RefCell::new(None) };
+            }
+
+            impl $crate::__glue::Instance for Component {
+                type Plugin = $plugin;
+                fn slot() -> &'static LocalKey<RefCell<Option<$plugin>>> {
+                    &PLUGIN
+                }
+            }
+
+            $crate::bindings::lifecycle::export_lifecycle!(
+                Component with_types_in $crate::bindings::lifecycle
+            );
+            $( $crate::__export!(Component $handler); )+
+        };
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($component:ident Subscriber) => {
+        $crate::bindings::subscriber::export_subscriber!(
+            $component with_types_in $crate::bindings::subscriber
+        );
+    };
+    ($component:ident ConnectionHandler) => {
+        $crate::bindings::connection_handler::export_connection_handler!(
+            $component with_types_in $crate::bindings::connection_handler
+        );
+    };
+    ($component:ident Replies) => {
+        $crate::bindings::replies::export_replies!(
+            $component with_types_in $crate::bindings::replies
+        );
+    };
+    ($component:ident Ticker) => {
+        $crate::bindings::ticker::export_ticker!(
+            $component with_types_in $crate::bindings::ticker
+        );
+    };
+    ($component:ident Handoff) => {
+        $crate::bindings::handoff::export_handoff!(
+            $component with_types_in $crate::bindings::handoff
+        );
+    };
+}
+
+/// Natively `export!` only checks that the type is what it says.
+#[doc(hidden)]
+#[expect(
+    non_snake_case,
+    reason = "named as the traits are, because the macro has only those names"
+)]
+pub mod implements {
+    pub const fn Subscriber<P: crate::Subscriber>() {}
+    pub const fn ConnectionHandler<P: crate::ConnectionHandler>() {}
+    pub const fn Replies<P: crate::Replies>() {}
+    pub const fn Ticker<P: crate::Ticker>() {}
+    pub const fn Handoff<P: crate::Handoff>() {}
+    pub const fn http_handler<P: crate::HttpHandler>() {}
+}
+
+/// Calls from the host, handed to the plugin's traits.
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod glue {
+    pub use crate::http::serve::serve;
+    pub use wasip2;
+
+    use crate::{
+        Answer, ConnectionHandler, Failure, Handoff, Plugin, Replies, Start, StartReason,
+        Subscriber, Ticker,
+        bindings::{
+            connection_handler::exports::telepulse::plugin::connection_handler,
+            handoff::exports::telepulse::plugin::handoff,
+            imports::telepulse::plugin::{connections, types},
+            lifecycle::exports::telepulse::plugin::lifecycle,
+            replies::exports::telepulse::plugin::replies,
+            subscriber::exports::telepulse::plugin::framed_subscriber,
+            ticker::exports::telepulse::plugin::ticker,
+        },
+    };
+    use std::{cell::RefCell, thread::LocalKey, time::Duration};
+
+    /// Where a component keeps its plugin. `export!` implements it.
+    pub trait Instance {
+        type Plugin: Plugin;
+        fn slot() -> &'static LocalKey<RefCell<Option<Self::Plugin>>>;
+    }
+
+    /// Calls the plugin; `None` before `init`, which the host never does.
+    fn plugin<C: Instance, R>(call: impl FnOnce(&mut C::Plugin) -> R) -> Option<R> {
+        C::slot().with_borrow_mut(|plugin| plugin.as_mut().map(call))
+    }
+
+    const NOT_STARTED: &str = "the host called a plugin that it has not started";
+
+    impl<C: Instance> lifecycle::Guest for C {
+        fn init(info: lifecycle::StartInfo) -> Result<(), String> {
+            let lifecycle::StartInfo { plugin, incarnation, host_api, reason } = info;
+            let reason = match reason {
+                lifecycle::StartReason::Fresh => StartReason::Fresh,
+                lifecycle::StartReason::Reload => StartReason::Reload,
+                lifecycle::StartReason::CrashRestart => StartReason::CrashRestart,
+            };
+            let started = C::Plugin::init(&Start { plugin, incarnation, host_api, reason })?;
+            C::slot().set(Some(started));
+            Ok(())
+        }
+
+        fn drain(deadline_ms: u64) {
+            plugin::<C, _>(|plugin| plugin.drain(Duration::from_millis(deadline_ms)));
+        }
+    }
+
+    impl<C: Instance<Plugin: Handoff>> handoff::Guest for C {
+        fn save() -> Result<Vec<u8>, String> {
+            plugin::<C, _>(Handoff::save).unwrap_or_else(|| Err(NOT_STARTED.into()))
+        }
+
+        fn restore(state: Vec<u8>) -> Result<(), String> {
+            plugin::<C, _>(|plugin| plugin.restore(&state))
+                .unwrap_or_else(|| Err(NOT_STARTED.into()))
+        }
+    }
+
+    impl<C: Instance<Plugin: Subscriber>> framed_subscriber::Guest for C {
+        fn handle(offsets: Vec<u32>, bytes: Vec<u8>) -> Result<u32, (u32, types::Failure)> {
+            let handled = plugin::<C, _>(|plugin| {
+                let mut done = 0;
+                for event in crate::batch(&offsets, &bytes) {
+                    let outcome = match event {
+                        Ok(event) => plugin.handle(event),
+                        Err(error) => Err(Failure::Skip(error.to_string())),
+                    };
+                    outcome.map_err(|failure| (done, failure.into()))?;
+                    done += 1;
+                }
+                Ok(done)
+            });
+            handled.unwrap_or_else(|| Err((0, types::Failure::Fatal(NOT_STARTED.into()))))
+        }
+    }
+
+    impl From<Failure> for types::Failure {
+        fn from(failure: Failure) -> Self {
+            match failure {
+                Failure::Retry(why) => Self::Retry(why),
+                Failure::Skip(why) => Self::Skip(why),
+                Failure::Fatal(why) => Self::Fatal(why),
+            }
+        }
+    }
+
+    impl<C: Instance<Plugin: Replies>> replies::Guest for C {
+        fn handle(batch: Vec<replies::Reply>) {
+            plugin::<C, _>(|plugin| {
+                for replies::Reply { id, context, answer } in batch {
+                    plugin.answered(Answer { id, context, answer });
+                }
+            });
+        }
+    }
+
+    impl<C: Instance<Plugin: Ticker>> ticker::Guest for C {
+        fn fired(ids: Vec<u64>) {
+            plugin::<C, _>(|plugin| ids.into_iter().for_each(|id| plugin.fired(id)));
+        }
+    }
+
+    impl<C: Instance<Plugin: ConnectionHandler>> connection_handler::Guest for C {
+        fn handle(batch: Vec<connections::Happening>) {
+            use connections::Happening;
+            plugin::<C, _>(|plugin| {
+                for happening in batch {
+                    match happening {
+                        Happening::Open(info) => plugin.opened(info.into()),
+                        Happening::Frames((conn, frames)) => {
+                            for frame in frames {
+                                plugin.received(conn, frame.into());
+                            }
+                        }
+                        Happening::Lagged((conn, missed)) => plugin.lagged(conn, missed),
+                        Happening::Closed((conn, reason)) => plugin.closed(conn, reason.into()),
+                    }
+                }
+            });
+        }
+
+        fn resume(conns: Vec<connections::Live>) {
+            plugin::<C, _>(|plugin| conns.into_iter().for_each(|live| plugin.resumed(live.into())));
+        }
+    }
+}

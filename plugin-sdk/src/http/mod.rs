@@ -1,0 +1,109 @@
+//! HTTP requests and responses as plain values; the translation to `wasi:http` is beside them.
+
+#[cfg(target_family = "wasm")]
+pub(crate) mod serve;
+
+use serde::Serialize;
+use thiserror::Error;
+
+/// The most bytes of a request's body that are read.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// A request, its body read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, as sent: `%XX` is not undone.
+    pub path: String,
+    /// What came after `?`.
+    pub query: Option<String>,
+    /// Headers, names in lower case. `Authorization` is not among them: the host has verified it.
+    pub headers: Vec<(String, String)>,
+    /// The body, empty if there was none.
+    pub body: Result<Vec<u8>, BodyError>,
+}
+
+impl Request {
+    /// A request without headers and body.
+    pub fn new(method: &str, target: &str) -> Self {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query,
+            headers: Vec::new(),
+            body: Ok(Vec::new()),
+        }
+    }
+
+    /// The same request with one header more.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        self
+    }
+
+    /// The same request with a body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Ok(body.into());
+        self
+    }
+
+    /// The first header of this name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why there is no body.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum BodyError {
+    /// It has more than [`MAX_BODY`] bytes.
+    #[error("the body has more than {MAX_BODY} bytes")]
+    TooLong,
+    /// The client broke it off.
+    #[error("the body broke off: {0}")]
+    Broken(String),
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Headers; `content-length` is set by the host.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    /// An answer with JSON of this media type.
+    pub fn json<T: Serialize>(status: u16, media_type: &str, value: &T) -> Self {
+        // Only a map whose keys are no strings cannot be written: a mistake in a plugin's type.
+        let body = serde_json::to_vec(value).unwrap_or_default();
+        Self { body, ..Self::empty(status) }.with_header("content-type", media_type)
+    }
+
+    /// The same answer with one header more.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.into()));
+        self
+    }
+
+    /// The first header of this name (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,81 @@
+//! `wasi:http/incoming-handler`: a request into plain values, and the answer out. In components only.
+
+use super::{BodyError, MAX_BODY, Request, Response};
+use crate::{HttpHandler, log};
+use std::io::Write;
+use wasip2::{
+    http::types::{
+        Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse,
+        ResponseOutparam,
+    },
+    io::streams::StreamError,
+};
+
+/// Answers one request with `H`.
+pub fn serve<H: HttpHandler>(incoming: IncomingRequest, out: ResponseOutparam) {
+    if let Err(why) = send(H::handle(read(&incoming)), out) {
+        log::warn!("an HTTP answer was not sent: {why}");
+    }
+}
+
+fn read(incoming: &IncomingRequest) -> Request {
+    let method = match incoming.method() {
+        Method::Get => "GET".to_owned(),
+        Method::Head => "HEAD".to_owned(),
+        Method::Post => "POST".to_owned(),
+        Method::Put => "PUT".to_owned(),
+        Method::Delete => "DELETE".to_owned(),
+        Method::Connect => "CONNECT".to_owned(),
+        Method::Options => "OPTIONS".to_owned(),
+        Method::Trace => "TRACE".to_owned(),
+        Method::Patch => "PATCH".to_owned(),
+        Method::Other(method) => method,
+    };
+    let target = incoming.path_with_query().unwrap_or_else(|| "/".to_owned());
+    let headers = incoming.headers().entries().into_iter();
+    let headers = headers
+        .map(|(name, value)| {
+            (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned())
+        })
+        .collect();
+    Request { headers, body: body(incoming), ..Request::new(&method, &target) }
+}
+
+fn body(incoming: &IncomingRequest) -> Result<Vec<u8>, BodyError> {
+    let broken = |why: &str| BodyError::Broken(why.to_owned());
+    let body: IncomingBody = incoming.consume().map_err(|()| broken("it was read before"))?;
+    let stream = body.stream().map_err(|()| broken("it has no stream"))?;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(MAX_BODY as u64) {
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok(bytes),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(BodyError::Broken(error.to_debug_string()));
+            }
+        }
+        if bytes.len() > MAX_BODY {
+            return Err(BodyError::TooLong);
+        }
+    }
+}
+
+fn send(response: Response, out: ResponseOutparam) -> Result<(), String> {
+    let fields = Fields::new();
+    for (name, value) in &response.headers {
+        let appended = fields.append(name, value.as_bytes());
+        appended.map_err(|error| format!("header {name}: {error:?}"))?;
+    }
+    let outgoing = OutgoingResponse::new(fields);
+    let status = response.status;
+    outgoing.set_status_code(status).map_err(|()| format!("{status} is no status"))?;
+    let body = outgoing.body().map_err(|()| "it has no body".to_owned())?;
+    ResponseOutparam::set(out, Ok(outgoing));
+    // An answer without a body still has to say that it is at its end.
+    if !response.body.is_empty() {
+        let mut stream = body.write().map_err(|()| "its body has no stream".to_owned())?;
+        stream.write_all(&response.body).map_err(|error| error.to_string())?;
+        stream.flush().map_err(|error| error.to_string())?;
+    }
+    OutgoingBody::finish(body, None).map_err(|error| format!("{error:?}"))
+}

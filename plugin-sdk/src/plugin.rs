@@ -1,0 +1,120 @@
+//! What a plugin can be: one trait for each handler that the host may call. `export!` ties them to
+//! the component.
+
+use crate::{CloseReason, Event, Frame, Live, OpenInfo};
+use std::time::Duration;
+
+/// Why an instance starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartReason {
+    /// The plugin's first instance.
+    Fresh,
+    /// It takes over from a running one.
+    Reload,
+    /// The one before trapped or timed out.
+    CrashRestart,
+}
+
+/// What an instance is told when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The plugin's name: its file's, without `.wasm`.
+    pub plugin: String,
+    /// Counts the plugin's instances, from 1.
+    pub incarnation: u64,
+    /// The version of the WIT package that the host offers.
+    pub host_api: String,
+    /// Why it starts.
+    pub reason: StartReason,
+}
+
+/// A plugin: the value holds all the state of an instance (interface `lifecycle`).
+pub trait Plugin: Sized + 'static {
+    /// The first call. An error keeps the instance from being used, and is shown to the operator.
+    fn init(start: &Start) -> Result<Self, String>;
+
+    /// The last call before a planned end.
+    fn drain(&mut self, deadline: Duration) {
+        let _ = deadline;
+    }
+}
+
+/// Why an event was not done, and what the host shall do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Hand it over again after a pause.
+    Retry(String),
+    /// Go on without it.
+    Skip(String),
+    /// The plugin is broken: start a new instance.
+    Fatal(String),
+}
+
+/// Receives the events that `[grants] subscribe` covers, in order (interface `framed-subscriber`).
+pub trait Subscriber: Plugin {
+    /// Handles one event.
+    fn handle(&mut self, event: Event<'_>) -> Result<(), Failure>;
+}
+
+/// Answer to a [`crate::bus::submit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What `submit` returned.
+    pub id: u64,
+    /// What was given to `submit`: all that is known about the request, as another instance may have
+    /// sent it.
+    pub context: Vec<u8>,
+    /// The answer, or why there is none (deadline, nobody serves the address).
+    pub answer: Result<Vec<u8>, String>,
+}
+
+/// Receives the answers to what was submitted (interface `replies`).
+pub trait Replies: Plugin {
+    /// Handles one answer.
+    fn answered(&mut self, answer: Answer);
+}
+
+/// Is told when timers come due (interface `ticker`).
+pub trait Ticker: Plugin {
+    /// The timer that was set under this number is due.
+    fn fired(&mut self, timer: u64);
+}
+
+/// Hands state over to the next instance when the plugin is swapped (interface `handoff`).
+pub trait Handoff: Plugin {
+    /// The state, at most 16 MiB. An error keeps this instance running.
+    fn save(&mut self) -> Result<Vec<u8>, String>;
+    /// Takes the state over; between `init` and the first handler. An error keeps the old instance.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String>;
+}
+
+/// A gateway for WebSocket clients (interface `connection-handler`). A connection is a number: the
+/// host owns the socket, and a number stays good over swaps.
+pub trait ConnectionHandler: Plugin {
+    /// A client connected.
+    fn opened(&mut self, info: OpenInfo);
+
+    /// A client sent a frame.
+    fn received(&mut self, conn: u64, frame: Frame);
+
+    /// The client was too slow: so many events were dropped, the host has told it so, and its feeds
+    /// are on hold. They are to be attached anew, with a snapshot.
+    fn lagged(&mut self, conn: u64, missed: u64);
+
+    /// The connection is gone.
+    fn closed(&mut self, conn: u64, reason: CloseReason) {
+        let _ = (conn, reason);
+    }
+
+    /// A connection that was open before this instance: called for each, before anything else of it.
+    fn resumed(&mut self, live: Live) {
+        self.opened(live.info);
+    }
+}
+
+/// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: each request meets a new
+/// instance.
+pub trait HttpHandler {
+    /// Answers one request.
+    fn handle(request: crate::http::Request) -> crate::http::Response;
+}

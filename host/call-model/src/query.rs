@@ -55,13 +55,9 @@ impl Pbx {
             .iter()
             .map(|(_, call)| self.call_item(call))
             .filter(|call| {
-                let mut agents =
-                    call.channels.iter().filter_map(|channel| channel.agent.as_deref());
+                let agents = || call.channels.iter().filter_map(|channel| channel.agent.as_ref());
                 let agents_pass = filter.agents.as_ref().is_none_or(|wanted| {
-                    let first = agents.next();
-                    first.is_none()
-                        || first.is_some_and(|agent| wanted.contains(agent))
-                        || agents.any(|agent| wanted.contains(agent))
+                    agents().next().is_none() || agents().any(|agent| wanted.contains(agent))
                 });
                 agents_pass && passes(filter.queues.as_ref(), call.queue.as_deref())
             })

@@ -109,13 +109,12 @@ impl Pbx {
     /// Puts a caller into a queue, at a position from 1; one who waits there already stays.
     fn insert_caller(&mut self, queue: Ix, caller: Waiting, position: Option<usize>) {
         let live = &mut self.queues[queue];
-        match live.caller(&caller.uniqueid) {
-            Some(at) => live.callers[at].seen = caller.seen,
-            None => {
-                let end = live.callers.len();
-                let at = position.map_or(end, |position| position.saturating_sub(1).min(end));
-                live.callers.insert(at, caller);
-            }
+        if let Some(at) = live.caller(&caller.uniqueid) {
+            live.callers[at].seen = caller.seen;
+        } else {
+            let end = live.callers.len();
+            let at = position.map_or(end, |position| position.saturating_sub(1).min(end));
+            live.callers.insert(at, caller);
         }
     }
 

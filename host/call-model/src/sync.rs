@@ -236,9 +236,7 @@ impl Pbx {
                 _ => {}
             }
         }
-        for queue in 0..self.queues.len() {
-            self.tell_count(queue, out);
-        }
+        self.end_lost_callers(out);
     }
 
     /// Whether an event told of this member since the synchronisation began.
@@ -265,9 +263,8 @@ impl Pbx {
 
     fn end_lost_queues(&mut self, out: &mut Out<'_>) {
         let round = self.sync.round;
+        self.end_lost_callers(out);
         for queue in 0..self.queues.len() {
-            self.queues[queue].callers.retain(|caller| caller.seen == round);
-            self.tell_count(queue, out);
             while let Some(lost) =
                 self.queues[queue].members.iter().position(|member| member.seen != round)
             {
@@ -275,6 +272,14 @@ impl Pbx {
             }
         }
         self.queues.retain(|queue| queue.seen == round);
+    }
+
+    fn end_lost_callers(&mut self, out: &mut Out<'_>) {
+        let round = self.sync.round;
+        for queue in 0..self.queues.len() {
+            self.queues[queue].callers.retain(|caller| caller.seen == round);
+            self.tell_count(queue, out);
+        }
     }
 
     /// Dials from before the outage whose channel is nowhere: nobody will tell of them any more.

@@ -113,7 +113,7 @@ fn build() -> Result<()> {
     if tools::has_nextest() {
         build.args(["nextest", "run", "--workspace", "--no-run"]);
     } else {
-        build.args(["test", "--workspace", "--no-run", "--quiet"]);
+        build.args(["test", "--workspace", "--no-run"]);
     }
     tools::run(&mut build, "the compiler's own words are above")
 }

@@ -1,0 +1,89 @@
+//! What a client says, understood: one JSON object a text frame, read strictly.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use telepulse_plugin_sdk::language::{
+    Code, Command, CommandEnvelope, Filter, Query, Refusal, Request, object, read_fields,
+};
+
+/// Actions that the gateway carries out by itself.
+const OWN: [&str; 5] = ["login", "subscribe", "unsubscribe", "query", "ping"];
+
+/// A message. No `Debug`: it may hold a token.
+#[derive(Clone)]
+pub(crate) enum Message {
+    Login(Login),
+    Subscribe(Subscribe),
+    Unsubscribe(Unsubscribe),
+    Query(Query),
+    Ping,
+    Command(CommandEnvelope),
+}
+
+/// `{"action":"login","token"}`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    pub(crate) token: String,
+}
+
+/// `{"action":"subscribe","filter"?,"snapshot"?,"since"?}`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subscribe {
+    #[serde(default)]
+    pub(crate) filter: Filter,
+    #[serde(default)]
+    pub(crate) snapshot: bool,
+    pub(crate) since: Option<Since>,
+}
+
+/// From where a client wants to go on.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Since {
+    pub(crate) epoch: String,
+    pub(crate) seq: u64,
+}
+
+/// `{"action":"unsubscribe","subscription"}`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Unsubscribe {
+    pub(crate) subscription: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A message with its `id`, null if there was none; or the refusal to be sent under that `id`.
+pub(crate) fn read(text: &str) -> Result<(Value, Message), (Value, Refusal)> {
+    let fields = object(text.as_bytes()).map_err(|refusal| (Value::Null, refusal))?;
+    let request = Request::new(fields)?;
+    let id = request.id.clone();
+    match understand(request) {
+        Ok(message) => Ok((id, message)),
+        Err(refusal) => Err((id, refusal)),
+    }
+}
+
+fn understand(request: Request) -> Result<Message, Refusal> {
+    let fields = |request: Request| -> Map<String, Value> { request.fields };
+    match request.action.as_str() {
+        "login" => read_fields(fields(request)).map(Message::Login),
+        "subscribe" => read_fields(fields(request)).map(Message::Subscribe),
+        "unsubscribe" => read_fields(fields(request)).map(Message::Unsubscribe),
+        "query" => Query::from_fields(fields(request)).map(Message::Query),
+        "ping" => read_fields(fields(request)).map(|Nothing {}| Message::Ping),
+        action if Command::ACTIONS.contains(&action) => {
+            CommandEnvelope::from_request(request).map(Message::Command)
+        }
+        _ => Err(unknown_action()),
+    }
+}
+
+fn unknown_action() -> Refusal {
+    let known = [&OWN, Command::ACTIONS].concat().join(", ");
+    Refusal::new(Code::BadRequest, format!("is unknown; known: {known}")).with_field("action")
+}

@@ -1,0 +1,140 @@
+//! A client's state, which goes from instance to instance: in the connection's tag, and by hand-off
+//! where a tag is too small.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use telepulse_plugin_sdk::language::{Code, Filter, Refusal};
+
+/// Subscriptions that one client may have.
+const MOST_SUBSCRIPTIONS: usize = 64;
+/// Requests of one client that may be unanswered.
+const MOST_IN_FLIGHT: u32 = 32;
+/// Bytes that the id of a subscription may have, as JSON.
+const LONGEST_NAME: usize = 128;
+/// What the host keeps with a connection, in bytes (`connections.set-tag`).
+const LONGEST_TAG: usize = 4096;
+/// The tag of a session that does not fit.
+const TOO_LONG: &[u8] = b"\"too long\"";
+
+/// One client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Session {
+    /// Whether somebody has logged in. The host knows it: it is not part of the tag.
+    #[serde(skip)]
+    pub(crate) logged_in: bool,
+    /// Requests that are unanswered.
+    #[serde(default)]
+    in_flight: u32,
+    /// Counts feeds and invented names.
+    #[serde(default)]
+    counter: u64,
+    #[serde(default)]
+    pub(crate) subscriptions: Vec<Subscription>,
+}
+
+/// One subscription.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Subscription {
+    /// Its id: that of the request, or an invented one.
+    pub(crate) name: Value,
+    /// The feed that it has now; never one that it had before, so that late answers are recognised.
+    pub(crate) feed: u64,
+    pub(crate) filter: Filter,
+    pub(crate) state: State,
+}
+
+/// How far a subscription is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum State {
+    /// Events flow.
+    Live,
+    /// The client waits for the reply to its subscribe, which waits for the snapshot.
+    Awaited { id: Value, resync: bool },
+    /// The client was too slow; a new snapshot is on its way.
+    Refreshing,
+}
+
+impl Session {
+    /// The session of a client that has just come.
+    pub(crate) fn new(logged_in: bool) -> Self {
+        Self { logged_in, ..Self::default() }
+    }
+
+    /// The session that a tag holds. `None`: it did not fit into the tag.
+    pub(crate) fn from_tag(tag: &[u8]) -> Option<Self> {
+        match tag {
+            [] => Some(Self::default()),
+            tag => serde_json::from_slice(tag).ok(),
+        }
+    }
+
+    /// What the host shall keep for the next instance.
+    pub(crate) fn tag(&self) -> Vec<u8> {
+        match serde_json::to_vec(self) {
+            Ok(tag) if tag.len() <= LONGEST_TAG => tag,
+            _ => TOO_LONG.to_vec(),
+        }
+    }
+
+    /// Whether there is something that a tag cannot say.
+    pub(crate) fn needs_hand_over(&self) -> bool {
+        self.in_flight > 0 || self.tag() == TOO_LONG
+    }
+
+    /// Takes one of the places for unanswered requests.
+    pub(crate) fn take_place(&mut self) -> Result<(), Refusal> {
+        if self.in_flight >= MOST_IN_FLIGHT {
+            let message = format!("{MOST_IN_FLIGHT} requests are unanswered; wait for a reply");
+            return Err(Refusal::new(Code::TooManyRequests, message));
+        }
+        self.in_flight += 1;
+        Ok(())
+    }
+
+    /// The same for a request of the gateway's own, which no limit stops.
+    pub(crate) fn take_any_place(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// Gives a place back.
+    pub(crate) fn give_place(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    pub(crate) fn subscription(&mut self, name: &Value) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.name == *name)
+    }
+
+    /// Takes a subscription out.
+    pub(crate) fn take(&mut self, name: &Value) -> Option<Subscription> {
+        let at = self.subscriptions.iter().position(|subscription| subscription.name == *name)?;
+        Some(self.subscriptions.remove(at))
+    }
+
+    /// The name of a new subscription: the request's id, or an invented one.
+    pub(crate) fn name(&mut self, id: &Value) -> Result<Value, Refusal> {
+        if id.to_string().len() > LONGEST_NAME {
+            let message = format!("names the subscription and is longer than {LONGEST_NAME} bytes");
+            return Err(Refusal::field("id", message));
+        }
+        if self.subscription(id).is_none() && self.subscriptions.len() >= MOST_SUBSCRIPTIONS {
+            let message = format!("there are {MOST_SUBSCRIPTIONS} subscriptions; end one first");
+            return Err(Refusal::new(Code::TooManyRequests, message));
+        }
+        if !id.is_null() {
+            return Ok(id.clone());
+        }
+        loop {
+            let name = Value::String(format!("subscription-{}", self.next()));
+            if self.subscription(&name).is_none() {
+                return Ok(name);
+            }
+        }
+    }
+
+    /// A number that no feed of this client has had.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+}

@@ -24,12 +24,18 @@ impl Pbx {
         if bridge.is_empty() {
             return;
         }
+        self.sync.unbridged.remove(snapshot.uniqueid);
         self.channels[channel].placed = self.sync.round;
         self.place(channel, bridge, BridgeKind::read(message), out);
     }
 
     pub(crate) fn on_bridge_leave(&mut self, message: &Message, out: &mut Out<'_>) {
-        let Some(channel) = self.known_channel(message, "Uniqueid") else { return };
+        let Some(channel) = self.known_channel(message, "Uniqueid") else {
+            if self.sync.is_running {
+                self.sync.unbridged.insert(field(message, "Uniqueid").into());
+            }
+            return;
+        };
         self.on_channel(message, out);
         self.channels[channel].placed = self.sync.round;
         // It may be in the next bridge already: the two come by different ways.
@@ -89,7 +95,7 @@ impl Pbx {
         }
     }
 
-    fn touch_bridge(&mut self, bridge: Ix) {
+    pub(crate) fn touch_bridge(&mut self, bridge: Ix) {
         for at in 0..self.bridges[bridge].members.len() {
             let member = self.bridges[bridge].members[at];
             self.touch(self.channels[member].agent);

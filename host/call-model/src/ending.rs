@@ -53,11 +53,12 @@ impl Pbx {
         }
     }
 
-    /// A channel is up: a caller's is when somebody or some application answered. One that was
-    /// originated is when its own phone was picked up, which is no answer yet.
+    /// A channel is up: a caller's is when somebody or some application answered, another's when it
+    /// answered itself. One that was originated is when its own phone was picked up, which is no
+    /// answer yet.
     pub(crate) fn on_up(&mut self, ix: Ix, out: &mut Out<'_>) {
         let channel = &self.channels[ix];
-        if !channel.is_up() || !channel.is_caller() || channel.is_local {
+        if !channel.is_up() || channel.is_local {
             return;
         }
         if channel.is_originated {

@@ -52,6 +52,8 @@ pub(crate) struct Sync {
     pub(crate) is_running: bool,
     /// Uniqueids that were hung up since it began: a listing may still have them.
     pub(crate) hung_up: FxHashSet<Box<str>>,
+    /// Uniqueids of channels that left a bridge before a listing told of them.
+    pub(crate) unbridged: FxHashSet<Box<str>>,
     /// Waiting callers (queue, Uniqueid) that left since it began.
     pub(crate) left: FxHashSet<(Box<str>, Box<str>)>,
     /// Members (queue, interface) that were removed since it began.

@@ -45,6 +45,7 @@ impl Pbx {
         if wants(QueryKind::Agents) {
             let queues = self.queues.iter();
             found.agents = queues.flat_map(|queue| self.list_members(queue, filter)).collect();
+            found.agents.sort_by(|a, b| (&a.queue, &a.agent).cmp(&(&b.queue, &b.agent)));
         }
         found
     }

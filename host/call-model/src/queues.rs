@@ -106,16 +106,15 @@ impl Pbx {
         }
     }
 
-    /// Puts a caller into a queue, at a position from 1; one who waits there already stays.
-    fn insert_caller(&mut self, queue: Ix, caller: Waiting, position: Option<usize>) {
-        let live = &mut self.queues[queue];
-        if let Some(at) = live.caller(&caller.uniqueid) {
-            live.callers[at].seen = caller.seen;
-        } else {
-            let end = live.callers.len();
-            let at = position.map_or(end, |position| position.saturating_sub(1).min(end));
-            live.callers.insert(at, caller);
+    /// Puts a caller into a queue at a position from 1, or moves one who waits there already.
+    fn insert_caller(&mut self, queue: Ix, mut caller: Waiting, position: Option<usize>) {
+        let callers = &mut self.queues[queue].callers;
+        if let Some(at) = callers.iter().position(|other| other.uniqueid == caller.uniqueid) {
+            caller.since = callers.remove(at).since;
         }
+        let end = callers.len();
+        let at = position.map_or(end, |position| position.saturating_sub(1).min(end));
+        callers.insert(at, caller);
     }
 
     /// The call of this channel is, or was, in the queue.

@@ -9,11 +9,11 @@
 use ami_proto::{Action, Message, actions};
 use telepulse_language::{Event, Timestamp};
 
-use crate::channel::Ix;
+use crate::channel::{Ix, is_dialled};
 use crate::channels::End;
 use crate::pbx::{Out, Pbx};
 use crate::snapshot::{BridgeKind, Snapshot};
-use crate::text::{field, number};
+use crate::text::{field, number, set};
 
 /// A listing to ask the server for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,7 +137,12 @@ impl Pbx {
     fn fold_bridges(&mut self, items: &[Message]) {
         for item in items {
             let kind = BridgeKind::read(item);
-            self.sync.bridge_kinds.insert(field(item, "BridgeUniqueid").into(), kind);
+            let id = field(item, "BridgeUniqueid");
+            if let Some(&bridge) = self.by_bridge.get(id) {
+                self.bridges[bridge].kind = kind;
+                self.touch_bridge(bridge);
+            }
+            self.sync.bridge_kinds.insert(id.into(), kind);
         }
     }
 
@@ -168,14 +173,21 @@ impl Pbx {
                 let seconds: u64 = number(item, "Seconds").unwrap_or(0);
                 let created = Timestamp(out.now.0.saturating_sub(seconds.saturating_mul(1000)));
                 let channel = self.add_channel(snapshot, created, out);
-                self.channels[channel].heard = 0;
+                let channel = &mut self.channels[channel];
+                channel.heard = 0;
+                // Where it is in the dialplan by now need not be what was dialled.
+                let dialled = field(item, "DNID");
+                if channel.is_caller() && is_dialled(dialled) {
+                    set(&mut channel.dialled, dialled);
+                }
             }
         }
     }
 
     fn fold_bridge_of(&mut self, snapshot: &Snapshot<'_>, item: &Message, out: &mut Out<'_>) {
         let Some(&channel) = self.by_uniqueid.get(snapshot.uniqueid) else { return };
-        if self.channels[channel].placed != self.sync.round {
+        let has_left = self.sync.unbridged.contains(snapshot.uniqueid);
+        if self.channels[channel].placed != self.sync.round && !has_left {
             match field(item, "BridgeID") {
                 "" => self.unplace(channel),
                 bridge => {

@@ -2,6 +2,9 @@
 //! telephony logic of its own.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod auth;
 pub mod bus;
 pub mod config;
+mod core;
+pub mod proxy;

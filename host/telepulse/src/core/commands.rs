@@ -1,0 +1,116 @@
+//! `telepulse.command`: understands a command, finds its server, has it planned and carried out there.
+
+use super::{rights, serve::reply};
+use crate::{
+    bus::Headers,
+    proxy::{Ask, LinkHandle, Registry},
+};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::Value;
+use telepulse_language::{
+    Code, Command, CommandEnvelope, Id, Principal, Refusal, Request, ServerState,
+};
+use tokio::sync::oneshot;
+
+/// Answers one command with a reply of the language.
+pub(super) async fn answer(registry: &Registry, headers: &Headers, bytes: &[u8]) -> Bytes {
+    let request = match telepulse_language::object(bytes) {
+        Ok(fields) => Request::new(fields),
+        Err(refusal) => Err((Value::Null, refusal)),
+    };
+    match request {
+        Err((id, refusal)) => reply(id, async { Err(refusal) }).await,
+        Ok(request) => reply(request.id.clone(), carry_out(registry, headers, request)).await,
+    }
+}
+
+async fn carry_out(
+    registry: &Registry,
+    headers: &Headers,
+    request: Request,
+) -> Result<Value, Refusal> {
+    let who = headers.principal.clone();
+    let action = request.action.clone();
+    if who.as_ref().is_some_and(|who| who.is_anonymous()) {
+        rights::may_give(&action, who.as_deref())?;
+    }
+    let CommandEnvelope { server, command, .. } = CommandEnvelope::from_request(request)?;
+    rights::may_give(&action, who.as_deref())?;
+    let link = find_link(registry, server.as_ref(), &command, who.as_deref()).await?;
+    let deadline = headers.deadline;
+    let result =
+        link.answer(|reply| Ask::Command { command, who: who.clone(), deadline, reply }).await;
+    let outcome = match &result {
+        Ok(_) => "done".to_owned(),
+        Err(refusal) => format!("{:?}: {}", refusal.code, refusal.message),
+    };
+    let name = who.as_ref().map_or("-", |who| who.name.as_str());
+    let plugin = headers.plugin.as_deref().unwrap_or("-");
+    tracing::info!(target: "audit", user = name, plugin, action, server = link.server.id, outcome);
+    result
+}
+
+/// The server that a command is for: the one named, the only one, or the one that knows what the
+/// command is about.
+async fn find_link(
+    registry: &Registry,
+    named: Option<&Id>,
+    command: &Command,
+    who: Option<&Principal>,
+) -> Result<LinkHandle, Refusal> {
+    let links = registry.links();
+    let visible = |id: &str| match who.and_then(|who| who.servers.as_ref()) {
+        Some(servers) => servers.contains(id),
+        None => true,
+    };
+    let mut candidates: Vec<LinkHandle> = links
+        .values()
+        .filter(|link| visible(&link.server.id))
+        .filter(|link| named.is_none_or(|named| named.as_str() == link.server.id))
+        .cloned()
+        .collect();
+    if let (Some(named), true) = (named, candidates.is_empty()) {
+        let message = format!("there is no server {named:?}");
+        return Err(Refusal::new(Code::NotFound, message).with_field("server"));
+    }
+    match candidates.len() {
+        0 => Err(Refusal::new(Code::ServerUnavailable, "no Asterisk server is configured")),
+        1 => Ok(candidates.remove(0)),
+        _ => the_one_that_knows(candidates, command).await,
+    }
+}
+
+async fn the_one_that_knows(
+    candidates: Vec<LinkHandle>,
+    command: &Command,
+) -> Result<LinkHandle, Refusal> {
+    let all: Vec<String> = candidates.iter().map(|link| link.server.id.clone()).collect();
+    let asked = candidates.into_iter().map(|link| knows(link, command.clone()));
+    let mut knowing: Vec<LinkHandle> = join_all(asked).await.into_iter().flatten().collect();
+    // An extension that is on two servers is meant where it can be reached.
+    if knowing.len() > 1 {
+        let connected = |link: &LinkHandle| link.status.borrow().state == ServerState::Connected;
+        if knowing.iter().filter(|link| connected(link)).count() == 1 {
+            knowing.retain(connected);
+        }
+    }
+    match knowing.len() {
+        1 => Ok(knowing.remove(0)),
+        0 => Err(Refusal::new(
+            Code::NotFound,
+            format!("none of the servers ({}) knows what the command is about", all.join(", ")),
+        )),
+        _ => {
+            let ids: Vec<&str> = knowing.iter().map(|link| link.server.id.as_str()).collect();
+            let message = format!("is needed: {} could be meant", ids.join(" and "));
+            Err(Refusal::new(Code::Conflict, message).with_field("server"))
+        }
+    }
+}
+
+async fn knows(link: LinkHandle, command: Command) -> Option<LinkHandle> {
+    let (reply, answer) = oneshot::channel();
+    link.ask(Ask::Knows { command, reply }).ok()?;
+    answer.await.unwrap_or(false).then_some(link)
+}

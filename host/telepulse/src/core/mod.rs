@@ -1,0 +1,11 @@
+//! The core: serves commands, queries and raw actions on the bus, checks rights where they enter,
+//! and passes them on to the task of the right server.
+
+mod commands;
+mod queries;
+mod raw;
+mod rights;
+mod serve;
+
+pub(crate) use rights::plan;
+pub(crate) use serve::start;

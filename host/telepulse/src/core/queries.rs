@@ -1,0 +1,116 @@
+//! `telepulse.query`: asks every server's task for its part and puts the parts together, cut to what
+//! the principal may see.
+
+use super::serve::reply;
+use crate::{
+    bus::{Bus, Headers},
+    proxy::{Ask, LinkHandle, Part, Registry},
+};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde::Serialize;
+use serde_json::{Value, json};
+use telepulse_language::{
+    Code, Principal, Query, QueryKind, QueryResult, Refusal, Server, Snapshot,
+};
+use tokio::sync::oneshot;
+
+/// Answers one query with a reply whose result is a [`QueryResult`].
+pub(super) async fn answer(
+    registry: &Registry,
+    bus: &dyn Bus,
+    headers: &Headers,
+    bytes: &[u8],
+) -> Bytes {
+    let mut fields = match telepulse_language::object(bytes) {
+        Ok(fields) => fields,
+        Err(refusal) => return reply(Value::Null, async { Err(refusal) }).await,
+    };
+    let id = fields.remove("id").unwrap_or(Value::Null);
+    reply(id, async {
+        let query = Query::from_fields(fields)?;
+        let who = headers.principal.as_deref();
+        if who.is_some_and(Principal::is_anonymous) {
+            return Err(Refusal::new(Code::Unauthorized, "log in first"));
+        }
+        let result = run(registry, bus, who, &query).await;
+        serde_json::to_value(result)
+            .map_err(|error| Refusal::new(Code::Internal, format!("the answer: {error}")))
+    })
+    .await
+}
+
+async fn run(
+    registry: &Registry,
+    bus: &dyn Bus,
+    who: Option<&Principal>,
+    query: &Query,
+) -> QueryResult {
+    let links = registry.links();
+    let wanted = |id: &str| match &query.filter.servers {
+        Some(servers) => servers.contains(id),
+        None => true,
+    };
+    let links: Vec<LinkHandle> =
+        links.values().filter(|link| wanted(&link.server.id)).cloned().collect();
+    // Read before any part: the whole is true at least up to here.
+    let floor = bus.stream().tail();
+    let parts = if query.query == QueryKind::Servers {
+        Vec::new()
+    } else {
+        join_all(links.iter().cloned().map(|link| part(link, query.clone()))).await
+    };
+    let servers = links.iter().map(|link| link.status.borrow().item(&link.server.id)).collect();
+    let (whole, parts) = merge(parts.into_iter().flatten().collect(), servers);
+    let whole = match who {
+        Some(who) => call_model::cut(whole, who),
+        None => whole,
+    };
+    let seq = parts.iter().map(|(_, seq)| *seq).min().unwrap_or(floor).max(floor);
+    QueryResult {
+        seq,
+        epoch: bus.stream().epoch().to_owned(),
+        items: items(query.query, whole),
+        parts: if query.query == QueryKind::Snapshot { parts } else { Vec::new() },
+    }
+}
+
+async fn part(link: LinkHandle, query: Query) -> Option<Part> {
+    let (reply, answer) = oneshot::channel();
+    link.ask(Ask::Query { query, reply }).ok()?;
+    answer.await.ok()
+}
+
+fn merge(parts: Vec<Part>, servers: Vec<Server>) -> (Snapshot, Vec<(String, u64)>) {
+    let mut whole = Snapshot { servers, ..Snapshot::default() };
+    let mut seqs = Vec::new();
+    for Part { server, seq, items } in parts {
+        seqs.push((server, seq));
+        whole.lines.extend(items.lines);
+        whole.users.extend(items.users);
+        whole.queues.extend(items.queues);
+        whole.agents.extend(items.agents);
+        whole.calls.extend(items.calls);
+        whole.parked.extend(items.parked);
+        whole.conferences.extend(items.conferences);
+    }
+    (whole, seqs)
+}
+
+fn items(kind: QueryKind, whole: Snapshot) -> Vec<Value> {
+    match kind {
+        QueryKind::Calls => values(whole.calls),
+        QueryKind::Lines => values(whole.lines),
+        QueryKind::Users => values(whole.users),
+        QueryKind::Queues => values(whole.queues),
+        QueryKind::Agents => values(whole.agents),
+        QueryKind::Parked => whole.parked,
+        QueryKind::Conferences => whole.conferences,
+        QueryKind::Servers => values(whole.servers),
+        QueryKind::Snapshot => vec![json!(whole)],
+    }
+}
+
+fn values<T: Serialize>(items: Vec<T>) -> Vec<Value> {
+    items.into_iter().map(|item| json!(item)).collect()
+}

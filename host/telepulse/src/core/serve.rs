@@ -1,0 +1,112 @@
+//! Takes requests off the bus, answers each in a task of its own, and never more than a bounded
+//! number at a time.
+
+use super::{commands, queries, raw};
+use crate::{
+    bus::{Address, AlreadyServed, Bus, Headers, Incoming},
+    proxy::Registry,
+};
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use std::{future::Future, sync::Arc};
+use telepulse_language::{Code, Refusal, Reply};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout_at,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Requests of one address that may wait to be taken.
+const WAITING: usize = 1024;
+/// Requests of one address that may be in work.
+const IN_WORK: usize = 1024;
+
+/// Serves `telepulse.command`, `telepulse.query`, `telepulse.proxy.action` and
+/// `telepulse.proxy.command` until stopped.
+pub(crate) fn start(
+    bus: &Arc<dyn Bus>,
+    registry: &Registry,
+    stop: &CancellationToken,
+) -> Result<(), AlreadyServed> {
+    let bind = |tokens: &[&str]| -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
+        let address = Address::build(tokens).map_err(|_| AlreadyServed)?;
+        bus.serve(&address, WAITING)
+    };
+    let command = bind(&["telepulse", "command"])?;
+    let query = bind(&["telepulse", "query"])?;
+    let action = bind(&["telepulse", "proxy", "action"])?;
+    let proxy = bind(&["telepulse", "proxy", "command"])?;
+
+    let links = registry.clone();
+    spawn(command, stop, move |headers, bytes| {
+        let links = links.clone();
+        async move { commands::answer(&links, &headers, &bytes).await }
+    });
+    let (links, stream) = (registry.clone(), bus.clone());
+    spawn(query, stop, move |headers, bytes| {
+        let (links, bus) = (links.clone(), stream.clone());
+        async move { queries::answer(&links, bus.as_ref(), &headers, &bytes).await }
+    });
+    let links = registry.clone();
+    spawn(proxy, stop, move |headers, bytes| {
+        let links = links.clone();
+        async move {
+            reply(Value::Null, async {
+                let fields: Map<String, Value> = telepulse_language::object(&bytes)?;
+                links.command(&headers, fields).await
+            })
+            .await
+        }
+    });
+    let links = registry.clone();
+    spawn(action, stop, move |headers, bytes| {
+        let links = links.clone();
+        async move { raw::answer(&links, &headers, &bytes).await }
+    });
+    Ok(())
+}
+
+/// Wraps an outcome as a language reply with the request's id.
+pub(super) async fn reply(
+    id: Value,
+    outcome: impl Future<Output = Result<Value, Refusal>>,
+) -> Bytes {
+    Reply { id, outcome: outcome.await }.to_bytes().into()
+}
+
+fn spawn<F, A>(mut requests: mpsc::Receiver<Incoming>, stop: &CancellationToken, answer: F)
+where
+    F: Fn(Headers, Bytes) -> A + Send + Sync + 'static,
+    A: Future<Output = Bytes> + Send + 'static,
+{
+    let stop = stop.clone();
+    let answer = Arc::new(answer);
+    let room = Arc::new(Semaphore::new(IN_WORK));
+    tokio::spawn(async move {
+        loop {
+            let incoming = tokio::select! {
+                () = stop.cancelled() => return,
+                incoming = requests.recv() => incoming,
+            };
+            let Some(Incoming { payload, headers, reply }) = incoming else { return };
+            // The semaphore is never closed.
+            let Ok(place) = room.clone().acquire_owned().await else { return };
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let deadline = headers.deadline;
+                let answered = match timeout_at(deadline, answer(headers, payload)).await {
+                    Ok(bytes) => bytes,
+                    Err(_) => late(),
+                };
+                // Whoever asked may have gone.
+                drop(reply.send(answered));
+                drop(place);
+            });
+        }
+    });
+}
+
+fn late() -> Bytes {
+    let refusal = Refusal::new(Code::Timeout, "no answer within the deadline");
+    Reply { id: Value::Null, outcome: Err(refusal) }.to_bytes().into()
+}

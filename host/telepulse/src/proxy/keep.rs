@@ -1,0 +1,93 @@
+//! The file that keeps what was changed over the admin API: servers added, changed, removed, stopped.
+
+use crate::config::Server;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+use thiserror::Error;
+
+/// What differs from the configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Kept {
+    /// Servers added or changed; one with the id of a configured server takes its place.
+    pub servers: Vec<Server>,
+    /// Configured servers that were removed.
+    pub removed: BTreeSet<String>,
+    /// Servers that were stopped.
+    pub stopped: BTreeSet<String>,
+}
+
+/// Why the file could not be read or written.
+#[derive(Debug, Error)]
+pub enum KeepError {
+    /// The file system refused.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is not what we wrote.
+    #[error("{path}: {error}; mend it, or delete it to forget servers added over the admin API")]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        error: serde_json::Error,
+    },
+}
+
+impl Kept {
+    /// Reads the file; nothing is kept where there is none.
+    pub(super) fn load(path: &Path) -> Result<Self, KeepError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(KeepError::Io { path: path.to_owned(), error }),
+        };
+        serde_json::from_slice(&text)
+            .map_err(|error| KeepError::Format { path: path.to_owned(), error })
+    }
+
+    /// Writes the file whole or not at all, readable by its owner only: it holds secrets.
+    pub(super) fn save(&self, path: &Path) -> Result<(), KeepError> {
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| KeepError::Format { path: path.to_owned(), error })?;
+        replace(path, &text).map_err(|error| KeepError::Io { path: path.to_owned(), error })
+    }
+
+    /// The servers to run: those of the configuration, with what was changed since.
+    pub(super) fn over(&self, configured: &[Server]) -> Vec<Server> {
+        let kept = |id: &str| self.servers.iter().any(|server| server.id == id);
+        configured
+            .iter()
+            .filter(|server| !self.removed.contains(&server.id) && !kept(&server.id))
+            .chain(&self.servers)
+            .cloned()
+            .collect()
+    }
+}
+
+/// Writes beside the file, syncs, renames over it, and syncs the folder.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let beside = path.with_extension("new");
+    // A left-over of a crash may have other rights: begin with none.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    File::open(folder)?.sync_all()
+}

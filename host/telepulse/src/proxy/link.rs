@@ -1,0 +1,209 @@
+//! The task of one Asterisk server: it connects, talks, loses the connection and comes back, and
+//! owns the model of that server all the while.
+
+use super::{
+    publish::Publisher,
+    request::{Ask, LinkHandle, Part, QUEUE, unavailable},
+    talk::{End, Talk},
+};
+use crate::{bus::Bus, config::Server};
+use ami_proto::Backoff;
+use call_model::{Pbx, PbxConfig};
+use std::{future::Future, sync::Arc, time::Duration};
+use telepulse_language::{Query, ServerState, Timestamp};
+use tokio::{
+    net::TcpStream,
+    sync::{mpsc, watch},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long opening the TCP connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Asterisk bans who keeps knocking with a wrong secret: a refused login is tried again this seldom.
+const REJECTED_PAUSE: Duration = Duration::from_mins(5);
+
+/// What the operator wants of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Be connected. A new number means: begin anew, now.
+    Run(u64),
+    /// Be disconnected, and keep what is known.
+    Stop,
+    /// End every call as lost, and go.
+    Remove,
+    /// Log off and go: the host itself stops.
+    Quit,
+}
+
+/// Starts the task of a server.
+pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, String> {
+    let server = Arc::new(server);
+    let pbx = Pbx::new(PbxConfig {
+        server: server.id.clone(),
+        device: server.device.clone(),
+        extensions: server
+            .extensions
+            .parse()
+            .map_err(|error: call_model::PatternError| error.to_string())?,
+        context: server.context.clone(),
+        max_calls: server.max_calls,
+    });
+    let (asks_in, asks) = mpsc::channel(QUEUE);
+    let (goal_in, goal) = watch::channel(Goal::Run(0));
+    let publisher = Publisher::new(&server.id, bus);
+    let handle = LinkHandle {
+        server: server.clone(),
+        asks: asks_in,
+        status: publisher.status(),
+        goal: goal_in,
+        done: CancellationToken::new(),
+    };
+    let done = handle.done.clone().drop_guard();
+    let link = Link { server, pbx, publisher, asks, goal, origin: Instant::now(), lost: None };
+    tokio::spawn(async move {
+        link.run().await;
+        drop(done);
+    });
+    Ok(handle)
+}
+
+/// One server's task.
+pub(super) struct Link {
+    pub(super) server: Arc<Server>,
+    pub(super) pbx: Pbx,
+    pub(super) publisher: Publisher,
+    pub(super) asks: mpsc::Receiver<Ask>,
+    pub(super) goal: watch::Receiver<Goal>,
+    /// The session counts its milliseconds from here.
+    origin: Instant,
+    /// When the connection was lost after which clients need a `resync`.
+    pub(super) lost: Option<Timestamp>,
+}
+
+impl Link {
+    /// Until removed: connect, talk, pause, and again.
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let goal = *self.goal.borrow_and_update();
+            let pause = match goal {
+                Goal::Remove => return self.forget(),
+                Goal::Quit => return,
+                Goal::Stop => {
+                    self.publisher
+                        .state(ServerState::Disconnected, Some("stopped by the operator"));
+                    None
+                }
+                Goal::Run(_) => match self.connect_and_talk().await {
+                    End::GoalChanged => continue,
+                    End::Rejected(reason) => {
+                        self.publisher.state(ServerState::Rejected, Some(&reason));
+                        Some(REJECTED_PAUSE)
+                    }
+                    End::Lost { reason, was_connected } => {
+                        if was_connected {
+                            backoff.reset();
+                        }
+                        self.publisher.state(ServerState::Disconnected, Some(&reason));
+                        Some(Duration::from_millis(backoff.next(rand::random())))
+                    }
+                },
+            };
+            match pause {
+                Some(pause) => drop(self.offline(sleep(pause)).await),
+                None => drop(self.offline(std::future::pending::<()>()).await),
+            }
+        }
+    }
+
+    async fn connect_and_talk(&mut self) -> End {
+        self.publisher.state(ServerState::Connecting, None);
+        let lost = |reason: String| End::Lost { reason, was_connected: false };
+        let address = (self.server.host.clone(), self.server.port);
+        let opening = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
+        let place = format!("{}:{}", self.server.host, self.server.port);
+        match self.offline(opening).await {
+            None => End::GoalChanged,
+            Some(Err(_)) => lost(format!("{place} did not answer within 5 s")),
+            Some(Ok(Err(error))) => lost(format!("{place}: {error}")),
+            Some(Ok(Ok(stream))) => {
+                // Commands are short and must not wait for each other.
+                if let Err(error) = stream.set_nodelay(true) {
+                    return lost(format!("{place}: {error}"));
+                }
+                let end = Talk::new(&self.server, self.now_ms()).run(self, stream).await;
+                self.disconnected();
+                end
+            }
+        }
+    }
+
+    /// Waits for a future while answering what needs no connection; `None` when the goal changed.
+    async fn offline<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        tokio::pin!(future);
+        loop {
+            tokio::select! {
+                output = &mut future => return Some(output),
+                _ = self.goal.changed() => return None,
+                Some(ask) = self.asks.recv() => self.answer_offline(ask),
+            }
+        }
+    }
+
+    fn answer_offline(&mut self, ask: Ask) {
+        let status = self.publisher.current();
+        let why = match status.reason {
+            Some(reason) => format!("{:?} ({reason})", status.state),
+            None => format!("{:?}", status.state),
+        };
+        let refusal = unavailable(&self.server.id, &why);
+        match ask {
+            // Whoever asked may have gone: nobody to tell.
+            Ask::Command { reply, .. } => drop(reply.send(Err(refusal))),
+            Ask::Action { reply, .. } => drop(reply.send(Err(refusal))),
+            Ask::Query { query, reply } => drop(reply.send(self.part(&query))),
+            Ask::Knows { command, reply } => {
+                let _ = reply.send(self.pbx.concerned(&command).is_some());
+            }
+        }
+    }
+
+    /// This server's part of a query's answer, true as of the stream's end: everything that this
+    /// task has said is in the stream already.
+    pub(super) fn part(&self, query: &Query) -> Part {
+        Part {
+            server: self.server.id.clone(),
+            seq: self.publisher.tail(),
+            items: self.pbx.query(query),
+        }
+    }
+
+    /// Milliseconds on the session's clock.
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The moment of a time on the session's clock.
+    pub(super) fn at(&self, ms: u64) -> Instant {
+        self.origin + Duration::from_millis(ms)
+    }
+
+    fn disconnected(&mut self) {
+        let now = super::now();
+        let mut events = Vec::new();
+        self.pbx.disconnected(now, &mut events);
+        self.publisher.events(events);
+    }
+
+    /// The server is removed: clients must not go on seeing its calls.
+    fn forget(&mut self) {
+        let now = super::now();
+        let mut events = Vec::new();
+        // A listing that brings nothing ends everything.
+        self.pbx.begin_sync(now);
+        self.pbx.finish_sync(now, &mut events);
+        self.publisher.events(events);
+        self.publisher.state(ServerState::Removed, None);
+    }
+}

@@ -1,0 +1,22 @@
+//! The proxy: a task for each Asterisk server, and the registry that starts and ends them.
+
+mod keep;
+mod link;
+mod publish;
+mod registry;
+mod request;
+mod running;
+mod talk;
+
+pub use keep::KeepError;
+pub(crate) use registry::Registry;
+pub(crate) use request::{Ask, LinkHandle, Part};
+
+use std::time::{SystemTime, UNIX_EPOCH};
+use telepulse_language::Timestamp;
+
+/// The host's clock, as the language writes it.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

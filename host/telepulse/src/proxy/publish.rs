@@ -1,0 +1,130 @@
+//! What a link says on the bus: its status, its raw events, and the language's events.
+
+use super::request::Status;
+use crate::bus::{Address, Bus};
+use ami_proto::Message;
+use bytes::Bytes;
+use std::{collections::HashMap, sync::Arc};
+use telepulse_language::{Event, ServerState, ServerStatus};
+use tokio::sync::watch;
+
+/// How many event names get a ready-made address; a PBX knows about 200.
+const CACHED_NAMES: usize = 512;
+
+/// The voice of one server on the bus.
+pub(super) struct Publisher {
+    server: String,
+    bus: Arc<dyn Bus>,
+    status: watch::Sender<Status>,
+    addresses: HashMap<String, Address>,
+}
+
+impl Publisher {
+    pub(super) fn new(server: &str, bus: Arc<dyn Bus>) -> Self {
+        let status = Status {
+            state: ServerState::Disconnected,
+            reason: None,
+            asterisk: None,
+            since: super::now(),
+        };
+        Self {
+            server: server.to_owned(),
+            bus,
+            status: watch::Sender::new(status),
+            addresses: HashMap::new(),
+        }
+    }
+
+    pub(super) fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    pub(super) fn current(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// The number of the stream's last event.
+    pub(super) fn tail(&self) -> u64 {
+        self.bus.stream().tail()
+    }
+
+    /// Appends to the event stream.
+    pub(super) fn events(&self, events: Vec<Event>) {
+        if !events.is_empty() {
+            self.bus.append(events);
+        }
+    }
+
+    /// Tells a new state, on `telepulse.proxy.status` and as `serverStatus`.
+    pub(super) fn state(&mut self, state: ServerState, reason: Option<&str>) {
+        let now = super::now();
+        let reason = reason.map(str::to_owned);
+        let same = |old: &Status| old.state == state && old.reason == reason;
+        let changed = self.status.send_if_modified(|old| {
+            if same(old) {
+                return false;
+            }
+            *old =
+                Status { state, reason: reason.clone(), asterisk: old.asterisk.take(), since: now };
+            true
+        });
+        if !changed {
+            return;
+        }
+        tracing::info!(server = self.server, state = ?state, reason, "server status");
+        self.tell_status();
+        self.events(vec![Event {
+            server: self.server.clone(),
+            time: now,
+            agent: None,
+            queue: None,
+            details: ServerStatus { state, reason }.into(),
+        }]);
+    }
+
+    /// Remembers Asterisk's version and tells it with the status.
+    pub(super) fn asterisk(&mut self, version: String) {
+        let changed = self.status.send_if_modified(|status| {
+            let new = Some(version);
+            let changed = status.asterisk != new;
+            status.asterisk = new;
+            changed
+        });
+        if changed {
+            self.tell_status();
+        }
+    }
+
+    fn tell_status(&self) {
+        let item = self.status.borrow().item(&self.server);
+        if let (Ok(address), Ok(json)) = (
+            Address::build(&["telepulse", "proxy", "status", &self.server]),
+            serde_json::to_vec(&item),
+        ) {
+            self.bus.publish(&address, Some(&self.server), json.into());
+        }
+    }
+
+    /// Publishes a raw message as JSON, if anybody reads its address.
+    pub(super) fn raw(&mut self, name: &str, message: &Message) {
+        let Some(address) = self.address(name) else { return };
+        if !self.bus.wanted(&address) {
+            return;
+        }
+        let mut json = Vec::with_capacity(message.as_bytes().len() * 2);
+        message.write_json(&self.server, &mut json);
+        self.bus.publish(&address, Some(&self.server), Bytes::from(json));
+    }
+
+    fn address(&mut self, name: &str) -> Option<Address> {
+        if let Some(address) = self.addresses.get(name) {
+            return Some(address.clone());
+        }
+        let address = Address::build(&["telepulse", "proxy", "event", &self.server, name]).ok()?;
+        // A lying server could invent names without end.
+        if self.addresses.len() < CACHED_NAMES {
+            self.addresses.insert(name.to_owned(), address.clone());
+        }
+        Some(address)
+    }
+}

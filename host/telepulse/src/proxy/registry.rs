@@ -1,0 +1,272 @@
+//! Which servers there are: starts and ends their tasks, and serves `telepulse.proxy.command`.
+
+use super::{
+    keep::{KeepError, Kept},
+    link::{self, Goal},
+    request::LinkHandle,
+};
+use crate::{
+    bus::{Bus, Headers},
+    config::Server,
+};
+use arc_swap::ArcSwap;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+use std::{path::PathBuf, sync::Arc};
+use telepulse_language::{Code, Permission, Refusal};
+use tokio::{sync::Mutex, time::timeout};
+
+/// How long a removed server's task may take to say good-bye.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(3);
+
+type Links = IndexMap<String, LinkHandle>;
+
+/// All servers. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Registry {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    bus: Arc<dyn Bus>,
+    /// What readers see; replaced whole.
+    links: ArcSwap<Links>,
+    /// Held while servers are changed: one change at a time, and the file says the same.
+    kept: Mutex<Keeper>,
+}
+
+struct Keeper {
+    kept: Kept,
+    configured: Vec<Server>,
+    path: PathBuf,
+}
+
+impl Registry {
+    /// Starts the configured servers and those that were added over the API before.
+    pub(crate) fn start(
+        bus: Arc<dyn Bus>,
+        configured: Vec<Server>,
+        path: PathBuf,
+    ) -> Result<Self, KeepError> {
+        let kept = Kept::load(&path)?;
+        let mut links = Links::new();
+        for server in kept.over(&configured) {
+            let id = server.id.clone();
+            match link::spawn(server, bus.clone()) {
+                Ok(handle) => {
+                    if kept.stopped.contains(&id) {
+                        handle.goal.send_replace(Goal::Stop);
+                    }
+                    links.insert(id, handle);
+                }
+                // The configuration was checked; a kept one can be of an older version.
+                Err(error) => tracing::error!(server = id, error, "server cannot be used"),
+            }
+        }
+        let shared = Shared {
+            bus,
+            links: ArcSwap::from_pointee(links),
+            kept: Mutex::new(Keeper { kept, configured, path }),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// All links as they are now.
+    pub(crate) fn links(&self) -> Arc<Links> {
+        self.shared.links.load_full()
+    }
+
+    /// Ends every task: logs off and closes.
+    pub(crate) async fn stop(&self) {
+        let links = self.links();
+        for link in links.values() {
+            link.goal.send_replace(Goal::Quit);
+        }
+        for link in links.values() {
+            // A server that does not listen is left behind.
+            drop(timeout(GOODBYE, link.done.cancelled()).await);
+        }
+    }
+
+    /// Does one proxy command (contract section 1) and gives its result.
+    pub(crate) async fn command(
+        &self,
+        headers: &Headers,
+        fields: Map<String, Value>,
+    ) -> Result<Value, Refusal> {
+        if let Some(who) = &headers.principal
+            && who.permission("proxy") != Permission::Any
+        {
+            return Err(Refusal::new(Code::Forbidden, "the right `proxy` is needed"));
+        }
+        let command = fields.get("command").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let argument = fields.get("server").cloned().unwrap_or(Value::Null);
+        match command.as_str() {
+            "list" => Ok(json!({ "items": self.list() })),
+            "add" => self.add(read_server(argument)?).await,
+            "change" => self.change(read_server(argument)?).await,
+            "remove" => self.remove(&read_id(&argument)?).await,
+            "stop" => self.set_goal(&read_id(&argument)?, true, |_| Goal::Stop).await,
+            "start" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 0)).await,
+            "restart" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 1)).await,
+            _ => Err(Refusal::field(
+                "command",
+                "must be list, add, change, remove, restart, stop or start",
+            )),
+        }
+    }
+
+    fn list(&self) -> Vec<Value> {
+        self.links().values().map(describe).collect()
+    }
+
+    fn existing(&self, id: &str) -> Result<LinkHandle, Refusal> {
+        self.links().get(id).cloned().ok_or_else(|| {
+            Refusal::new(Code::NotFound, format!("there is no server {id:?}")).with_field("server")
+        })
+    }
+
+    async fn add(&self, server: Server) -> Result<Value, Refusal> {
+        let mut keeper = self.shared.kept.lock().await;
+        if self.links().contains_key(&server.id) {
+            let message = format!("server {:?} exists already; change it with PUT", server.id);
+            return Err(Refusal::new(Code::Conflict, message).with_field("id"));
+        }
+        self.put(&mut keeper, server)
+    }
+
+    async fn change(&self, server: Server) -> Result<Value, Refusal> {
+        let mut keeper = self.shared.kept.lock().await;
+        let old = self.existing(&server.id)?;
+        if *old.server == server {
+            return Ok(describe(&old));
+        }
+        end(&old).await;
+        self.put(&mut keeper, server)
+    }
+
+    /// Writes the file first: what was answered as done survives a crash.
+    fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
+        let id = server.id.clone();
+        keeper.update(|kept| {
+            kept.servers.retain(|old| old.id != id);
+            kept.servers.push(server.clone());
+            kept.removed.remove(&id);
+            kept.stopped.remove(&id);
+        })?;
+        let handle = link::spawn(server, self.shared.bus.clone())
+            .map_err(|error| Refusal::field("extensions", error))?;
+        let description = describe(&handle);
+        self.edit(|links| drop(links.insert(id, handle)));
+        Ok(description)
+    }
+
+    async fn remove(&self, id: &str) -> Result<Value, Refusal> {
+        let mut keeper = self.shared.kept.lock().await;
+        let old = self.existing(id)?;
+        let configured = keeper.configured.iter().any(|server| server.id == id);
+        keeper.update(|kept| {
+            kept.servers.retain(|server| server.id != id);
+            kept.stopped.remove(id);
+            if configured {
+                kept.removed.insert(id.to_owned());
+            }
+        })?;
+        end(&old).await;
+        self.edit(|links| drop(links.shift_remove(id)));
+        Ok(json!({}))
+    }
+
+    async fn set_goal(
+        &self,
+        id: &str,
+        stopped: bool,
+        goal: impl FnOnce(Goal) -> Goal,
+    ) -> Result<Value, Refusal> {
+        let mut keeper = self.shared.kept.lock().await;
+        let link = self.existing(id)?;
+        if keeper.kept.stopped.contains(id) != stopped {
+            keeper.update(|kept| {
+                if stopped {
+                    kept.stopped.insert(id.to_owned());
+                } else {
+                    kept.stopped.remove(id);
+                }
+            })?;
+        }
+        let old = *link.goal.borrow();
+        let new = goal(old);
+        if new != old {
+            link.goal.send_replace(new);
+        }
+        Ok(describe(&link))
+    }
+
+    fn edit(&self, change: impl FnOnce(&mut Links)) {
+        let mut links = (*self.links()).clone();
+        change(&mut links);
+        self.shared.links.store(Arc::new(links));
+    }
+}
+
+impl Keeper {
+    fn update(&mut self, change: impl FnOnce(&mut Kept)) -> Result<(), Refusal> {
+        let mut kept = self.kept.clone();
+        change(&mut kept);
+        kept.save(&self.path).map_err(|error| {
+            Refusal::new(Code::Internal, format!("nothing was changed: {error}"))
+        })?;
+        self.kept = kept;
+        Ok(())
+    }
+}
+
+/// The goal of a server that is to run: `step` 1 begins anew even if it runs.
+fn running(old: Goal, step: u64) -> Goal {
+    match old {
+        Goal::Run(turn) => Goal::Run(turn + step),
+        Goal::Stop | Goal::Remove | Goal::Quit => Goal::Run(0),
+    }
+}
+
+async fn end(link: &LinkHandle) {
+    link.goal.send_replace(Goal::Remove);
+    if timeout(GOODBYE, link.done.cancelled()).await.is_err() {
+        tracing::warn!(server = link.server.id, "the server's task is slow to end");
+    }
+}
+
+/// A server as the API shows it; the secret never comes back.
+fn describe(link: &LinkHandle) -> Value {
+    let server = &link.server;
+    let status = link.status.borrow().clone();
+    let mut item = json!({
+        "id": server.id,
+        "host": server.host,
+        "port": server.port,
+        "username": server.username,
+        "auth": server.auth,
+        "device": server.device,
+        "context": server.context,
+        "state": status.state,
+        "since": status.since,
+    });
+    if let Some(reason) = status.reason {
+        item["reason"] = reason.into();
+    }
+    if let Some(asterisk) = status.asterisk {
+        item["asterisk"] = asterisk.into();
+    }
+    item
+}
+
+fn read_id(argument: &Value) -> Result<String, Refusal> {
+    argument
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Refusal::field("server", "must be the id of a server"))
+}
+
+fn read_server(argument: Value) -> Result<Server, Refusal> {
+    Server::from_json(argument)
+}

@@ -1,0 +1,111 @@
+//! What can be asked of a link's task, and the handle to ask it.
+
+use super::link::Goal;
+use crate::config::Server;
+use bytes::Bytes;
+use std::sync::Arc;
+use telepulse_language::{
+    Code, Command, Principal, Query, Refusal, ServerState, Snapshot, Timestamp,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Requests that may wait for a link's task; more are refused as `tooManyRequests`.
+pub(crate) const QUEUE: usize = 256;
+
+/// One question to a link, with the place for its answer.
+pub(crate) enum Ask {
+    /// Plan a command against the model, send it, answer when Asterisk did.
+    Command {
+        command: Command,
+        who: Option<Arc<Principal>>,
+        deadline: Instant,
+        reply: Answer<serde_json::Value>,
+    },
+    /// Send one checked action and answer with what came back, as JSON.
+    Action { action: ami_proto::Action, deadline: Instant, reply: Answer<Bytes> },
+    /// The state of the model, as of the stream's end.
+    Query { query: Query, reply: oneshot::Sender<Part> },
+    /// Whether what the command is about is here.
+    Knows { command: Command, reply: oneshot::Sender<bool> },
+}
+
+/// Where the answer goes that may be a refusal.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// What one server adds to a query's answer.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The server.
+    pub server: String,
+    /// The model has every event of this server up to here.
+    pub seq: u64,
+    /// What the query asked for.
+    pub items: Snapshot,
+}
+
+/// Where a link stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Status {
+    pub state: ServerState,
+    pub reason: Option<String>,
+    pub asterisk: Option<String>,
+    pub since: Timestamp,
+}
+
+impl Status {
+    /// The status as the language's item and as `telepulse.proxy.status` has it.
+    pub(crate) fn item(&self, server: &str) -> telepulse_language::Server {
+        telepulse_language::Server {
+            server: server.to_owned(),
+            state: self.state,
+            reason: self.reason.clone(),
+            asterisk: self.asterisk.clone(),
+            since: self.since,
+        }
+    }
+}
+
+/// A handle to one link's task.
+#[derive(Clone)]
+pub(crate) struct LinkHandle {
+    pub server: Arc<Server>,
+    pub asks: mpsc::Sender<Ask>,
+    pub status: watch::Receiver<Status>,
+    pub goal: watch::Sender<Goal>,
+    pub done: CancellationToken,
+}
+
+impl LinkHandle {
+    /// Asks without waiting for room; the refusal says that the server is busy or gone.
+    pub(crate) fn ask(&self, ask: Ask) -> Result<(), Refusal> {
+        self.asks.try_send(ask).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::new(
+                Code::TooManyRequests,
+                format!(
+                    "server {:?} has {QUEUE} requests waiting; try again later",
+                    self.server.id
+                ),
+            ),
+            mpsc::error::TrySendError::Closed(_) => unavailable(&self.server.id, "it was stopped"),
+        })
+    }
+
+    /// Sends one question built around a reply channel and waits for the answer.
+    pub(crate) async fn answer<T>(&self, ask: impl FnOnce(Answer<T>) -> Ask) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(ask(reply))?;
+        answer.await.unwrap_or_else(|_| Err(unavailable(&self.server.id, "it was stopped")))
+    }
+}
+
+/// The refusal of whatever needs a server that is not connected.
+pub(crate) fn unavailable(server: &str, why: &str) -> Refusal {
+    Refusal::new(
+        Code::ServerUnavailable,
+        format!("server {server:?} is not available: {why}; nothing was sent"),
+    )
+}

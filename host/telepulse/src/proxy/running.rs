@@ -1,0 +1,151 @@
+//! What was asked of a server and is not answered yet: one entry a command or raw action, with the
+//! actions that are still to be sent for it.
+
+use super::request::{Answer, unavailable};
+use ami_proto::{Action, Message, Outcome};
+use bytes::Bytes;
+use call_model::Plan;
+use serde_json::Value;
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+};
+use telepulse_language::{Code, Refusal};
+use tokio::time::Instant;
+
+/// The next action of a ticket, with the moment by which its answer is due.
+pub(super) type Next = (u64, Action, Instant);
+
+/// Everything in flight on one connection.
+#[derive(Default)]
+pub(super) struct Running {
+    last_ticket: u64,
+    open: HashMap<u64, Open>,
+}
+
+/// One thing that was asked.
+enum Open {
+    Command {
+        plan: Plan,
+        rest: VecDeque<Action>,
+        step: usize,
+        deadline: Instant,
+        reply: Answer<Value>,
+    },
+    Action {
+        reply: Answer<Bytes>,
+    },
+}
+
+impl Running {
+    /// Takes a planned command; `None` if there was nothing to send and it is answered already.
+    pub(super) fn command(
+        &mut self,
+        mut plan: Plan,
+        deadline: Instant,
+        reply: Answer<Value>,
+    ) -> Option<Next> {
+        let mut rest = VecDeque::from(mem::take(&mut plan.actions));
+        let Some(first) = rest.pop_front() else {
+            // Whoever asked may have gone: nobody to tell.
+            drop(reply.send(Ok(plan.result)));
+            return None;
+        };
+        let ticket = self.open(Open::Command { plan, rest, step: 0, deadline, reply });
+        Some((ticket, first, deadline))
+    }
+
+    /// Takes a raw action.
+    pub(super) fn action(
+        &mut self,
+        action: Action,
+        deadline: Instant,
+        reply: Answer<Bytes>,
+    ) -> Next {
+        (self.open(Open::Action { reply }), action, deadline)
+    }
+
+    fn open(&mut self, open: Open) -> u64 {
+        self.last_ticket += 1;
+        self.open.insert(self.last_ticket, open);
+        self.last_ticket
+    }
+
+    /// Answers with a refusal.
+    pub(super) fn refuse(&mut self, ticket: u64, refusal: Refusal) {
+        match self.open.remove(&ticket) {
+            Some(Open::Command { reply, .. }) => drop(reply.send(Err(refusal))),
+            Some(Open::Action { reply }) => drop(reply.send(Err(refusal))),
+            None => {}
+        }
+    }
+
+    /// Takes the outcome of a ticket's action; gives the next one to send, or answers who asked.
+    pub(super) fn answered(&mut self, ticket: u64, server: &str, outcome: Outcome) -> Option<Next> {
+        match self.open.remove(&ticket)? {
+            Open::Action { reply } => {
+                let answer = match outcome {
+                    Outcome::Response { response, items } => Ok(json(server, &response, &items)),
+                    failed => Err(failure(server, &failed)),
+                };
+                drop(reply.send(answer));
+                None
+            }
+            Open::Command { plan, mut rest, step, deadline, reply } => {
+                let verdict = match &outcome {
+                    Outcome::Response { response, .. } => plan.check(step, response),
+                    failed => Err(failure(server, failed)),
+                };
+                if let Err(refusal) = verdict {
+                    drop(reply.send(Err(refusal)));
+                    return None;
+                }
+                let Some(next) = rest.pop_front() else {
+                    drop(reply.send(Ok(plan.result)));
+                    return None;
+                };
+                let open = Open::Command { plan, rest, step: step + 1, deadline, reply };
+                self.open.insert(ticket, open);
+                Some((ticket, next, deadline))
+            }
+        }
+    }
+}
+
+/// A response with its list items, as `telepulse.proxy.action` answers.
+fn json(server: &str, response: &Message, items: &[Message]) -> Bytes {
+    let mut out = Vec::new();
+    response.write_json(server, &mut out);
+    if !items.is_empty() {
+        out.pop();
+        out.extend_from_slice(b",\"events\":[");
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            item.write_json(server, &mut out);
+        }
+        out.extend_from_slice(b"]}");
+    }
+    out.into()
+}
+
+/// What to say of an action that got no response.
+fn failure(server: &str, outcome: &Outcome) -> Refusal {
+    match outcome {
+        Outcome::TimedOut => {
+            Refusal::new(Code::Timeout, format!("server {server:?} did not answer in time"))
+        }
+        Outcome::Unknown => Refusal::new(
+            Code::UnknownOutcome,
+            format!("the link to server {server:?} died after it was sent and before the answer"),
+        ),
+        Outcome::ListTooLong => Refusal::new(
+            Code::RejectedByServer,
+            format!("server {server:?} answered with a list that is too long"),
+        ),
+        Outcome::NotSent | Outcome::Response { .. } => {
+            unavailable(server, "the link died before it was sent")
+        }
+    }
+}

@@ -59,10 +59,13 @@ impl Slot {
         let version = self.version.load_full().ok_or(HttpFailure::NotRunning)?;
         let places = Arc::clone(&self.places);
         let place = places.acquire_owned().await.map_err(|_| HttpFailure::NotRunning)?;
+        // Without a user a guest would act under the plugin's own grants: whoever has not logged in
+        // is nobody, not the plugin.
+        let principal = principal.unwrap_or_else(|| Arc::new(Principal::anonymous()));
         let start = Start {
             identity: Arc::clone(&self.identity),
             rights: Arc::clone(&version.rights),
-            principal,
+            principal: Some(principal),
             budget: self.shared.init_budget,
         };
         let (answered, wanted) = tokio::sync::oneshot::channel();

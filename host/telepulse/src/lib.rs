@@ -2,9 +2,12 @@
 //! telephony logic of its own.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod bus;
 pub mod config;
 mod core;
+pub mod demo;
+pub mod logging;
 pub mod proxy;

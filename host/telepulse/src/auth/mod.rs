@@ -42,10 +42,9 @@ struct Known {
 impl Auth {
     /// Takes the users of a configuration, where everything was checked.
     pub fn new(users: &[User]) -> Self {
-        let known = users.iter().map(|user| Known {
-            principal: Arc::new(principal(user)),
-            token: user.token,
-        });
+        let known = users
+            .iter()
+            .map(|user| Known { principal: Arc::new(principal(user)), token: user.token });
         Self { users: known.collect(), passwords: Passwords::new(users, rand::random()) }
     }
 

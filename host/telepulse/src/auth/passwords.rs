@@ -24,12 +24,12 @@ type Proof = [u8; 32];
 pub(super) struct Passwords {
     hashes: HashMap<String, String>,
     /// Computed for names that have no password: the costliest, so that guessing names tells nothing.
-    decoy: Option<String>,
+    pub(super) decoy: Option<String>,
     /// The password that each user proved last, under a key of this process: a client that sends it
     /// with every request pays once.
     proved: Mutex<HashMap<String, Proof>>,
     key: [u8; 32],
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
     waiting: AtomicUsize,
 }
 
@@ -67,10 +67,7 @@ impl Passwords {
         Ok(right)
     }
 
-    async fn in_turn(
-        &self,
-        work: impl FnOnce() -> bool + Send + 'static,
-    ) -> Result<bool, Denied> {
+    async fn in_turn(&self, work: impl FnOnce() -> bool + Send + 'static) -> Result<bool, Denied> {
         let place = Place::take(&self.waiting).ok_or(Denied::Busy)?;
         let _turn = self.turns.acquire().await.map_err(|_| Denied::Busy)?;
         drop(place);

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::config::PasswordHash;
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::SaltString,
-};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::SaltString};
 use std::collections::BTreeSet;
 
 fn user(name: &str, token: Option<&str>, password: Option<&str>) -> User {

@@ -41,7 +41,7 @@ impl<'t> Fields<'t> {
     }
 
     /// Where a key stands, or where it would.
-    fn place_of(&self, key: &str) -> &'t Place {
+    pub(super) fn place_of(&self, key: &str) -> &'t Place {
         self.table.get(key).map_or(self.place, |node| &node.place)
     }
 }

@@ -50,8 +50,10 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, Mistakes> {
         let text = read_file(file).map_err(|error| {
             let way_out = match error.kind() {
-                io::ErrorKind::NotFound => ": name another with --config, or make it from the \
-                                            example config/telepulse.toml",
+                io::ErrorKind::NotFound => {
+                    ": name another with --config, or make it from the \
+                                            example config/telepulse.toml"
+                }
                 _ => "",
             };
             Mistakes::of_file(file, format!("cannot be read: {error}{way_out}"))

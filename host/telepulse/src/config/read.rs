@@ -88,6 +88,7 @@ fn node(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Node {
     reader.known(fields, &schema::NODE);
     if let Some(roles) = reader.list(fields, "roles", rules::role)
         && roles.len() < ROLES.len()
+        && !reader.mistakes.are_at(fields.place_of("roles"))
     {
         let message = "a process of this version takes all roles: remove the key";
         reader.mistake(fields, "roles", message);

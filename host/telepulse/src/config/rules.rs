@@ -166,7 +166,9 @@ pub(super) fn level(text: &str) -> Result<Targets, String> {
 pub(super) fn perhaps(name: &str, known: &[&str]) -> String {
     let near = known
         .iter()
-        .map(|known| (strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known))
+        .map(|known| {
+            (strsim::damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase()), known)
+        })
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, known)| *distance <= known.len().div_ceil(3));
     match near {

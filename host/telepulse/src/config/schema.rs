@@ -24,23 +24,14 @@ pub(super) const NODE: Section = single(&["node"], &["name", "roles"], &[]);
 pub(super) const SERVER: Section = Section {
     path: &["server"],
     named_by: Some("id"),
-    keys: &super::server::KEYS,
+    keys: &super::Server::KEYS,
     later: &super::server::LATER,
 };
 pub(super) const AUTH: Section = single(&["auth"], &["user"], &["jwt"]);
 pub(super) const USER: Section = Section {
     path: &["auth", "user"],
     named_by: Some("name"),
-    keys: &[
-        "name",
-        "token",
-        "password",
-        "extension",
-        "agents",
-        "queues",
-        "servers",
-        "allow",
-    ],
+    keys: &["name", "token", "password", "extension", "agents", "queues", "servers", "allow"],
     later: &[],
 };
 pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
@@ -50,11 +41,8 @@ pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token"], &[]);
 pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);
 
 /// The names at the top of the file.
-pub(super) const TOP: Section = single(
-    &[],
-    &["node", "server", "auth", "bus", "store", "plugins", "admin", "log"],
-    &[],
-);
+pub(super) const TOP: Section =
+    single(&[], &["node", "server", "auth", "bus", "store", "plugins", "admin", "log"], &[]);
 
 /// All sections that have values, the longer path first.
 pub(super) const SECTIONS: [Section; 8] = [USER, NODE, SERVER, BUS, STORE, PLUGINS, ADMIN, LOG];

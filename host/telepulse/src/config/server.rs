@@ -74,6 +74,20 @@ fn default_extensions() -> String {
 }
 
 impl Server {
+    /// All fields, by their names in JSON and TOML.
+    pub const KEYS: [&'static str; 10] = [
+        "id",
+        "host",
+        "port",
+        "username",
+        "secret",
+        "auth",
+        "device",
+        "context",
+        "extensions",
+        "maxCalls",
+    ];
+
     /// Reads a server from the admin API. A refusal names the field; no message repeats a value.
     pub fn from_json(value: Value) -> Result<Self, Refusal> {
         let object = value
@@ -123,24 +137,10 @@ fn shape(key: &str, value: &Value) -> Result<(), String> {
         "port" => (whole(u16::MAX.into()), "must be a whole number from 1 to 65535"),
         "maxCalls" => (whole(u32::MAX.into()), "must be a whole number, 1 or more"),
         "auth" => (matches!(value.as_str(), Some("md5" | "plain")), "must be \"md5\" or \"plain\""),
-        _ => return Err("is unknown".to_owned() + &rules::perhaps(key, &KEYS)),
+        _ => return Err("is unknown".to_owned() + &rules::perhaps(key, &Server::KEYS)),
     };
     if good { Ok(()) } else { Err(wanted.to_owned()) }
 }
-
-/// The fields of a server.
-pub(super) const KEYS: [&str; 10] = [
-    "id",
-    "host",
-    "port",
-    "username",
-    "secret",
-    "auth",
-    "device",
-    "context",
-    "extensions",
-    "maxCalls",
-];
 
 /// Fields that a later version will know.
 pub(super) const LATER: [&str; 2] = ["tls", "filter"];

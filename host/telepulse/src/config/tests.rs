@@ -1,1 +1,421 @@
+//! Configurations, good and bad, as data.
 
+use super::*;
+use std::{collections::BTreeMap, io, path::Path};
+use tracing_subscriber::filter::LevelFilter;
+
+const TOKEN: &str = "sha256:2a97516c354b68848cdbd8f54a226a0a55b21ed138e207ad6c5cbb9c00aa5aea";
+const SERVER: &str = "[[server]]\nid='pbx1'\nhost='h'\nusername='u'\nsecret='s'\n";
+
+fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let variables: BTreeMap<_, _> = variables.iter().map(pair).collect();
+    let files = |path: &Path| match path.to_str() {
+        Some("/etc/tp/secrets/pbx1") => Ok("from a file\r\n".to_owned()),
+        Some("/empty") => Ok("\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let file = Path::new("/etc/tp/tp.toml");
+    Config::parse(&Source { file, text, variables: &variables, files: &files })
+}
+
+/// The mistakes, without the file's name.
+fn mistakes(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let all = parse(text, variables).expect_err(text);
+    let lines: Vec<_> = all.to_string().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), all.count(), "a mistake is one line");
+    lines.into_iter().map(|line| line.replace("/etc/tp/tp.toml:", "")).collect()
+}
+
+#[test]
+fn an_empty_file_is_enough() {
+    let config = parse("", &[]).unwrap();
+    assert_eq!(config.node.name, "tp1");
+    assert!(config.servers.is_empty() && config.users.is_empty());
+    assert_eq!(config.bus.history, 100_000);
+    assert_eq!(config.store.path, Path::new("/etc/tp/data"));
+    assert_eq!(config.plugins.dir, Path::new("/etc/tp/plugins.d"));
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8082");
+    assert_eq!(config.admin.token, None);
+    assert_eq!(config.log.format, LogFormat::Text);
+    assert_eq!(config.log.level.default_level(), Some(LevelFilter::INFO));
+}
+
+#[test]
+fn everything_written_is_used() {
+    let text = format!(
+        "[node]\nname='n'\nroles=['plugins','core','gateway','proxy']\n\
+         [[server]]\nid='pbx-1'\nhost='::1'\nport=5039\nusername='u'\nsecret='s'\nauth='plain'\n\
+         device='SIP/{{ext}}-x'\ncontext='from-inside'\nextensions='^1'\nmaxCalls=7\n\
+         [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
+         queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
+         [bus]\nkind='local'\nhistory=5\n[store]\nkind='embedded'\npath='/var/tp'\n\
+         [plugins]\ndir='../p'\n[admin]\nlisten='0.0.0.0:82'\ntoken='{TOKEN}'\n\
+         [log]\nformat='json'\nlevel='warn,telepulse::proxy=debug'\n"
+    );
+    let config = parse(&text, &[]).unwrap();
+    let expected = Server {
+        id: "pbx-1".to_owned(),
+        host: "::1".to_owned(),
+        port: 5039,
+        username: "u".to_owned(),
+        secret: Secret::new("s"),
+        auth: ServerAuth::Plain,
+        device: "SIP/{ext}-x".to_owned(),
+        context: "from-inside".to_owned(),
+        extensions: "^1".to_owned(),
+        max_calls: Some(7),
+    };
+    assert_eq!(config.servers, [expected]);
+    let [user] = config.users.as_slice() else { panic!("one user") };
+    assert_eq!(user.token, Some(crate::auth::hash_token("demo")));
+    assert_eq!(user.queues.as_ref().map(|queues| queues.len()), Some(0));
+    assert_eq!(user.agents.as_ref().map(|agents| agents.len()), Some(2));
+    assert!(user.allow.contains("hangup:own"));
+    assert_eq!(config.bus.history, 5);
+    assert_eq!(config.store.path, Path::new("/var/tp"));
+    assert_eq!(config.plugins.dir, Path::new("/etc/tp/../p"));
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert!(config.log.level.would_enable("telepulse::proxy", &tracing::Level::DEBUG));
+    assert!(!config.log.level.would_enable("telepulse::core", &tracing::Level::INFO));
+}
+
+#[test]
+fn each_mistake_has_its_line_and_a_way_out() {
+    let cases: &[(&str, &str)] = &[
+        ("[nod]", "1: nod: is unknown; do you mean \"node\"?"),
+        (
+            "[zzzzzz]",
+            "1: zzzzzz: is unknown; there are node, server, auth, bus, store, plugins, admin, log",
+        ),
+        ("node = 1", "1: node: must be a table: write [node]"),
+        (
+            "[node]\nname='a.b'",
+            "2: node.name: must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
+        ),
+        (
+            "[node]\nroles=['core']",
+            "2: node.roles: a process of this version takes all roles: remove the key",
+        ),
+        (
+            "[node]\nroles=['cor']",
+            "2: node.roles: must be \"proxy\", \"core\", \"gateway\" or \"plugins\"",
+        ),
+        ("[server]\nid='x'", "1: server: must be an array of tables: write [[server]]"),
+        ("[auth]\nuser=[1]", "2: auth.user: must be an array of tables: write [[auth.user]]"),
+        ("[auth.jwt]\nissuer='x'", "1: auth.jwt: is not in this version: remove it"),
+        ("[bus]\nkind='nats'", "2: bus.kind: \"nats\" is not in this version: write \"local\""),
+        ("[bus]\nkind='kafka'", "2: bus.kind: must be \"local\""),
+        ("[bus]\nurl='nats://x'", "2: bus.url: is not in this version: remove it"),
+        (
+            "[bus]\nhistory=0",
+            "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
+        ),
+        (
+            "[bus]\nhistory='7'",
+            "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
+        ),
+        (
+            "[bus]\nhistory=1.5",
+            "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
+        ),
+        (
+            "[store]\nkind='redis'",
+            "2: store.kind: \"redis\" is not in this version: write \"embedded\"",
+        ),
+        ("[store]\npath=''", "2: store.path: is empty"),
+        ("[plugins]\ndri='x'", "2: plugins.dri: is unknown; do you mean \"dir\"?"),
+        ("[plugins]\ndir=true", "2: plugins.dir: must be a string in quotes"),
+        (
+            "[admin]\nlisten='localhost:8082'",
+            "2: admin.listen: must be an IP address with a port, like \"127.0.0.1:8082\"",
+        ),
+        (
+            "[admin]\nlisten='0.0.0.0:8082'",
+            "2: admin.listen: 0.0.0.0:8082 can be reached from other machines: set admin.token (`telepulse token` makes one), or listen on 127.0.0.1",
+        ),
+        (
+            "[admin]\ntoken='secret'",
+            "2: admin.token: must be \"sha256:\" and the 64 hexadecimal digits of the token's hash: `telepulse token` makes both",
+        ),
+        ("[log]\nformat='xml'", "2: log.format: must be \"text\" or \"json\""),
+        (
+            "[log]\nlevel='loud'",
+            "2: log.level: must be \"error\", \"warn\", \"info\", \"debug\", \"trace\" or \"off\", or levels by module: \"info,telepulse::proxy=debug\"",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(mistakes(text, &[]), [*expected], "{text}");
+    }
+}
+
+#[test]
+fn mistakes_of_a_server() {
+    let cases: &[(&str, &str)] = &[
+        ("port=70000", "6: server.port: must be a whole number from 1 to 65535, without quotes"),
+        ("auth='sha1'", "6: server.auth: must be \"md5\" or \"plain\""),
+        (
+            "device='PJSIP/201'",
+            "6: server.device: must be a technology and a name that holds {ext} once, like \"PJSIP/{ext}\"",
+        ),
+        (
+            "context='a b'",
+            "6: server.context: must be the name of a dialplan context, like \"internal\"",
+        ),
+        (
+            "maxCalls=0",
+            "6: server.maxCalls: must be a whole number from 1 to 4294967295, without quotes",
+        ),
+        ("maxcalls=1", "6: server.maxcalls: is unknown; do you mean \"maxCalls\"?"),
+        ("tls={}", "6: server.tls: is not in this version: remove it"),
+        ("[server.filter]", "6: server.filter: is not in this version: remove it"),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(mistakes(&format!("{SERVER}{line}"), &[]), [*expected], "{line}");
+    }
+    let all = mistakes("[[server]]\nid='a b'\nhost='h:5038'\nusername=''\nsecret=\"a\\rb\"", &[]);
+    assert_eq!(
+        all,
+        [
+            "2: server.id: must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
+            "3: server.host: must be a host name or an IP address; the port has a key of its own",
+            "4: server.username: is empty",
+            "5: server.secret: holds a control character: remove it",
+        ]
+    );
+    let [pattern] = mistakes(&format!("{SERVER}extensions='('"), &[]).try_into().unwrap();
+    let pattern: String = pattern;
+    assert!(pattern.starts_with("6: server.extensions: is no regular expression"), "{pattern}");
+    assert!(pattern.ends_with("one that works: \"^[0-9]{2,6}$\""), "{pattern}");
+    assert_eq!(
+        mistakes(&format!("{SERVER}{SERVER}"), &[]),
+        ["7: server.id: \"pbx1\" is taken (line 1): give it another"]
+    );
+    assert_eq!(
+        mistakes("\n[[server]]", &[]),
+        [
+            "2: server.id: is missing: give the server a name, like \"pbx1\"",
+            "2: server.host: is missing: say where it is, like \"127.0.0.1\"",
+            "2: server.username: is missing: name the user of manager.conf",
+            "2: server.secret: is missing: write \"env:NAME\", \"file:PATH\" or the secret",
+        ]
+    );
+}
+
+#[test]
+fn mistakes_of_users() {
+    let text = format!(
+        "[[auth.user]]\nname='a:b'\ntoken='{TOKEN}'\nallow=[\n'dial',\n'*:own',\n'a b',\n7]\n\
+         [[auth.user]]\nname='b'\ntoken='{TOKEN}'\nextension='2&1'\nagents='201'\n\
+         [[auth.user]]\nname='b'\npassword='hunter2'\n[[auth.user]]\n"
+    );
+    assert_eq!(
+        mistakes(&text, &[]),
+        [
+            "2: auth.user.name: must be 1 to 64 bytes without a colon or control characters",
+            "7: auth.user.allow: must be \"*\" or a command, like \"dial\", with \":own\" for own calls only",
+            "8: auth.user.allow: must be a string in quotes",
+            "11: auth.user.token: is the token of user \"\" too: make one for each",
+            "12: auth.user.extension: may hold only digits, letters and * # + _ . -",
+            "13: auth.user.agents: must be a list of strings, like [\"201\", \"202\"]",
+            "15: auth.user.name: \"b\" is taken (line 9): give it another",
+            "16: auth.user.password: must be an argon2id string, \"$argon2id$v=19$m=19456,t=2,p=1$SALT$HASH\": `argon2 SALT -id -e` prints one",
+            "17: auth.user.name: is missing: say who it is, like \"wallboard\"",
+            "17: auth.user.token: is missing: `telepulse token` makes one; or give a password, an argon2id string",
+        ]
+    );
+}
+
+#[test]
+fn a_password_must_be_argon2id_and_affordable() {
+    let user = |password: &str| format!("[[auth.user]]\nname='a'\npassword='{password}'");
+    let (salt, hash) = ("MDEyMzQ1Njc4OWFiY2RlZg", "A".repeat(43));
+    let good = user(&format!("$argon2id$v=19$m=19456,t=2,p=1${salt}${hash}"));
+    assert!(parse(&good, &[]).unwrap().users[0].password.is_some());
+    for (bad, expected) in [
+        (format!("$argon2i$v=19$m=19456,t=2,p=1${salt}${hash}"), "must be an argon2id string"),
+        (format!("$argon2id$v=19$m=19456,t=2,p=1${salt}"), "must be an argon2id string"),
+        (format!("$argon2id$v=19$m=4000000,t=2,p=1${salt}${hash}"), "costs too much"),
+    ] {
+        let [mistake] = mistakes(&user(&bad), &[]).try_into().unwrap();
+        let mistake: String = mistake;
+        assert!(mistake.contains(expected) && !mistake.contains(salt), "{mistake}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_told_and_the_rest_is_read_all_the_same() {
+    let all = mistakes("[log]\nformat = \nlevel='loud'\n[[server]]\nid = \"x\n", &[]);
+    let [format, level, id] = all.as_slice() else { panic!("{all:?}") };
+    assert!(format.starts_with("2: not TOML: "), "{format}");
+    assert!(level.starts_with("3: log.level: must be"), "{level}");
+    assert!(id.starts_with("5: not TOML: "), "{id}");
+    let [twice] = mistakes("[log]\nlevel='info'\nlevel='warn'", &[]).try_into().unwrap();
+    let twice: String = twice;
+    assert!(twice.starts_with("3: not TOML: duplicate key"), "{twice}");
+}
+
+#[test]
+fn secrets_can_lie_elsewhere() {
+    let server = |secret: &str| SERVER.replace("'s'", &format!("'{secret}'"));
+    let secret = |text: &str| {
+        let config = parse(&server(text), &[("PBX1_SECRET", "from outside"), ("EMPTY", "")]);
+        config.map(|config| config.servers[0].secret.expose().to_owned())
+    };
+    assert_eq!(secret("env:PBX1_SECRET").as_deref(), Ok("from outside"));
+    assert_eq!(secret("file:secrets/pbx1").as_deref(), Ok("from a file"));
+    for (text, expected) in [
+        ("env:OTHER", "the environment has no OTHER: set it, or write \"file:PATH\""),
+        ("env:EMPTY", "is empty where it is kept"),
+        ("file:/empty", "is empty where it is kept"),
+        ("file:gone", "cannot read /etc/tp/gone: entity not found"),
+    ] {
+        let error = secret(text).unwrap_err().to_string();
+        assert_eq!(error, format!("/etc/tp/tp.toml:5: server.secret: {expected}"));
+    }
+}
+
+#[test]
+fn the_environment_takes_precedence() {
+    let text = format!(
+        "{SERVER}[[server]]\nid='pbx-2'\nhost='h'\nusername='u'\nsecret='s'\n\
+         [[auth.user]]\nname='wall board'\ntoken='{TOKEN}'\n[log]\nlevel='info'\n"
+    );
+    let variables = [
+        ("TELEPULSE_LOG__LEVEL", "debug"),
+        ("TELEPULSE_LOG__FORMAT", "json"),
+        ("TELEPULSE_BUS__HISTORY", "12"),
+        ("TELEPULSE_STORE__PATH", "/elsewhere"),
+        ("TELEPULSE_SERVER__PBX1__SECRET", "env:OTHER"),
+        ("TELEPULSE_SERVER__PBX_2__PORT", "5099"),
+        ("TELEPULSE_SERVER__PBX_2__MAX_CALLS", "3"),
+        ("TELEPULSE_AUTH__USER__WALL_BOARD__ALLOW", "dial, hangup:own"),
+        ("TELEPULSE_TOKEN", "is no key"),
+        ("OTHER", "very secret"),
+        ("HOME", "/root"),
+    ];
+    let config = parse(&text, &variables).unwrap();
+    assert_eq!(config.log.level.default_level(), Some(LevelFilter::DEBUG));
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.bus.history, 12);
+    assert_eq!(config.store.path, Path::new("/elsewhere"));
+    assert_eq!(config.servers[0].secret.expose(), "very secret");
+    assert_eq!(config.servers[0].port, 5038);
+    assert_eq!((config.servers[1].port, config.servers[1].max_calls), (5099, Some(3)));
+    assert_eq!(config.users[0].allow.len(), 2);
+}
+
+#[test]
+fn mistakes_of_the_environment_name_the_variable() {
+    for (name, value, expected) in [
+        ("TELEPULSE_LOGG__LEVEL", "x", "there is no section \"logg\"; do you mean \"log\"?"),
+        ("TELEPULSE_LOG__LEVLE", "x", "log.levle: is unknown; do you mean \"level\"?"),
+        ("TELEPULSE_LOG__FORMAT", "xml", "log.format: must be \"text\" or \"json\""),
+        ("TELEPULSE_BUS__URL", "x", "bus.url: is not in this version: remove it"),
+        ("TELEPULSE_SERVER__SECRET", "x", "say of which: TELEPULSE_SERVER__NAME__KEY"),
+        (
+            "TELEPULSE_SERVER__PBX9__SECRET",
+            "x",
+            "there is no [[server]] with id \"PBX9\" in the file (there: pbx1)",
+        ),
+        (
+            "TELEPULSE_AUTH__USER__ANA__TOKEN",
+            "x",
+            "there is no [[auth.user]] with name \"ANA\" in the file (there: none)",
+        ),
+        (
+            "TELEPULSE_SERVER__PBX1__PORT",
+            "no",
+            "server.port: must be a whole number from 1 to 65535, without quotes",
+        ),
+    ] {
+        let expected = format!("environment variable {name}: {expected}");
+        assert_eq!(mistakes(SERVER, &[(name, value)]), [expected]);
+    }
+}
+
+#[test]
+fn no_message_and_no_debug_shows_a_secret() {
+    let text = format!(
+        "[[server]]\nid='pbx1'\nhost='h'\nusername='u'\nsecret=\"canary\\u0000\"\n\
+         [[auth.user]]\nname='a'\ntoken='sha256:canary'\npassword='canary'\n\
+         [admin]\ntoken='canary'\n"
+    );
+    let told = parse(&text, &[]).unwrap_err();
+    assert_eq!(told.count(), 4);
+    assert!(!told.to_string().contains("canary"), "{told}");
+    let config = parse(&SERVER.replace("'s'", "'canary'"), &[]).unwrap();
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn the_shipped_files_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let example = Config::load(&folder.join("telepulse.toml")).unwrap();
+    assert!(example.servers.is_empty() && example.users.is_empty());
+    let demo = Config::load(&folder.join("demo.toml")).unwrap();
+    assert!(demo.admin.listen.ip().is_loopback());
+    let auth = crate::auth::Auth::new(&demo.users);
+    assert_eq!(
+        auth.bearer("demo").unwrap().permission("dial"),
+        telepulse_language::Permission::Any
+    );
+}
+
+#[test]
+fn the_example_is_good_when_its_examples_are_taken() {
+    let text = include_str!("../../../../config/telepulse.toml");
+    let is_key = |code: &str| {
+        code.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_alphabetic()))
+    };
+    let taken = |line: &str| match line.strip_prefix("# ") {
+        Some(code) if code.starts_with("[[") || is_key(code) => code.to_owned(),
+        _ => line.to_owned(),
+    };
+    // An ellipsis stands for what one has to make.
+    let lines: Vec<_> = text.lines().map(taken).filter(|line| !line.contains('…')).collect();
+    let config = parse(&lines.join("\n"), &[("PBX1_SECRET", "s")]).unwrap();
+    assert_eq!((config.servers.len(), config.users.len()), (1, 1));
+}
+
+#[test]
+fn a_file_that_is_not_there_says_what_to_do() {
+    let error = Config::load(Path::new("/nowhere/tp.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/tp.toml: cannot be read: "), "{error}");
+    assert!(error.contains("--config"), "{error}");
+}
+
+#[test]
+fn a_server_of_the_api_follows_the_same_rules() {
+    use serde_json::json;
+    let good = json!({"id": "pbx1", "host": "h", "username": "u", "secret": "s"});
+    let server = Server::from_json(good.clone()).unwrap();
+    assert_eq!(parse(SERVER, &[]).unwrap().servers, [server.clone()]);
+    // As the kept file has it.
+    let kept = serde_json::to_value(&server).unwrap();
+    assert_eq!(Server::from_json(kept).unwrap(), server);
+    for (field, value, message) in [
+        ("id", json!("a/b"), "must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -"),
+        ("id", json!(7), "must be a string"),
+        (
+            "host",
+            json!("a\r\nb"),
+            "must be a host name or an IP address; the port has a key of its own",
+        ),
+        ("port", json!("5038"), "must be a whole number from 1 to 65535"),
+        ("port", json!(0), "must be a whole number from 1 to 65535"),
+        ("secret", json!("a\u{0}"), "holds a control character: remove it"),
+        ("auth", json!("none"), "must be \"md5\" or \"plain\""),
+        ("maxCalls", json!(0), "must be a whole number, 1 or more"),
+        ("tls", json!({}), "is not in this version: leave it out"),
+        ("devcie", json!("x"), "is unknown; do you mean \"device\"?"),
+    ] {
+        let mut bad = good.clone();
+        bad[field] = value;
+        let refusal = Server::from_json(bad).unwrap_err();
+        assert_eq!((refusal.field.as_deref(), refusal.message.as_str()), (Some(field), message));
+    }
+    let missing = Server::from_json(json!({"id": "x"})).unwrap_err();
+    assert_eq!(missing.to_string(), "host: is missing");
+    assert_eq!(Server::from_json(json!([])).unwrap_err().field.as_deref(), Some("server"));
+}

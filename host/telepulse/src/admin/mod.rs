@@ -1,0 +1,85 @@
+//! The admin API (contract section 6): servers and plugins over HTTP, for operators.
+
+mod body;
+mod guard;
+mod plugins;
+mod problem;
+mod serve;
+mod servers;
+#[cfg(test)]
+mod tests;
+
+pub use serve::serve;
+
+use crate::{bus::Bus, config};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use plugin_host::PluginHost;
+use problem::Problem;
+use serde_json::json;
+use std::sync::Arc;
+use telepulse_language::Code;
+use tokio_util::sync::CancellationToken;
+
+/// The description that `/openapi.json` answers with.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// What the admin API works on. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    /// Where the proxy is asked.
+    pub bus: Arc<dyn Bus>,
+    /// The plugins.
+    pub plugins: PluginHost,
+    /// Where it listens, and the token that it asks for.
+    pub settings: Arc<config::Admin>,
+    /// Cancelled when the program begins to stop: it is not ready any more.
+    pub stopping: CancellationToken,
+}
+
+/// All paths of the API.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/servers", get(servers::list).post(servers::add))
+        .route("/servers/{id}", get(servers::show).put(servers::change).delete(servers::remove))
+        .route("/servers/{id}/{order}", post(servers::order))
+        .route("/plugins", get(plugins::list))
+        .route("/plugins/{name}", get(plugins::show).put(plugins::install).delete(plugins::remove))
+        .route("/plugins/{name}/{order}", post(plugins::order))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/openapi.json", get(openapi))
+        .fallback(async || {
+            Problem::new(Code::NotFound, "there is no such path; GET /openapi.json lists them")
+        })
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::BadRequest, "the path has no such method; see GET /openapi.json")
+                .with_status(StatusCode::METHOD_NOT_ALLOWED)
+        })
+        .layer(middleware::from_fn_with_state(api.settings.clone(), guard::check))
+        .with_state(api)
+}
+
+/// The process runs.
+async fn healthz() -> Response {
+    Json(json!({ "status": "ok" })).into_response()
+}
+
+/// Whether commands and queries would be answered: the proxy serves, and we are not stopping.
+async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
+    if api.stopping.is_cancelled() {
+        return Err(Problem::new(Code::ServerUnavailable, "the program is stopping"));
+    }
+    servers::ask(&api, json!({ "command": "list" })).await?;
+    Ok(Json(json!({ "status": "ready" })).into_response())
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}

@@ -9,5 +9,6 @@ pub mod bus;
 pub mod config;
 mod core;
 pub mod demo;
+pub mod feeds;
 pub mod logging;
 pub mod proxy;

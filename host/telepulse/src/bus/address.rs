@@ -19,9 +19,7 @@ pub enum AddressError {
     #[error("{0:?} is no address: a token is empty")]
     EmptyToken(String),
     /// A token has a character outside `[A-Za-z0-9_%-]` (an address has no `*` either).
-    #[error(
-        "{0:?} is no address: token {1:?} may only hold A-Z, a-z, 0-9, _ and -, others as %XX"
-    )]
+    #[error("{0:?} is no address: token {1:?} may only hold A-Z, a-z, 0-9, _ and -, others as %XX")]
     BadToken(String, String),
     /// Longer than [`MAX_LEN`] bytes.
     #[error("an address may have at most {MAX_LEN} bytes, this one has {0}")]
@@ -150,9 +148,10 @@ fn unescape(token: &str) -> String {
     let mut bytes = Vec::with_capacity(token.len());
     let mut rest = token.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| first == b'%').and_then(|digits| {
-            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-        });
+        let code = after
+            .get(..2)
+            .filter(|_| first == b'%')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         rest = if let Some(code) = code {
             bytes.push(code);
             &after[2..]
@@ -171,7 +170,8 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        let check = |text: &str, good: bool| assert_eq!(Address::parse(text).is_ok(), good, "{text:?}");
+        let check =
+            |text: &str, good: bool| assert_eq!(Address::parse(text).is_ok(), good, "{text:?}");
         check("telepulse.event.activeLines", true);
         check("telepulse.proxy.event.pbx%201.New-channel_", true);
         check("", false);

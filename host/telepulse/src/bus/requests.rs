@@ -53,12 +53,12 @@ impl Requests {
         let deadline = headers.deadline;
         let (reply, answer) = oneshot::channel();
         let queued = match self.served().get(address.as_str()) {
-            Some(server) => server.try_send(Incoming { payload, headers, reply }).map_err(
-                |error| match error {
+            Some(server) => {
+                server.try_send(Incoming { payload, headers, reply }).map_err(|error| match error {
                     TrySendError::Full(_) => RequestError::Full(to.clone()),
                     TrySendError::Closed(_) => RequestError::NobodyServes(to.clone()),
-                },
-            ),
+                })
+            }
             None => Err(RequestError::NobodyServes(to.clone())),
         };
         Box::pin(async move {

@@ -1,0 +1,297 @@
+//! All connections with their feeds: who attaches, who is pushed to, who catches up. No task, no
+//! clock: the hub calls it under its lock.
+
+use super::{
+    AttachError, MAX_FEEDS, MAX_WORDS, Outlet, Sight,
+    index::Index,
+    member::{Feed, Member, Outcome, Position, Reply, State},
+};
+use crate::bus::{Entry, Missed, Stream};
+use plugin_host::ports::{Attached, Frame};
+use slab::Slab;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+use telepulse_language::{Filter, Principal};
+
+/// How many events are pushed in one turn: each connection is woken once for all of them.
+const BATCH: usize = 256;
+/// How many events one connection reads from the history in one turn.
+const BUDGET: usize = 1024;
+
+pub(super) struct Table {
+    /// The hub has pushed up to here.
+    cursor: u64,
+    members: Slab<Member>,
+    by_conn: HashMap<u64, usize>,
+    feeds: Slab<Feed>,
+    index: Index,
+    /// Connections that can read on, in turn.
+    catching_up: VecDeque<usize>,
+    /// Connections with something pending, while a batch is handed out.
+    touched: Vec<usize>,
+}
+
+impl Table {
+    pub(super) fn new(cursor: u64) -> Self {
+        Self {
+            cursor,
+            members: Slab::new(),
+            by_conn: HashMap::new(),
+            feeds: Slab::new(),
+            index: Index::default(),
+            catching_up: VecDeque::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    pub(super) fn open(
+        &mut self,
+        conn: u64,
+        outlet: Arc<dyn Outlet>,
+        principal: Option<Arc<Principal>>,
+    ) {
+        self.close(conn);
+        let member = self.members.insert(Member::new(outlet, principal));
+        self.by_conn.insert(conn, member);
+    }
+
+    pub(super) fn close(&mut self, conn: u64) {
+        let Some(key) = self.by_conn.remove(&conn) else { return };
+        let member = self.members.remove(key);
+        if member.queued {
+            self.catching_up.retain(|queued| *queued != key);
+        }
+        for feed in member.feeds {
+            self.drop_feed(feed);
+        }
+    }
+
+    /// Somebody has logged in, or may see something else: all feeds are cut anew.
+    pub(super) fn set_principal(&mut self, conn: u64, principal: &Arc<Principal>) {
+        let Some(&key) = self.by_conn.get(&conn) else { return };
+        let member = &mut self.members[key];
+        member.principal = Some(Arc::clone(principal));
+        for &number in &member.feeds {
+            let feed = &mut self.feeds[number];
+            let sight = feed.sight.of(Arc::clone(principal));
+            if feed.state != State::Suspended {
+                self.index.remove(number, &feed.sight);
+                self.index.insert(number, &sight);
+            }
+            feed.sight = sight;
+        }
+    }
+
+    pub(super) fn attach(
+        &mut self,
+        stream: &Stream,
+        conn: u64,
+        number: u64,
+        filter: Filter,
+        since: Option<(String, u64)>,
+    ) -> Result<Attached, AttachError> {
+        let key = *self.by_conn.get(&conn).ok_or(AttachError::NoConnection(conn))?;
+        let principal = self.members[key].principal.clone();
+        let sight = Sight::new(filter, principal.ok_or(AttachError::NobodyLoggedIn)?);
+        self.check_room(key, number, &sight)?;
+        self.remove_feed(key, number);
+
+        let tail = stream.tail();
+        let known = |(epoch, seq): &(String, u64)| {
+            epoch == stream.epoch() && *seq <= tail && stream.read(*seq, 1).is_ok()
+        };
+        let replay = since.filter(known).map(|(_, seq)| seq);
+        let start = replay.unwrap_or(tail);
+
+        let member = &mut self.members[key];
+        member.rewind(&mut self.feeds, self.cursor, start);
+        let after = Vec::new();
+        let state = State::Held;
+        let feed = Feed { member: key, number, sight, state, start, done: start, after };
+        let slot = self.feeds.insert(feed);
+        self.index.insert(slot, &self.feeds[slot].sight);
+        member.feeds.push(slot);
+        // The others may go as far as this one begins.
+        self.queue(key);
+        let epoch = stream.epoch().to_owned();
+        Ok(Attached { seq: start, epoch, replayed: replay.is_some() })
+    }
+
+    fn check_room(&self, key: usize, number: u64, sight: &Sight) -> Result<(), AttachError> {
+        let others = || {
+            let feeds = self.members[key].feeds.iter().map(|&feed| &self.feeds[feed]);
+            feeds.filter(|feed| feed.number != number)
+        };
+        if others().count() >= MAX_FEEDS {
+            return Err(AttachError::TooManyFeeds);
+        }
+        let words: usize = others().map(|feed| feed.sight.words()).sum();
+        if words + sight.words() > MAX_WORDS {
+            return Err(AttachError::TooManyWords);
+        }
+        Ok(())
+    }
+
+    pub(super) fn release(
+        &mut self,
+        stream: &Stream,
+        conn: u64,
+        number: u64,
+        frame: Frame,
+        after: &[(String, u64)],
+    ) {
+        let Some(&key) = self.by_conn.get(&conn) else { return };
+        let feed = self.feed(key, number).filter(|&feed| self.feeds[feed].state == State::Held);
+        let mut upto = 0;
+        if let Some(feed) = feed {
+            let feed = &mut self.feeds[feed];
+            feed.after = after.to_vec();
+            feed.state = State::Releasing;
+            // What the whole snapshot includes, the other feeds show before it.
+            let included = after.iter().map(|(_, seq)| *seq).min().unwrap_or(0).max(feed.start);
+            let hold = self.members[key].hold(&self.feeds).unwrap_or(u64::MAX);
+            upto = included.min(stream.tail()).min(hold);
+        }
+        self.members[key].replies.push_back(Reply { feed, upto, frame });
+        self.advance(stream, key);
+    }
+
+    pub(super) fn detach(&mut self, stream: &Stream, conn: u64, number: u64) {
+        let Some(&key) = self.by_conn.get(&conn) else { return };
+        self.remove_feed(key, number);
+        self.advance(stream, key);
+    }
+
+    /// Lets a connection that is behind read on.
+    pub(super) fn resume(&mut self, conn: u64) {
+        if let Some(&key) = self.by_conn.get(&conn) {
+            self.queue(key);
+        }
+    }
+
+    /// Pushes a batch to those who are up to date and lets one connection catch up. Answers whether
+    /// there is more to do.
+    pub(super) fn turn(&mut self, stream: &Stream) -> bool {
+        let more = match stream.read(self.cursor, BATCH) {
+            Ok(entries) => {
+                self.push(&entries);
+                entries.len() == BATCH
+            }
+            Err(Missed { oldest }) => {
+                self.fall_behind(oldest);
+                true
+            }
+        };
+        if let Some(key) = self.catching_up.pop_front() {
+            self.members[key].queued = false;
+            self.advance(stream, key);
+        }
+        more || !self.catching_up.is_empty()
+    }
+
+    fn push(&mut self, entries: &[Arc<Entry>]) {
+        let Self { index, feeds, members, touched, .. } = self;
+        for entry in entries {
+            index.find(entry, |feed| {
+                let feed = &feeds[feed];
+                let member = &mut members[feed.member];
+                let has_it = member.pending.last().is_some_and(|last| last.seq == entry.seq);
+                let live = feed.state == State::Live && member.position == Position::Live;
+                if live && !has_it && feed.lets_through(entry) {
+                    if member.pending.is_empty() {
+                        touched.push(feed.member);
+                    }
+                    member.pending.push(Arc::clone(entry));
+                }
+            });
+        }
+        if let Some(last) = entries.last() {
+            self.cursor = last.seq;
+        }
+        for key in std::mem::take(&mut self.touched) {
+            let missed = self.members[key].push();
+            if missed > 0 {
+                self.lag(key, missed);
+            }
+        }
+    }
+
+    /// The hub itself was too slow: everybody whom it pushes to has missed something.
+    fn fall_behind(&mut self, oldest: u64) {
+        let missed = oldest - 1 - self.cursor;
+        self.cursor = oldest - 1;
+        let fed = |member: &Member| {
+            let live = |feed: &usize| self.feeds[*feed].state == State::Live;
+            member.position == Position::Live && member.feeds.iter().any(live)
+        };
+        let fed: Vec<_> =
+            self.members.iter().filter(|(_, member)| fed(member)).map(|(key, _)| key).collect();
+        for key in fed {
+            self.lag(key, missed);
+        }
+    }
+
+    fn advance(&mut self, stream: &Stream, key: usize) {
+        let member = &mut self.members[key];
+        match member.advance(&mut self.feeds, stream, self.cursor, BUDGET) {
+            Outcome::Live | Outcome::Held | Outcome::Full => {}
+            Outcome::Again => self.queue(key),
+            Outcome::Lagged(missed) => self.lag(key, missed),
+        }
+    }
+
+    fn queue(&mut self, key: usize) {
+        let member = &mut self.members[key];
+        if !member.queued && member.position != Position::Live {
+            member.queued = true;
+            self.catching_up.push_back(key);
+        }
+    }
+
+    /// Suspends all feeds of a connection and has it told. Replies still go out: they were asked for.
+    fn lag(&mut self, key: usize, missed: u64) {
+        let member = &mut self.members[key];
+        for &slot in &member.feeds {
+            let feed = &mut self.feeds[slot];
+            if feed.state != State::Suspended {
+                self.index.remove(slot, &feed.sight);
+                feed.state = State::Suspended;
+            }
+        }
+        for reply in member.replies.drain(..) {
+            member.outlet.reply(reply.frame);
+        }
+        member.position = Position::Live;
+        member.outlet.lagged(missed);
+    }
+
+    fn feed(&self, key: usize, number: u64) -> Option<usize> {
+        let feeds = &self.members[key].feeds;
+        feeds.iter().copied().find(|&feed| self.feeds[feed].number == number)
+    }
+
+    fn remove_feed(&mut self, key: usize, number: u64) {
+        let Some(slot) = self.feed(key, number) else { return };
+        let member = &mut self.members[key];
+        member.feeds.retain(|feed| *feed != slot);
+        for reply in &mut member.replies {
+            // The reply itself still goes out.
+            reply.feed = reply.feed.filter(|feed| *feed != slot);
+        }
+        self.drop_feed(slot);
+    }
+
+    fn drop_feed(&mut self, slot: usize) {
+        let feed = self.feeds.remove(slot);
+        if feed.state != State::Suspended {
+            self.index.remove(slot, &feed.sight);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.feeds.is_empty() && self.index.is_empty()
+    }
+}

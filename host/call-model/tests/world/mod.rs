@@ -220,7 +220,8 @@ impl World {
             self.unqueue(at);
         }
         self.now.channels[caller].state = 6;
-        self.now.channels[caller].connected = self.now.channels[callee].number.clone();
+        let number = self.now.channels[callee].number.clone();
+        self.now.channels[caller].connected = number;
         self.say_of("Newstate", caller, "");
         self.now.made += 1;
         let id = format!("bridge-{}", self.now.made);

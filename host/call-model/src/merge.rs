@@ -43,7 +43,7 @@ impl Pbx {
             answered: None,
             from: Party::default(),
             to: Box::default(),
-            queue: None,
+            queue: self.sync.call_queues.get(&linkedid).cloned(),
             agents: Vec::new(),
             picked_up: None,
             has_others: false,

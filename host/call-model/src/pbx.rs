@@ -61,6 +61,8 @@ pub(crate) struct Sync {
     /// Listings that the server refused: what they would have confirmed is left as it is.
     pub(crate) channels_refused: bool,
     pub(crate) queues_refused: bool,
+    /// The queues in which listed calls are, by Linkedid.
+    pub(crate) call_queues: FxHashMap<Box<str>, Box<str>>,
     /// What the listed bridges are for.
     pub(crate) bridge_kinds: FxHashMap<Box<str>, BridgeKind>,
 }

@@ -156,6 +156,12 @@ impl Pbx {
             (u64::MAX - seconds, snapshot.uniqueid != snapshot.linkedid)
         });
         for (snapshot, item) in &listed {
+            if field(item, "Application") == "Queue" {
+                let queue = field(item, "Data").split(',').next().unwrap_or_default();
+                self.sync.call_queues.insert(snapshot.linkedid.into(), queue.into());
+            }
+        }
+        for (snapshot, item) in &listed {
             self.fold_channel(snapshot, item, out);
         }
         for (snapshot, item) in &listed {
@@ -196,13 +202,12 @@ impl Pbx {
                 }
             }
         }
-        if field(item, "Application") == "Queue" {
-            let name = field(item, "Data").split(',').next().unwrap_or_default();
-            let queue = self.queues.iter().position(|queue| *queue.name == *name);
-            match queue {
-                Some(queue) => self.came_through(channel, queue),
-                None => self.calls[self.channels[channel].call].queue = Some(name.into()),
-            }
+        let call = self.channels[channel].call;
+        if self.calls[call].queue.is_none()
+            && let Some(queue) = self.sync.call_queues.get(snapshot.linkedid)
+        {
+            self.calls[call].queue = Some(queue.clone());
+            self.touch_call(call);
         }
         if self.channels[channel].line.is_none() {
             let created = self.channels[channel].created;

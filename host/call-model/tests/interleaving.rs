@@ -194,4 +194,43 @@ proptest! {
         prop_assert!(pbx.is_empty(), "{:?}", pbx.counts());
         prop_assert_eq!(&seen(&pbx)["lines"], &json!([]));
     }
+
+    /// Events that are lost, doubled or in any order: the model may be wrong for a while, but stands,
+    /// and a synchronisation mends it.
+    #[test]
+    fn no_stream_breaks_the_model(
+        ops in prop::collection::vec(any::<Op>(), 1..60),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 1..200),
+        is_syncing in any::<bool>(),
+    ) {
+        let world = World::run(&ops);
+        let mut pbx = pbx();
+        if is_syncing {
+            pbx.begin_sync(time(0));
+        }
+        for at in order.iter().filter(|_| !world.events.is_empty()) {
+            apply(&mut pbx, &world.events[at.index(world.events.len())], 0);
+        }
+        seen(&pbx);
+        let end = world.events.len();
+        pbx.begin_sync(time(end));
+        for kind in [Listing::Bridges, Listing::Channels, Listing::Queues] {
+            fold(&mut pbx, kind, &world.listing(kind, end), end);
+        }
+        finish(&mut pbx, end);
+        let (ours, theirs) = (seen(&pbx), seen(&whole(&world)));
+        // Numbers that only a lost event told are not in question, channels and queues are.
+        prop_assert_eq!(&ours["queues"], &theirs["queues"]);
+        let channels = |seen: &Value| -> Vec<Value> {
+            let calls = seen["calls"].as_array().unwrap();
+            let mut all: Vec<Value> =
+                calls.iter().flat_map(|call| call["channels"].as_array().unwrap().clone()).collect();
+            all.sort_by_key(Value::to_string);
+            all
+        };
+        prop_assert_eq!(channels(&ours), channels(&theirs));
+        pbx.begin_sync(time(end));
+        finish(&mut pbx, end);
+        prop_assert!(pbx.is_empty(), "{:?}", pbx.counts());
+    }
 }

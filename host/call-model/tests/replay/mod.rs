@@ -71,7 +71,7 @@ impl Replay {
             let chunk = chunk.expect("a recording");
             replay.now = Timestamp(ORIGIN + chunk.at_ms);
             decoder.buffer().extend_from_slice(chunk.bytes);
-            while let Some(frame) = decoder.next() {
+            for frame in decoder.by_ref() {
                 if let Frame::Message(message) = frame.expect("well-formed") {
                     replay.take(&message);
                 }

@@ -59,7 +59,7 @@ impl fmt::Write for Inert<'_, '_> {
 }
 
 /// Control characters, line and paragraph separators, and those that turn the direction of text.
-fn disturbs(c: char) -> bool {
+pub(crate) fn disturbs(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,2 +1,5 @@
 //! The TelePulse program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    telepulse::cli::main()
+}

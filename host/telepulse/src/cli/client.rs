@@ -1,0 +1,155 @@
+//! A client of the admin API, for the commands that work on a running TelePulse.
+
+use anyhow::{Context as _, bail};
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::{net::TcpStream, time::timeout};
+
+/// How long an answer may take; compiling a large component takes a while.
+const WITHIN: Duration = Duration::from_secs(120);
+/// How long connecting may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// The most bytes of an answer.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Where the admin API is.
+#[derive(Args, Clone)]
+pub(super) struct Client {
+    /// The admin API of the running TelePulse.
+    #[arg(
+        long,
+        env = "TELEPULSE_ADMIN_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8082"
+    )]
+    admin: Uri,
+    /// Its token, where one is configured; better in the environment than on the command line.
+    #[arg(long, env = "TELEPULSE_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
+    /// Print all that is answered, as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What a request brings along.
+pub(super) enum Content {
+    Nothing,
+    Json(Value),
+    Component(Bytes),
+}
+
+impl Client {
+    /// Sends a request and gives what is answered; null where the answer is empty. A problem that
+    /// is answered is an error with its words.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        content: Content,
+    ) -> anyhow::Result<Value> {
+        let request = self.request(method, path, content)?;
+        let (status, body) = timeout(WITHIN, self.send(request))
+            .await
+            .with_context(|| format!("{} does not answer", self.admin))??;
+        read(status, &body)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        content: Content,
+    ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let host = self.admin.authority().context("--admin names no host")?;
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, host.as_str());
+        if let Some(token) = &self.admin_token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let (kind, bytes) = match content {
+            Content::Nothing => return Ok(request.body(Full::default())?),
+            Content::Json(value) => ("application/json", value.to_string().into()),
+            Content::Component(bytes) => ("application/wasm", bytes),
+        };
+        Ok(request.header(header::CONTENT_TYPE, kind).body(Full::new(bytes))?)
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+        if self.admin.scheme_str() != Some("http") {
+            bail!("--admin must be a URL like http://127.0.0.1:8082");
+        }
+        let host = self.admin.host().context("--admin names no host")?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let connect = TcpStream::connect((host, self.admin.port_u16().unwrap_or(80)));
+        let unreachable = || {
+            format!("no TelePulse answers at {}: is it running? --admin names another", self.admin)
+        };
+        let stream = timeout(CONNECT_WITHIN, connect)
+            .await
+            .with_context(unreachable)?
+            .with_context(unreachable)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // It ends with the sender; its errors come out there.
+        tokio::spawn(connection);
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body =
+            Limited::new(body, MAX_ANSWER).collect().await.map_err(anyhow::Error::from_boxed)?;
+        Ok((head.status, body.to_bytes()))
+    }
+}
+
+/// What an answer says.
+fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
+    let value = match body {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).unwrap_or_default(),
+    };
+    if status.is_success() {
+        return Ok(value);
+    }
+    match (value["detail"].as_str(), value["field"].as_str()) {
+        (Some(detail), Some(field)) => bail!("{field}: {detail}"),
+        (Some(detail), None) => bail!("{detail}"),
+        _ => bail!("the answer is {status}: is this TelePulse's admin API?"),
+    }
+}
+
+/// A word as one segment of a path.
+pub(super) fn segment(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let escape = |byte: u8| match plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    word.bytes().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_told_in_its_words() {
+        let read = |status, body: &str| read(status, body.as_bytes()).map_err(|e| e.to_string());
+        let bad = StatusCode::BAD_REQUEST;
+        let problem = r#"{"detail":"is missing","field":"host","code":"badRequest"}"#;
+        assert_eq!(read(bad, problem), Err("host: is missing".to_owned()));
+        assert_eq!(read(bad, r#"{"detail":"no"}"#), Err("no".to_owned()));
+        let other = read(bad, "<html>").unwrap_err();
+        assert!(other.starts_with("the answer is 400 Bad Request"), "{other}");
+        assert_eq!(read(StatusCode::NO_CONTENT, ""), Ok(Value::Null));
+        assert_eq!(read(StatusCode::OK, "[]"), Ok(Value::Array(Vec::new())));
+    }
+
+    #[test]
+    fn a_name_stays_one_segment() {
+        assert_eq!(segment("pbx-1_a"), "pbx-1_a");
+        assert_eq!(segment("../x?š"), "%2E%2E%2Fx%3F%C5%A1");
+    }
+}

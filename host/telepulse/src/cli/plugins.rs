@@ -1,0 +1,153 @@
+//! `plugins`: list the plugins of a running TelePulse, and give them orders.
+
+use super::{
+    client::{Client, Content, segment},
+    output,
+};
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::Value;
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+#[derive(Subcommand)]
+pub(super) enum Order {
+    /// Show all plugins and how they are.
+    List(Client),
+    /// Show all that is known of a plugin.
+    Show(Named),
+    /// Read a plugin's files again and swap to them.
+    Reload(Named),
+    /// Stop a plugin until it is started.
+    Stop(Named),
+    /// Start a plugin that was stopped or has failed too often.
+    Start(Named),
+    /// Upload a component, new or in place of the one that runs.
+    Install(Install),
+}
+
+/// A plugin and where to ask for it.
+#[derive(Args)]
+pub(super) struct Named {
+    /// The plugin's name.
+    name: String,
+    #[command(flatten)]
+    client: Client,
+}
+
+#[derive(Args)]
+pub(super) struct Install {
+    /// The component, a .wasm file.
+    file: PathBuf,
+    /// The plugin's name, if not the file's.
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    client: Client,
+}
+
+impl Order {
+    pub(super) async fn carry_out(self) -> anyhow::Result<()> {
+        match self {
+            Self::List(client) => list(&client).await,
+            Self::Show(Named { name, client }) => {
+                let path = format!("/plugins/{}", segment(&name));
+                let plugin = client.call(Method::GET, &path, Content::Nothing).await?;
+                Ok(output::print_json(&plugin)?)
+            }
+            Self::Reload(named) => named.order("reload").await,
+            Self::Stop(named) => named.order("stop").await,
+            Self::Start(named) => named.order("start").await,
+            Self::Install(install) => install.carry_out().await,
+        }
+    }
+}
+
+impl Named {
+    async fn order(&self, order: &str) -> anyhow::Result<()> {
+        let path = format!("/plugins/{}/{order}", segment(&self.name));
+        let plugin = self.client.call(Method::POST, &path, Content::Nothing).await?;
+        tell(&self.client, &plugin, if order == "stop" { "stopped" } else { "running" })
+    }
+}
+
+impl Install {
+    async fn carry_out(self) -> anyhow::Result<()> {
+        let stem = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = self.name.or(stem).context("the file has no name: give --name")?;
+        let component =
+            tokio::fs::read(&self.file).await.with_context(|| self.file.display().to_string())?;
+        let path = format!("/plugins/{}", segment(&name));
+        let content = Content::Component(component.into());
+        let plugin = self.client.call(Method::PUT, &path, content).await?;
+        // What waits for grants is installed as well.
+        let waits = plugin["state"] == "waiting";
+        tell(&self.client, &plugin, if waits { "waiting" } else { "running" })
+    }
+}
+
+async fn list(client: &Client) -> anyhow::Result<()> {
+    let plugins = client.call(Method::GET, "/plugins", Content::Nothing).await?;
+    if client.json {
+        output::print_json(&plugins)?;
+    } else {
+        let items = plugins.as_array().map_or(&[][..], Vec::as_slice);
+        output::print_table(items, &["name", "state", "incarnation", "missing", "error"])?;
+    }
+    Ok(())
+}
+
+/// Tells how the plugin is; an error if that is not what was wanted.
+fn tell(client: &Client, plugin: &Value, wanted: &str) -> anyhow::Result<()> {
+    let text = |key: &str| plugin[key].as_str().unwrap_or_default();
+    let (name, state) = (text("name"), text("state"));
+    if client.json {
+        output::print_json(plugin)?;
+    }
+    // An older build may still run: then `refused` names the new one.
+    if state != wanted || plugin.get("refused").is_some() {
+        bail!("plugin {name} is {state}: {}", reason(plugin));
+    }
+    if !client.json {
+        let missing = match reason(plugin) {
+            reason if state == "waiting" => format!(": {reason}"),
+            _ => String::new(),
+        };
+        writeln!(
+            io::stdout(),
+            "{}",
+            output::inert(&format!("plugin {name} is {state}{missing}"), false)
+        )?;
+    }
+    Ok(())
+}
+
+fn reason(plugin: &Value) -> String {
+    let missing = plugin["missing"].as_array().map_or(&[][..], Vec::as_slice);
+    let missing: Vec<&str> = missing.iter().filter_map(Value::as_str).collect();
+    match (plugin["error"].as_str(), missing.as_slice()) {
+        (Some(error), []) => error.to_owned(),
+        (_, []) => "it says no reason".to_owned(),
+        (_, missing) => format!("it lacks grants: {}", missing.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reasons_are_errors_or_grants() {
+        for (plugin, expected) in [
+            (json!({ "error": "trapped" }), "trapped"),
+            (json!({ "missing": ["publish x", "kv"] }), "it lacks grants: publish x, kv"),
+            (json!({}), "it says no reason"),
+        ] {
+            assert_eq!(reason(&plugin), expected);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `run`, `check` and `demo`: the programs that run until somebody stops them.
+
+use crate::{
+    app::App,
+    config::{Config, Log, Source},
+    demo::{self, Demo},
+    logging,
+};
+use anyhow::{Context as _, bail};
+use std::{future::Future, io::Write as _, path::Path, time::Duration};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+/// How long stopping may take (contract section 9).
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs a configuration until a signal.
+pub(super) fn run(file: &Path) -> anyhow::Result<()> {
+    let config = load(file)?;
+    logging::init(&config.log)?;
+    let file = file.to_owned();
+    until_stopped(async move |signals: &mut Signals| {
+        let app = App::start(config).await?;
+        tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
+        signals.wait().await;
+        Ok(async move { app.shutdown().await })
+    })
+}
+
+/// Tells all mistakes of a configuration.
+pub(super) fn check(file: &Path) -> anyhow::Result<()> {
+    let config = load(file)?;
+    let (servers, users) = (config.servers.len(), config.users.len());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}: good; servers: {servers}, users: {users}", file.display())?;
+    Ok(())
+}
+
+/// Runs the demo until a signal.
+pub(super) fn demo(options: demo::Options) -> anyhow::Result<()> {
+    logging::init(&demo_log()?)?;
+    until_stopped(async move |signals: &mut Signals| {
+        let demo = Demo::start(options).await?;
+        writeln!(std::io::stdout(), "{}", demo.guide())?;
+        signals.wait().await;
+        Ok(async move { demo.shutdown().await })
+    })
+}
+
+/// What the demo logs: little, so that its guide stays in sight, unless the environment says more.
+fn demo_log() -> anyhow::Result<Log> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("TELEPULSE_LOG__"))
+        .collect();
+    let config = Config::parse(&Source {
+        file: Path::new("the demo's log"),
+        text: "[log]\nlevel = \"warn\"",
+        variables: &variables,
+        files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
+    })?;
+    Ok(config.log)
+}
+
+fn load(file: &Path) -> anyhow::Result<Config> {
+    let mistakes = match Config::load(file) {
+        Ok(config) => return Ok(config),
+        Err(mistakes) => mistakes,
+    };
+    match mistakes.count() {
+        1 => bail!("the configuration has a mistake\n{mistakes}"),
+        count => bail!("the configuration has {count} mistakes\n{mistakes}"),
+    }
+}
+
+/// Runs `work` until it hands back how to stop, then stops within [`DRAIN`]; a second signal ends
+/// the program at once.
+fn until_stopped<D: Future<Output = ()>>(
+    work: impl AsyncFnOnce(&mut Signals) -> anyhow::Result<D>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("threads cannot be started")?;
+    let outcome = runtime.block_on(async {
+        let mut signals = Signals::listen().context("signals cannot be listened to")?;
+        let drain = work(&mut signals).await?;
+        tokio::select! {
+            drained = timeout(DRAIN, drain) => match drained {
+                Ok(()) => Ok(()),
+                Err(_) => bail!("stopped after {} seconds, before all was closed", DRAIN.as_secs()),
+            },
+            () = signals.wait() => bail!("stopped at once by a second signal"),
+        }
+    });
+    // What still computes is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The signals that mean us.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until we are to stop.
+    async fn wait(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::warn!("SIGHUP changes nothing: restart to use a new configuration");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `servers`: list and change the Asterisk servers of a running TelePulse.
+
+use super::{
+    client::{Client, Content, segment},
+    output, secret, texts,
+};
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::{Map, Value};
+use std::io::{self, Write as _};
+
+#[derive(Subcommand)]
+pub(super) enum Order {
+    /// Show all servers and how they are.
+    List(Client),
+    /// Add a server; it is kept across a restart.
+    #[command(after_long_help = texts::ADD)]
+    Add(Box<Add>),
+    /// Remove a server.
+    Remove(Named),
+    /// Log off from a server and connect anew.
+    Restart(Named),
+    /// Log off from a server and stay away.
+    Stop(Named),
+    /// Connect to a server that was stopped.
+    Start(Named),
+}
+
+/// A server and where to ask for it.
+#[derive(Args)]
+pub(super) struct Named {
+    /// The server's id.
+    id: String,
+    #[command(flatten)]
+    client: Client,
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    /// What to call it: 1 to 64 of A-Z, a-z, 0-9, _ and -.
+    id: String,
+    /// Name or IP address of the machine.
+    #[arg(long)]
+    host: String,
+    /// Port of its manager interface [default: 5038].
+    #[arg(long)]
+    port: Option<u16>,
+    /// User of manager.conf.
+    #[arg(long)]
+    username: String,
+    /// Where that user's secret is: env:NAME, file:PATH, or - for the standard input.
+    #[arg(long, value_name = "SOURCE", default_value = "-")]
+    secret: secret::Source,
+    /// How to log in [default: md5].
+    #[arg(long, value_parser = ["md5", "plain"])]
+    auth: Option<String>,
+    /// How an extension becomes a device where no hint says [default: PJSIP/{ext}].
+    #[arg(long)]
+    device: Option<String>,
+    /// The dialplan context where dialled numbers are looked up [default: internal].
+    #[arg(long)]
+    context: Option<String>,
+    /// Which numbers are extensions, a regular expression [default: ^[0-9]{2,6}$].
+    #[arg(long)]
+    extensions: Option<String>,
+    /// The most live calls; past it a dial is refused.
+    #[arg(long)]
+    max_calls: Option<u32>,
+    #[command(flatten)]
+    client: Client,
+}
+
+impl Order {
+    pub(super) async fn carry_out(self) -> anyhow::Result<()> {
+        match self {
+            Self::List(client) => list(&client).await,
+            Self::Add(add) => {
+                let body = Content::Json(add.body(&add.secret.read()?));
+                let added = add.client.call(Method::POST, "/servers", body).await?;
+                tell(&add.client, &add.id, "added", &added)
+            }
+            Self::Remove(Named { id, client }) => {
+                let path = format!("/servers/{}", segment(&id));
+                let removed = client.call(Method::DELETE, &path, Content::Nothing).await?;
+                tell(&client, &id, "removed", &removed)
+            }
+            Self::Restart(named) => named.order("restart").await,
+            Self::Stop(named) => named.order("stop").await,
+            Self::Start(named) => named.order("start").await,
+        }
+    }
+}
+
+impl Named {
+    async fn order(&self, order: &str) -> anyhow::Result<()> {
+        let path = format!("/servers/{}/{order}", segment(&self.id));
+        let answer = self.client.call(Method::POST, &path, Content::Nothing).await?;
+        tell(&self.client, &self.id, &format!("{order} begun"), &answer)
+    }
+}
+
+impl Add {
+    /// The server as the API takes it; what is not said is left to its defaults.
+    fn body(&self, secret: &str) -> Value {
+        let fields: [(&str, Option<Value>); 10] = [
+            ("id", Some(self.id.as_str().into())),
+            ("host", Some(self.host.as_str().into())),
+            ("port", self.port.map(Value::from)),
+            ("username", Some(self.username.as_str().into())),
+            ("secret", Some(secret.into())),
+            ("auth", self.auth.clone().map(Value::from)),
+            ("device", self.device.clone().map(Value::from)),
+            ("context", self.context.clone().map(Value::from)),
+            ("extensions", self.extensions.clone().map(Value::from)),
+            ("maxCalls", self.max_calls.map(Value::from)),
+        ];
+        let given = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        Value::Object(given.collect::<Map<_, _>>())
+    }
+}
+
+async fn list(client: &Client) -> anyhow::Result<()> {
+    let answer = client.call(Method::GET, "/servers", Content::Nothing).await?;
+    if client.json {
+        output::print_json(&answer)?;
+    } else {
+        let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
+        output::print_table(
+            items,
+            &["id", "host", "port", "state", "asterisk", "since", "reason"],
+        )?;
+    }
+    Ok(())
+}
+
+fn tell(client: &Client, id: &str, what: &str, answer: &Value) -> anyhow::Result<()> {
+    if client.json {
+        output::print_json(answer)?;
+    } else {
+        let state = answer["state"].as_str().map(|state| format!("; it is {state}"));
+        let text = format!("server {id}: {what}{}", state.unwrap_or_default());
+        writeln!(io::stdout(), "{}", output::inert(&text, false))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(subcommand)]
+        order: Order,
+    }
+
+    fn body(words: &[&str]) -> Value {
+        let words = ["x", "add", "pbx1", "--host", "h", "--username", "u"].iter().chain(words);
+        let Order::Add(add) = Words::try_parse_from(words).unwrap().order else { panic!("add") };
+        add.body("s")
+    }
+
+    #[test]
+    fn what_is_added_is_what_the_api_takes() {
+        use crate::config::{Secret, Server, ServerAuth};
+        let least = Server::from_json(body(&[])).unwrap();
+        assert_eq!((least.port, &least.secret), (5038, &Secret::new("s")));
+        let all = body(&[
+            "--port=1",
+            "--auth=plain",
+            "--device=SIP/{ext}",
+            "--context=c",
+            "--extensions=^1",
+            "--max-calls=2",
+        ]);
+        for key in Server::KEYS {
+            assert!(all.get(key).is_some(), "{key} can be given");
+        }
+        let all = Server::from_json(all).unwrap();
+        assert_eq!((all.auth, all.max_calls), (ServerAuth::Plain, Some(2)));
+    }
+}

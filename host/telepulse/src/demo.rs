@@ -166,7 +166,6 @@ fn guide(options: &Options, program: &Path) -> String {
     for (what, address) in [
         ("WebSocket", "ws://127.0.0.1:8084/"),
         ("REST", "http://127.0.0.1:8083/v1/calls"),
-        ("OpenAPI", "http://127.0.0.1:8083/v1/openapi.json"),
         ("Admin", "http://127.0.0.1:8082/servers and /plugins"),
     ] {
         // Writing to a String cannot fail.

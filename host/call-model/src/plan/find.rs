@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use telepulse_language::{ChannelName, LineState, Refusal, Target};
+use telepulse_language::{
+    ChannelName, Command, Hangup, LineState, QueueAdd, QueuePause, QueueRemove, QueueUnpause,
+    Refusal, Target, Transfer,
+};
 
 use super::{conflict, not_found};
 use crate::channel::Ix;
@@ -11,18 +14,12 @@ use crate::snapshot::BridgeKind;
 
 impl Pbx {
     pub(super) fn find_extension(&self, number: &str, field: &str) -> Result<Ix, Refusal> {
-        self.by_number.get(number).copied().ok_or_else(|| {
-            let server = &self.config.server;
-            not_found(field, format!("server {server:?} knows no extension {number}"))
-        })
+        self.by_number.get(number).copied().ok_or_else(|| self.no_extension(number, field))
     }
 
     pub(super) fn find_call(&self, id: &str) -> Result<Ix, Refusal> {
         let found = self.calls.iter().find(|(_, call)| call.id == id);
-        found.map(|(call, _)| call).ok_or_else(|| {
-            let server = &self.config.server;
-            not_found("call", format!("there is no such call on server {server:?}; it may be over"))
-        })
+        found.map(|(call, _)| call).ok_or_else(|| self.no_call())
     }
 
     /// By Uniqueid or by name.
@@ -32,10 +29,43 @@ impl Pbx {
             .get(channel.as_str())
             .copied()
             .or_else(|| by_name().map(|(channel, _)| channel))
-            .ok_or_else(|| {
-                let server = &self.config.server;
-                not_found("channel", format!("there is no such channel on server {server:?}"))
-            })
+            .ok_or_else(|| self.no_channel())
+    }
+
+    /// What is said of a target that is not there. The same is said of one that who asks may not
+    /// see, so that nobody learns what exists.
+    pub fn unknown(&self, command: &Command) -> Refusal {
+        match command {
+            Command::Dial(dial) => self.no_extension(&dial.from, "from"),
+            Command::Hangup(Hangup { target, .. }) | Command::Transfer(Transfer { target, .. }) => {
+                match target {
+                    Target::Call(_) => self.no_call(),
+                    Target::Channel(_) => self.no_channel(),
+                    Target::Agent(number) => self.no_extension(number, "agent"),
+                }
+            }
+            Command::QueueAdd(QueueAdd { agent, .. })
+            | Command::QueueRemove(QueueRemove { agent, .. })
+            | Command::QueuePause(QueuePause { agent, .. })
+            | Command::QueueUnpause(QueueUnpause { agent, .. }) => {
+                self.no_extension(agent, "agent")
+            }
+        }
+    }
+
+    fn no_extension(&self, number: &str, field: &str) -> Refusal {
+        let server = &self.config.server;
+        not_found(field, format!("server {server:?} knows no extension {number}"))
+    }
+
+    fn no_call(&self) -> Refusal {
+        let server = &self.config.server;
+        not_found("call", format!("there is no such call on server {server:?}; it may be over"))
+    }
+
+    fn no_channel(&self) -> Refusal {
+        let server = &self.config.server;
+        not_found("channel", format!("there is no such channel on server {server:?}"))
     }
 
     /// The one channel of an extension that is meant: of several, the only one that is active (not

@@ -30,7 +30,9 @@ pub(crate) fn plan(
 ) -> Result<Plan, Refusal> {
     if let Some(who) = who {
         let concerned = pbx.concerned(command).unwrap_or_default();
-        within_sight(&concerned, who)?;
+        if !within_sight(&concerned, who) {
+            return Err(pbx.unknown(command));
+        }
         queue_within_sight(command, who)?;
         within_own(command, &concerned, who)?;
     }
@@ -38,13 +40,8 @@ pub(crate) fn plan(
 }
 
 /// A user limited to some agents reaches only calls in which one of them takes part.
-fn within_sight(concerned: &BTreeSet<String>, who: &Principal) -> Result<(), Refusal> {
-    match &who.agents {
-        Some(visible) if concerned.is_disjoint(visible) => {
-            Err(Refusal::new(Code::NotFound, "there is no such call, channel or extension"))
-        }
-        _ => Ok(()),
-    }
+fn within_sight(concerned: &BTreeSet<String>, who: &Principal) -> bool {
+    who.agents.as_ref().is_none_or(|visible| !concerned.is_disjoint(visible))
 }
 
 /// A user limited to some queues reaches no others.
@@ -106,8 +103,8 @@ mod tests {
     #[test]
     fn what_is_hidden_does_not_exist() {
         let user = Principal { agents: Some(set(&["201"])), ..Principal::default() };
-        assert!(within_sight(&set(&["201", "202"]), &user).is_ok());
-        assert_eq!(within_sight(&set(&["202"]), &user).unwrap_err().code, Code::NotFound);
-        assert_eq!(within_sight(&set(&[]), &user).unwrap_err().code, Code::NotFound);
+        assert!(within_sight(&set(&["201", "202"]), &user));
+        assert!(!within_sight(&set(&["202"]), &user));
+        assert!(!within_sight(&set(&[]), &user));
     }
 }

@@ -80,3 +80,48 @@ pub fn unanswered(why: String) -> Refusal {
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+    use serde_json::json;
+    use telepulse_language::{Hangup, QueryKind, Target};
+
+    const SOON: Duration = Duration::from_secs(1);
+
+    fn hangup() -> Command {
+        let target = Target::Call("c1".parse().unwrap());
+        Command::Hangup(Hangup { target, cause: None })
+    }
+
+    #[test]
+    fn a_command_answers_its_result_or_the_refusal() {
+        let host = FakeHost::install();
+        assert_eq!(command(hangup(), SOON).unwrap_err().code, Code::Timeout);
+        host.serve(COMMAND, |payload| {
+            assert_eq!(payload, br#"{"action":"hangup","call":"c1"}"#);
+            Ok(br#"{"id":null,"ok":true,"result":{"a":1}}"#.to_vec())
+        });
+        assert_eq!(command(hangup(), SOON), Ok(json!({"a": 1})));
+        let refusal = Refusal::new(Code::Forbidden, "no");
+        let reply = Reply { id: Value::Null, outcome: Err(refusal.clone()) }.to_bytes();
+        host.serve(COMMAND, move |_| Ok(reply.clone()));
+        assert_eq!(command(hangup(), SOON), Err(refusal));
+        host.serve(COMMAND, |_| Ok(b"?".to_vec()));
+        assert_eq!(command(hangup(), SOON).unwrap_err().code, Code::Internal);
+    }
+
+    #[test]
+    fn a_query_answers_items() {
+        let host = FakeHost::install();
+        host.serve(QUERY, |_| {
+            Ok(br#"{"id":null,"ok":true,"result":{"seq":3,"epoch":"e","items":[{"x":1}]}}"#
+                .to_vec())
+        });
+        let asked =
+            Query { query: QueryKind::Calls, filter: telepulse_language::Filter::default() };
+        let result = query(&asked, SOON).unwrap();
+        assert_eq!((result.seq, result.items), (3, vec![json!({"x": 1})]));
+    }
+}

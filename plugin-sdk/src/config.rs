@@ -22,3 +22,30 @@ pub fn setting<T: DeserializeOwned>(key: &str) -> Result<Option<T>, String> {
 pub fn secret(name: &str) -> Option<String> {
     with(|host| host.secret(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Settings {
+        seconds: Vec<u32>,
+    }
+
+    #[test]
+    fn settings_are_read_whole_or_one_by_one_and_a_wrong_one_is_named() {
+        let host = FakeHost::install();
+        assert!(settings::<Settings>().unwrap_err().contains("seconds"));
+        assert_eq!(setting::<u32>("depth"), Ok(None));
+        host.set("seconds", vec![1, 2]);
+        host.set("depth", 3);
+        assert_eq!(settings::<Settings>().unwrap().seconds, [1, 2]);
+        assert_eq!(setting("depth"), Ok(Some(3)));
+        assert!(setting::<String>("depth").unwrap_err().contains("depth"));
+        host.set("seconds", "soon");
+        assert!(settings::<Settings>().unwrap_err().contains("seconds"));
+        host.set_secret("key", "k");
+        assert_eq!((secret("key").as_deref(), secret("other")), (Some("k"), None));
+    }
+}

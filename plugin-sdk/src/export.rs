@@ -3,11 +3,8 @@
 /// Makes a component of a plugin: names the type and what it is called for.
 ///
 /// After the colon stand the traits that the type implements, in any order: `Subscriber`,
-/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`; or `HttpHandler` alone. Once in a crate.
-///
-/// ```ignore
-/// telepulse_plugin_sdk::export!(Gateway: ConnectionHandler, Replies, Ticker);
-/// ```
+/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`; or `HttpHandler` alone. Once in a crate, as
+/// in `export!(Gateway: ConnectionHandler, Replies);`.
 #[macro_export]
 macro_rules! export {
     ($plugin:ident: HttpHandler) => {
@@ -22,7 +19,7 @@ macro_rules! export {
 
             impl wasip2::exports::http::incoming_handler::Guest for Component {
                 fn handle(request: types::IncomingRequest, answer: types::ResponseOutparam) {
-                    $crate::__glue::serve::<$plugin>(request, answer);
+                    $crate::__glue::serve::<$plugin>(&request, answer);
                 }
             }
 

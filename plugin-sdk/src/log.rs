@@ -1,8 +1,16 @@
 //! Logging to the host, which adds the plugin's name and limits the rate.
 //!
-//! ```ignore
+//! ```
+//! use telepulse_plugin_sdk::{log, testing::FakeHost};
+//!
+//! let host = FakeHost::install();
+//! let (call, seconds) = ("pbx1-7", 3);
 //! log::info!("listening");
 //! log::warn!(call = call, agent = "201"; "no answer from the CRM after {seconds} s");
+//!
+//! let lines = host.lines();
+//! assert_eq!(lines[1].message, "no answer from the CRM after 3 s");
+//! assert_eq!(lines[1].fields[0], ("call".to_owned(), "pbx1-7".to_owned()));
 //! ```
 
 /// How much a line matters.

@@ -12,8 +12,8 @@ use wasip2::{
 };
 
 /// Answers one request with `H`.
-pub fn serve<H: HttpHandler>(incoming: IncomingRequest, out: ResponseOutparam) {
-    if let Err(why) = send(H::handle(read(&incoming)), out) {
+pub fn serve<H: HttpHandler>(incoming: &IncomingRequest, out: ResponseOutparam) {
+    if let Err(why) = send(&H::handle(read(incoming)), out) {
         log::warn!("an HTTP answer was not sent: {why}");
     }
 }
@@ -60,7 +60,7 @@ fn body(incoming: &IncomingRequest) -> Result<Vec<u8>, BodyError> {
     }
 }
 
-fn send(response: Response, out: ResponseOutparam) -> Result<(), String> {
+fn send(response: &Response, out: ResponseOutparam) -> Result<(), String> {
     let fields = Fields::new();
     for (name, value) in &response.headers {
         let appended = fields.append(name, value.as_bytes());

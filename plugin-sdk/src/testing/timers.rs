@@ -51,3 +51,33 @@ impl Clock {
         self.now_ns.saturating_add(ms.saturating_mul(NS_PER_MS))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1000 * NS_PER_MS;
+
+    #[test]
+    fn timers_fire_in_order_at_their_time_and_again_each_period() {
+        let mut clock = Clock::default();
+        clock.set(1, 3000, None);
+        clock.set(2, 1000, Some(1500));
+        clock.set(3, 1, None);
+        clock.cancel(3);
+        let mut fired = Vec::new();
+        while let Some(timer) = clock.step(5 * SECOND) {
+            fired.push((timer, clock.now_ns / NS_PER_MS));
+        }
+        assert_eq!(fired, [(2, 1000), (2, 2500), (1, 3000), (2, 4000)]);
+        assert_eq!((clock.now_ns, clock.pending()), (5 * SECOND, vec![2]));
+    }
+
+    #[test]
+    fn a_period_of_nothing_lets_time_go_on() {
+        let mut clock = Clock::default();
+        clock.set(1, 0, Some(0));
+        let fired = std::iter::from_fn(|| clock.step(3 * NS_PER_MS)).count();
+        assert_eq!(fired, 4);
+    }
+}

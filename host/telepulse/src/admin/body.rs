@@ -17,7 +17,7 @@ const MAX_COMPONENT: usize = 64 << 20;
 /// How long a JSON body may take to arrive.
 const JSON_WITHIN: Duration = Duration::from_secs(10);
 /// How long a component may take to arrive.
-const COMPONENT_WITHIN: Duration = Duration::from_secs(120);
+const COMPONENT_WITHIN: Duration = Duration::from_mins(2);
 
 /// The JSON object that the request brings.
 pub(super) async fn json(request: Request) -> Result<Map<String, Value>, Problem> {

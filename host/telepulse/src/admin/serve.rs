@@ -105,7 +105,7 @@ mod tests {
     /// What comes until the server closes.
     async fn read_all(mut stream: TcpStream) -> String {
         let mut text = String::new();
-        let read = timeout(Duration::from_secs(60), stream.read_to_string(&mut text)).await;
+        let read = timeout(Duration::from_mins(1), stream.read_to_string(&mut text)).await;
         read.expect("the server closes").unwrap();
         text
     }

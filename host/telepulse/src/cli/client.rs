@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::{net::TcpStream, time::timeout};
 
 /// How long an answer may take; compiling a large component takes a while.
-const WITHIN: Duration = Duration::from_secs(120);
+const WITHIN: Duration = Duration::from_mins(2);
 /// How long connecting may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The most bytes of an answer.
@@ -123,9 +123,8 @@ fn read(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
 /// A word as one segment of a path.
 pub(super) fn segment(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let escape = |byte: u8| match plain(byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
+    let escape = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     word.bytes().map(escape).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::auth::hash_token;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use std::io::Write as _;
+use std::{fmt::Write as _, io::Write as _};
 
 /// Prints a token of 256 random bits, and the line to paste.
 pub(super) fn make() -> anyhow::Result<()> {
@@ -12,7 +12,11 @@ pub(super) fn make() -> anyhow::Result<()> {
 
 fn text(random: [u8; 32]) -> String {
     let token = URL_SAFE_NO_PAD.encode(random);
-    let hash: String = hash_token(&token).0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::new();
+    for byte in hash_token(&token).0 {
+        // Writing to a String cannot fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
     format!(
         "The token, for the client; it is not shown again:\n\n    {token}\n\n\
          The line for the configuration, under [[auth.user]] or [admin]:\n\n    \

@@ -201,9 +201,8 @@ impl Reader<'_> {
         } else {
             Ok(text.to_owned())
         };
-        let value = value.and_then(|value| match value.is_empty() {
-            true => Err("is empty where it is kept".to_owned()),
-            false => Ok(value),
+        let value = value.and_then(|value| {
+            if value.is_empty() { Err("is empty where it is kept".to_owned()) } else { Ok(value) }
         });
         self.keep(fields, key, value)
     }

@@ -50,16 +50,12 @@ fn section<'t>(
     name: &'static str,
     nothing: &'t Table,
 ) -> Fields<'t> {
-    match root.get(name) {
-        None => Fields::new(name, nothing, &Place::File),
-        Some(node) => match node.as_table() {
-            Some(table) => Fields::new(name, table, &node.place),
-            None => {
-                reader.mistake_at(&node.place, &format!("{name}: must be a table: write [{name}]"));
-                Fields::new(name, nothing, &node.place)
-            }
-        },
+    let Some(node) = root.get(name) else { return Fields::new(name, nothing, &Place::File) };
+    let table = node.as_table();
+    if table.is_none() {
+        reader.mistake_at(&node.place, &format!("{name}: must be a table: write [{name}]"));
     }
+    Fields::new(name, table.unwrap_or(nothing), &node.place)
 }
 
 /// The entries of an array of tables.

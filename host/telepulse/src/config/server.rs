@@ -94,7 +94,7 @@ impl Server {
             .as_object()
             .ok_or_else(|| Refusal::field("server", "must be an object with id, host, …"))?;
         // Field by field first, for what serde could say only in general.
-        for later in LATER.into_iter().filter(|key| object.contains_key(*key)) {
+        if let Some(later) = LATER.into_iter().find(|key| object.contains_key(*key)) {
             return Err(Refusal::field(later, "is not in this version: leave it out"));
         }
         for needed in ["id", "host", "username", "secret"] {

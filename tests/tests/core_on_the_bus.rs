@@ -31,7 +31,7 @@ struct Recorder {
 impl EventSink for Recorder {
     fn deliver(&self, event: &Arc<Message>) {
         let json = serde_json::from_slice(&event.payload).expect("what is published is JSON");
-        self.events.lock().unwrap().push(json);
+        self.events.lock().expect("nobody panics with it").push(json);
     }
 }
 
@@ -99,11 +99,18 @@ impl Bench {
     /// Waits for an event; all that were seen are in the error.
     async fn event(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         let found = wait::until(what, SOON, async || {
-            Ok(self.recorder.events.lock().unwrap().iter().find(|event| wanted(event)).cloned())
+            Ok(self
+                .recorder
+                .events
+                .lock()
+                .expect("nobody panics with it")
+                .iter()
+                .find(|event| wanted(event))
+                .cloned())
         })
         .await;
         found.with_context(|| {
-            let events = self.recorder.events.lock().unwrap();
+            let events = self.recorder.events.lock().expect("nobody panics with it");
             events.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
         })
     }
@@ -113,7 +120,7 @@ impl Bench {
         let mut last = Value::Null;
         let what = format!("{agent} to have the line {expected:?}");
         let found = wait::until(&what, SOON, async || {
-            let events = self.recorder.events.lock().unwrap();
+            let events = self.recorder.events.lock().expect("nobody panics with it");
             let of_agent =
                 |event: &&Value| event["event"] == "activeLines" && event["agent"] == agent;
             last = events.iter().rev().find(of_agent).cloned().unwrap_or_default();

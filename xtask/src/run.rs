@@ -13,7 +13,8 @@ use crate::{components, tools};
 /// Leaves the tree in `target/telepulse`.
 pub(crate) fn build(profile: &str) -> Result<()> {
     let host = assemble(profile, tools::target_dir().join("telepulse"))?;
-    eprintln!("\nStart it:  {} run   (see --help)", host.display());
+    let tree = host.ancestors().nth(2).unwrap_or(&host);
+    eprintln!("\nStart it:  cd {} && bin/telepulse run", tree.display());
     Ok(())
 }
 

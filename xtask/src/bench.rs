@@ -17,11 +17,17 @@ struct Bench {
     needs_plugins: bool,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "codec",
         package: "ami-proto",
         what: "AMI bytes to messages, on a recorded stream",
+        needs_plugins: false,
+    },
+    Bench {
+        name: "apply",
+        package: "call-model",
+        what: "AMI messages to changes of the model, and to events",
         needs_plugins: false,
     },
     Bench {

@@ -14,17 +14,22 @@ pub(crate) struct Row {
 /// The measurements in the output of a benchmark program.
 pub(crate) fn rows(output: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
+    let mut group = String::new();
     for line in output.lines() {
-        let named = line.trim_start_matches(['│', ' ']).starts_with(['├', '╰']);
+        let branch = line.chars().position(|c| matches!(c, '├' | '╰'));
+        // Without a branch it tells more about the row above.
+        let named = branch.is_some();
         let text = line.trim_start_matches(['│', '├', '╰', '─', ' ']);
         let cells: Vec<&str> = text.split('│').map(str::trim).collect();
         let [first, _slowest, median, ..] = cells[..] else { continue };
+        let name = first.split_whitespace().next().unwrap_or_default();
         if median.is_empty() {
-            continue;
-        }
-        if named {
-            let name = first.split_whitespace().next().unwrap_or_default();
-            rows.push(Row { name: name.to_owned(), median: median.to_owned(), rates: Vec::new() });
+            if named {
+                name.clone_into(&mut group);
+            }
+        } else if named {
+            let name = if branch == Some(0) { name.to_owned() } else { format!("{group} {name}") };
+            rows.push(Row { name, median: median.to_owned(), rates: Vec::new() });
         } else if let Some(row) = rows.last_mut() {
             row.rates.push(median.to_owned());
         }
@@ -56,8 +61,8 @@ codec                    fastest       │ slowest       │ median        │ m
             rows(output),
             [
                 row("parse", "3.2 ms", &["3.1 GB/s", "8.5 Mitem/s"]),
-                row("1", "95 ns", &[]),
-                row("64", "18 ns", &[]),
+                row("batches 1", "95 ns", &[]),
+                row("batches 64", "18 ns", &[]),
             ]
         );
     }

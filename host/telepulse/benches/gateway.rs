@@ -1,0 +1,185 @@
+//! How long an event takes from the bus to WebSocket clients, through the real gateway component:
+//! 2,500 events a second, 200 clients, and each client has to get each event once, in order.
+//!
+//! `cargo xtask bench gateway` builds the component first. Clients run in this process, on threads
+//! of their own, so the figures include what reading costs them.
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use telepulse::app::App;
+use telepulse::bus::{Bus as _, LocalBus};
+use telepulse::config::{Config, Source};
+use telepulse_language::{ChannelState, Details, Event, Timestamp};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const CLIENTS: usize = 200;
+const EVENTS_PER_SECOND: u64 = 2_500;
+const SECONDS: u64 = 10;
+const EVENTS: u64 = EVENTS_PER_SECOND * SECONDS;
+/// For the platform to start, and for the last event to arrive.
+const PATIENCE: Duration = Duration::from_mins(1);
+const TOKEN: &str = "bench";
+
+fn main() {
+    let platform = runtime("platform");
+    let clients = runtime("clients");
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let config = configuration(folder.path(), port);
+    let app = platform.block_on(App::start(config)).unwrap();
+    let began = Instant::now();
+    let sent: Arc<[AtomicU64]> = (0..EVENTS).map(|_| AtomicU64::new(0)).collect();
+
+    let readers = clients.block_on(async {
+        let mut readers = Vec::new();
+        for _ in 0..CLIENTS {
+            let socket = subscribed(port).await;
+            readers.push(tokio::spawn(read(socket, sent.clone(), began)));
+        }
+        readers
+    });
+    platform.block_on(publish(app.bus(), &sent, began));
+    let mut waits = Vec::new();
+    for reader in readers {
+        waits.extend(clients.block_on(reader).unwrap());
+    }
+    report(waits);
+    platform.block_on(app.shutdown());
+}
+
+fn runtime(name: &str) -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build().unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The platform with the gateway alone, in a folder of its own.
+fn configuration(folder: &Path, port: u16) -> Config {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let plugins = folder.join("plugins.d");
+    fs::create_dir(&plugins).unwrap();
+    let grants = fs::read_to_string(root.join("plugins/websocket/websocket.toml")).unwrap();
+    let grants = grants.replace("127.0.0.1:8084", &format!("127.0.0.1:{port}"));
+    fs::write(plugins.join("websocket.toml"), grants).unwrap();
+    let component =
+        root.join("target/plugins/wasm32-wasip2/plugin/telepulse_plugin_websocket.wasm");
+    fs::copy(&component, plugins.join("websocket.wasm")).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask bench`", component.display())
+    });
+    let text = format!(
+        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n\
+         [admin]\nlisten = \"127.0.0.1:{}\"\n\
+         [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n",
+        free_port(),
+        format_args!("{:x}", Sha256::digest(TOKEN)),
+    );
+    let source = Source {
+        file: &folder.join("telepulse.toml"),
+        text: &text,
+        variables: &BTreeMap::new(),
+        files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
+    };
+    Config::parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A client that gets every event.
+async fn subscribed(port: u16) -> Socket {
+    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
+    let token = format!("Bearer {TOKEN}").parse().unwrap();
+    request.headers_mut().insert("authorization", token);
+    let connected = async {
+        loop {
+            // Refused until the plugin runs.
+            match connect_async(request.clone()).await {
+                Ok((socket, _)) => return socket,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    let mut socket = timeout(PATIENCE, connected).await.expect("the gateway listens");
+    socket.send(Message::text(r#"{"action":"subscribe","id":1,"filter":{}}"#)).await.unwrap();
+    let reply = timeout(PATIENCE, socket.next()).await.expect("a reply").unwrap().unwrap();
+    let reply = reply.into_text().unwrap();
+    assert!(reply.contains(r#""ok":true"#), "{reply}");
+    socket
+}
+
+/// Reads all events, and tells how many microseconds each took. Panics if one is missing, comes
+/// twice, or comes out of order.
+async fn read(mut socket: Socket, sent: Arc<[AtomicU64]>, began: Instant) -> Vec<u32> {
+    let mut waits = Vec::with_capacity(sent.len());
+    while waits.len() < sent.len() {
+        let message = timeout(PATIENCE, socket.next()).await.expect("the next event in time");
+        let Message::Text(text) = message.expect("the connection stays").unwrap() else { continue };
+        let number = number_of(&text).unwrap_or_else(|| panic!("not one of ours: {text}"));
+        assert_eq!(number, waits.len(), "each event once, in order");
+        let wait = micros(began).saturating_sub(sent[number].load(Ordering::Acquire));
+        waits.push(u32::try_from(wait).unwrap_or(u32::MAX));
+    }
+    waits
+}
+
+/// The event's number: cheaper than reading JSON, which would be measured along.
+fn number_of(text: &str) -> Option<usize> {
+    let (_, rest) = text.split_once(r#""call":"bench-"#)?;
+    rest.split_once('"')?.0.parse().ok()
+}
+
+fn micros(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Appends the events at an even pace.
+async fn publish(bus: &LocalBus, sent: &[AtomicU64], began: Instant) {
+    let first = tokio::time::Instant::now();
+    for (number, sent) in (0..).zip(sent) {
+        sleep_until(first + Duration::from_micros(number * 1_000_000 / EVENTS_PER_SECOND)).await;
+        sent.store(micros(began), Ordering::Release);
+        bus.append(vec![event(number)]);
+    }
+}
+
+fn event(number: u64) -> Event {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Event {
+        server: "bench".to_owned(),
+        time: Timestamp(u64::try_from(since.as_millis()).unwrap()),
+        agent: Some((100 + number % 100).to_string()),
+        queue: None,
+        details: Details::ChannelState(ChannelState {
+            channel: format!("PJSIP/201-{number:08x}"),
+            call: format!("bench-{number}"),
+            state: "up".to_owned(),
+            number: "38511234567".to_owned(),
+            name: "Ana Horvat".to_owned(),
+            cause: None,
+            cause_text: None,
+        }),
+    }
+}
+
+fn report(mut waits: Vec<u32>) {
+    waits.sort_unstable();
+    let part = |permille: usize| waits[(waits.len() - 1) * permille / 1_000];
+    for (what, micros) in [("p50", part(500)), ("p99", part(990)), ("slowest", part(1_000))] {
+        println!("figure event to client, {what}: {:.2} ms", f64::from(micros) / 1_000.0);
+    }
+    println!("figure frames delivered: {}, each event once and in order", waits.len());
+}

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -23,7 +24,9 @@ pub(crate) fn demo(profile: &str, args: &[OsString]) -> Result<()> {
     let host = assemble(profile, tools::target_dir().join("telepulse-demo"))?;
     let mut demo = std::process::Command::new(host);
     demo.arg("demo").args(args);
-    tools::run(&mut demo, "what it said is above")
+    // In our place, so that Ctrl-C is waited for by whoever waits for us.
+    let error = demo.exec();
+    Err(error).with_context(|| format!("starting {}", demo.get_program().display()))
 }
 
 /// Builds everything into the tree at `root`; returns the host's program there.

@@ -92,7 +92,8 @@ impl Demo {
         let config = Config::parse(&Source {
             file: &folder.path().join("demo.toml"),
             text: &text,
-            variables: &log_variables(),
+            // The environment is meant for other configurations.
+            variables: &BTreeMap::new(),
             files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
         })
         .map_err(|mistakes| DemoError::Configuration(mistakes.to_string()))?;
@@ -132,13 +133,6 @@ fn plugins_folder(named: Option<&Path>) -> Result<PathBuf, DemoError> {
         entries.any(|entry| entry.is_ok_and(|entry| is_component(&entry.path())))
     });
     if found { Ok(folder.canonicalize()?) } else { Err(DemoError::NoPlugins(folder)) }
-}
-
-/// Of the environment, what is about the log: the rest is meant for other configurations.
-fn log_variables() -> BTreeMap<String, String> {
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    variables.filter(|(name, _)| name.starts_with("TELEPULSE_LOG__")).collect()
 }
 
 /// The demo's configuration, with what is known only now.

@@ -12,4 +12,8 @@ mod core;
 pub mod demo;
 pub mod feeds;
 pub mod logging;
+pub mod plugins;
+pub mod plugins;
 pub mod proxy;
+pub mod sockets;
+pub mod sockets;

@@ -1,0 +1,33 @@
+//! What the plugin host is given: the bus, the clients and the listeners, as it asks for them.
+
+mod bus;
+mod connections;
+mod listeners;
+#[cfg(test)]
+mod tests;
+
+use crate::{bus::Bus, sockets::ListenerPool};
+use plugin_host::ports::Ports;
+use std::sync::Arc;
+
+/// The host's side of all ports.
+pub struct PluginPorts {
+    bus: Arc<dyn Bus>,
+    listeners: Arc<ListenerPool>,
+}
+
+impl PluginPorts {
+    /// Puts the ports together.
+    pub fn new(bus: Arc<dyn Bus>, listeners: Arc<ListenerPool>) -> Self {
+        Self { bus, listeners }
+    }
+
+    /// As the plugin host takes them.
+    pub fn ports(&self) -> Ports {
+        Ports {
+            bus: Arc::new(bus::BusPort::new(Arc::clone(&self.bus))),
+            connections: Arc::new(connections::ConnectionsPort::new(&self.listeners)),
+            listeners: Arc::new(listeners::ListenersPort::new(Arc::clone(&self.listeners))),
+        }
+    }
+}

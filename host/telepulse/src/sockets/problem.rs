@@ -1,0 +1,54 @@
+//! Answers of the host itself to HTTP requests: RFC 9457 problems with the language's codes.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use plugin_host::ports::{Body, HttpFailure};
+use serde_json::json;
+
+/// A whole body.
+pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// `application/problem+json` with `code` from contract section 2.
+pub(super) fn problem(status: StatusCode, code: &str, detail: &str) -> Response<Body> {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let text = json!({
+        "type": "about:blank",
+        "title": title,
+        "status": status.as_u16(),
+        "code": code,
+        "detail": detail,
+    });
+    let mut response = Response::new(full(text.to_string()));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// 401, and how to log in.
+pub(super) fn unauthorized(detail: &str) -> Response<Body> {
+    let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+    let ways = HeaderValue::from_static(r#"Basic realm="TelePulse", charset="UTF-8", Bearer"#);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, ways);
+    response
+}
+
+/// 429, and when to come again.
+pub(super) fn too_many(detail: &str) -> Response<Body> {
+    let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "tooManyRequests", detail);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    response
+}
+
+/// Why a plugin did not answer.
+pub(super) fn failure(plugin: &str, failure: HttpFailure) -> Response<Body> {
+    let (status, code) = match failure {
+        HttpFailure::NotRunning => (StatusCode::SERVICE_UNAVAILABLE, "serverUnavailable"),
+        HttpFailure::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        HttpFailure::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
+    };
+    problem(status, code, &format!("{plugin}: {failure}"))
+}

@@ -1,0 +1,99 @@
+//! One HTTP request: who it is for, who asks, and handing it over.
+
+use super::{
+    Clients, Gate, Refused, body, problem,
+    routes::{HttpMount, Routes},
+    screening, upgrade,
+};
+use http::{Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Incoming};
+use plugin_host::ports::Body;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::TaskTracker;
+
+/// What requests of one listener share.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) listen: SocketAddr,
+    pub(super) routes: Arc<Mutex<Routes>>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) tasks: TaskTracker,
+}
+
+/// A socket that requests come from.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) peer: SocketAddr,
+    /// Its place among the connections of the listener.
+    pub(super) _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl Desk {
+    /// Answers one request.
+    pub(super) async fn answer(
+        &self,
+        caller: Caller,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        if screening::has_token(request.uri()) {
+            let detail = "never put a token into an address: send it as Authorization: Bearer";
+            return problem::problem(StatusCode::BAD_REQUEST, "badRequest", detail);
+        }
+        let path = request.uri().path();
+        let (websocket, http) = {
+            let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+            (routes.websocket(path).cloned(), routes.http(path).cloned())
+        };
+        match (websocket, http) {
+            (Some(mount), _) if request.headers().contains_key(header::UPGRADE) => {
+                upgrade::answer(self, caller, mount, request).await
+            }
+            (_, Some(mount)) => self.hand_over(caller, mount, request).await,
+            (Some(_), None) => {
+                let detail = "this is a WebSocket: connect with ws://";
+                problem::problem(StatusCode::UPGRADE_REQUIRED, "badRequest", detail)
+            }
+            (None, None) => {
+                problem::problem(StatusCode::NOT_FOUND, "notFound", "nothing answers on this path")
+            }
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        caller: Caller,
+        mount: HttpMount,
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
+        // The plugin learns who asks, never with what they proved it.
+        let claim = request.headers_mut().remove(header::AUTHORIZATION);
+        let principal = match self.gate.header(caller.peer.ip(), claim.as_ref()).await {
+            Ok(principal) => principal,
+            Err(refused) => return refusal(refused),
+        };
+        let settings = self.clients.settings();
+        let (bytes, time) = (settings.body_bytes, settings.body_timeout);
+        if request.body().size_hint().lower() > bytes as u64 {
+            let detail = format!("a body may have {bytes} bytes");
+            return problem::problem(StatusCode::PAYLOAD_TOO_LARGE, "badRequest", &detail);
+        }
+        let request = request.map(|body| body::bounded(body, bytes, time));
+        match mount.handler.handle(request, principal).await {
+            Ok(response) => response,
+            Err(failure) => problem::failure(&mount.plugin, failure),
+        }
+    }
+}
+
+/// What who was not let in is told.
+pub(super) fn refusal(refused: Refused) -> Response<Body> {
+    match refused {
+        Refused::Wrong => problem::unauthorized(&refused.to_string()),
+        Refused::TooMany => problem::too_many(&refused.to_string()),
+    }
+}

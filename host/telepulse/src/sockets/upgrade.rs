@@ -1,0 +1,125 @@
+//! From an HTTP request to a WebSocket connection: origin, handshake, login.
+
+use super::{
+    Refused,
+    clients::Entrance,
+    connection::{self, Socket},
+    frame, problem,
+    request::{Caller, Desk, refusal},
+    routes::WebSocketMount,
+    screening,
+};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, upgrade::Upgraded};
+use hyper_util::rt::TokioIo;
+use plugin_host::ports::{Body, CloseReason, OpenInfo};
+use std::sync::Arc;
+use telepulse_language::Principal;
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+/// Close code: not logged in (contract section 3).
+const NOT_LOGGED_IN: u16 = 4401;
+
+/// Answers an upgrade request; what follows the handshake goes on in a task of its own.
+pub(super) async fn answer(
+    desk: &Desk,
+    caller: Caller,
+    mount: WebSocketMount,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    if !screening::origin_allowed(request.headers(), &mount.origins) {
+        let detail = "this web page may not connect: add its origin to `origins`";
+        return problem::problem(StatusCode::FORBIDDEN, "forbidden", detail);
+    }
+    let mut response = match create_response_with_body(&request, || problem::full("")) {
+        Ok(response) => response,
+        Err(error) => return bad_handshake(&error.to_string()),
+    };
+    let login = match login(desk, &caller, &request).await {
+        Err(Refused::TooMany) => return refusal(Refused::TooMany),
+        login => login,
+    };
+    if screening::offers_protocol(request.headers()) {
+        let protocol = HeaderValue::from_static(screening::PROTOCOL);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    let info = screening::open_info(request.uri(), request.headers(), caller.peer.to_string());
+    let upgrade = hyper::upgrade::on(request);
+    let desk_too = desk.clone();
+    desk.tasks.spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => serve(&desk_too, &caller, mount, info, login, upgraded).await,
+            Err(error) => tracing::debug!(peer = %caller.peer, %error, "no upgrade"),
+        }
+    });
+    response
+}
+
+/// Who it is, by header or subprotocol. A page in a browser can only do the latter.
+async fn login(
+    desk: &Desk,
+    caller: &Caller,
+    request: &Request<Incoming>,
+) -> Result<Option<Arc<Principal>>, Refused> {
+    let peer = caller.peer.ip();
+    if let Some(claim) = request.headers().get(header::AUTHORIZATION) {
+        return desk.gate.header(peer, Some(claim)).await;
+    }
+    let token = screening::offered_token(request.headers());
+    token.map(|token| desk.gate.bearer(peer, token)).transpose()
+}
+
+async fn serve(
+    desk: &Desk,
+    caller: &Caller,
+    mount: WebSocketMount,
+    mut info: OpenInfo,
+    login: Result<Option<Arc<Principal>>, Refused>,
+    upgraded: Upgraded,
+) {
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("an upgraded connection is not the socket that we accepted");
+        return;
+    };
+    let (read, write) = parts.io.into_inner().into_split();
+    let mut socket = Socket { read, write, early: parts.read_buf };
+    match login {
+        Ok(principal) => info.principal = principal,
+        Err(refused) => return turn_away(desk, &mut socket, &refused).await,
+    }
+    let entrance = Entrance { plugin: mount.plugin, listen: desk.listen, peer: caller.peer };
+    let client = desk.clients.admit(entrance, info);
+    connection::run(&desk.clients, &client, &*mount.sink, socket).await;
+}
+
+/// A bad token: the plugin never hears of it.
+async fn turn_away(
+    desk: &Desk,
+    socket: &mut Socket<OwnedReadHalf, OwnedWriteHalf>,
+    refused: &Refused,
+) {
+    let reason = CloseReason { code: NOT_LOGGED_IN, text: refused.to_string() };
+    let goodbye = async {
+        socket.write.write_all(&frame::close(&reason)).await?;
+        socket.write.shutdown().await?;
+        connection::discard(&mut socket.read).await;
+        std::io::Result::Ok(())
+    };
+    // Whether the client has heard it is the client's business.
+    drop(timeout(desk.clients.settings().close_timeout, goodbye).await);
+}
+
+fn bad_handshake(why: &str) -> Response<Body> {
+    let mut response = problem::problem(StatusCode::BAD_REQUEST, "badRequest", why);
+    let version = HeaderValue::from_static("13");
+    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, version);
+    response
+}

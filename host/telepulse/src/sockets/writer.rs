@@ -1,0 +1,114 @@
+//! Writes what waits in an outbox to its socket: many frames in one call, none of them copied.
+
+use super::{
+    frame,
+    outbox::{Item, Next, Outbox},
+};
+use plugin_host::ports::CloseReason;
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+
+/// How many frames go into one system call.
+const FRAMES: usize = 128;
+/// Queues that have grown larger are given back when they are empty.
+const KEEP: usize = 32;
+
+/// The writing half of a connection. [`Writer::run`] may be dropped and called again.
+pub(super) struct Writer<W> {
+    half: W,
+    batch: VecDeque<Item>,
+    /// How much of the first item has been written.
+    offset: usize,
+    stall: Duration,
+    /// It has taken nothing for as long as allowed, and gets what time there is for a goodbye.
+    stalled: bool,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    pub(super) fn new(half: W, stall: Duration) -> Self {
+        Self { half, batch: VecDeque::new(), offset: 0, stall, stalled: false }
+    }
+
+    /// Writes until the outbox is closed and the close frame is out; answers why. `roomy` is called
+    /// when somebody waits for room and there is some.
+    pub(super) async fn run(
+        &mut self,
+        outbox: &Outbox,
+        roomy: impl Fn(),
+    ) -> io::Result<CloseReason> {
+        loop {
+            while !self.batch.is_empty() {
+                let bytes = self.write(outbox).await?;
+                let done = self.finished(bytes);
+                if outbox.written(self.batch.drain(..done)) {
+                    roomy();
+                }
+            }
+            if self.batch.capacity() > KEEP {
+                self.batch = VecDeque::new();
+            }
+            match outbox.next(&mut self.batch).await {
+                Next::Write => {}
+                Next::Close(reason) => {
+                    let frame = frame::close(&reason);
+                    timeout(self.stall, self.half.write_all(&frame)).await??;
+                    self.half.shutdown().await?;
+                    return Ok(reason);
+                }
+            }
+        }
+    }
+
+    /// One system call; answers how many bytes it took.
+    async fn write(&mut self, outbox: &Outbox) -> io::Result<usize> {
+        let Self { half, batch, offset, .. } = self;
+        let written = poll_fn(|cx| {
+            let mut slices = [IoSlice::new(&[]); FRAMES];
+            let mut skip = *offset;
+            let mut count = 0;
+            for (slice, item) in slices.iter_mut().zip(&*batch) {
+                *slice = IoSlice::new(&item.bytes()[skip..]);
+                skip = 0;
+                count += 1;
+            }
+            Pin::new(&mut *half).poll_write_vectored(cx, &slices[..count])
+        });
+        match timeout(self.stall, written).await {
+            Ok(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(result) => result,
+            Err(_) if self.stalled => Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => {
+                self.stalled = true;
+                outbox.cut_slow();
+                // Only a frame that is partly out must be finished before the close frame.
+                let begun = usize::from(self.offset > 0);
+                outbox.written(self.batch.drain(begun..));
+                Ok(0)
+            }
+        }
+    }
+
+    /// Moves on by so many bytes; answers how many items are done.
+    fn finished(&mut self, bytes: usize) -> usize {
+        self.offset += bytes;
+        let mut done = 0;
+        for item in &self.batch {
+            let length = item.bytes().len();
+            if self.offset < length {
+                break;
+            }
+            self.offset -= length;
+            done += 1;
+        }
+        done
+    }
+}

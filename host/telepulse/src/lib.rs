@@ -13,7 +13,5 @@ pub mod demo;
 pub mod feeds;
 pub mod logging;
 pub mod plugins;
-pub mod plugins;
 pub mod proxy;
-pub mod sockets;
 pub mod sockets;

@@ -2,23 +2,41 @@
 //! the opposite order.
 
 use crate::{
+    admin,
+    auth::Auth,
     bus::{Bus, LocalBus},
     config::Config,
     core,
+    feeds::Hub,
+    plugins::PluginPorts,
     proxy::Registry,
+    sockets::{Clients, Gate, ListenerPool, Settings},
 };
-use std::{path::PathBuf, sync::Arc};
+use plugin_host::{Options, PluginHost};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The file under the store's path that keeps what was changed over the admin API.
 const KEPT_SERVERS: &str = "servers.json";
+/// The folder under the store's path for compiled plugins.
+const COMPILED: &str = "compiled";
+/// How long connections may take to end when we stop.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// A running platform.
 pub struct App {
     bus: Arc<LocalBus>,
     registry: Registry,
+    listeners: Arc<ListenerPool>,
+    plugins: PluginHost,
+    admin: SocketAddr,
+    /// Ends what serves requests, when nobody is left to ask.
     stop: CancellationToken,
+    /// Ends the plugins.
+    stop_plugins: CancellationToken,
+    tasks: TaskTracker,
 }
 
 /// Why the platform did not start.
@@ -30,30 +48,67 @@ pub enum StartError {
         /// Which folder.
         path: PathBuf,
         /// Why.
-        error: std::io::Error,
+        error: io::Error,
+    },
+    /// The admin API's address cannot be listened on.
+    #[error("[admin] listen {listen}: {error}; stop what listens there, or name another port")]
+    Admin {
+        /// Which address.
+        listen: SocketAddr,
+        /// Why.
+        error: io::Error,
     },
     /// The file of servers added over the admin API cannot be used.
     #[error(transparent)]
     KeptServers(#[from] crate::proxy::KeepError),
+    /// The plugins' runtime cannot be had.
+    #[error(transparent)]
+    Plugins(#[from] plugin_host::StartError),
     /// Two parts want to serve the same address: a mistake of ours.
     #[error(transparent)]
     Bus(#[from] crate::bus::AlreadyServed),
 }
 
 impl App {
-    /// Starts everything. Servers that cannot be reached are no error: their state tells.
+    /// Starts everything. Servers that cannot be reached and plugins that cannot run are no error:
+    /// their state tells.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let folder = config.store.path;
         if let Err(error) = tokio::fs::create_dir_all(&folder).await {
             return Err(StartError::Store { path: folder, error });
         }
-        let stop = CancellationToken::new();
+        let listen = config.admin.listen;
+        let listener =
+            TcpListener::bind(listen).await.map_err(|error| StartError::Admin { listen, error })?;
+        let admin = listener.local_addr().unwrap_or(listen);
+
+        let (stop, stop_plugins) = (CancellationToken::new(), CancellationToken::new());
+        let tasks = TaskTracker::new();
         let bus = LocalBus::new(epoch(), config.bus.history);
         let shared: Arc<dyn Bus> = bus.clone();
-        let kept = folder.join(KEPT_SERVERS);
-        let registry = Registry::start(shared.clone(), config.servers, kept)?;
+        let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
         core::start(&shared, &registry, &stop)?;
-        Ok(Self { bus, registry, stop })
+
+        let hub = Hub::new(shared.clone());
+        tasks.spawn({
+            let (hub, stop) = (hub.clone(), stop.clone());
+            async move { hub.run(stop).await }
+        });
+        let gate = Gate::new(Arc::new(Auth::new(&config.users)));
+        let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
+        let ports = PluginPorts::new(shared.clone(), listeners.clone()).ports();
+        let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
+        let plugins = PluginHost::start(options, stop_plugins.clone()).await?;
+
+        let router = admin::router(admin::Api {
+            bus: shared,
+            plugins: plugins.clone(),
+            settings: Arc::new(config.admin),
+            stopping: stop.clone(),
+        });
+        tasks.spawn(admin::serve(listener, router, stop.clone()));
+        tasks.close();
+        Ok(Self { bus, registry, listeners, plugins, admin, stop, stop_plugins, tasks })
     }
 
     /// The event bus.
@@ -61,10 +116,25 @@ impl App {
         &self.bus
     }
 
-    /// Stops in good order: logs off from every server and takes no more requests.
+    /// The plugins.
+    pub fn plugins(&self) -> &PluginHost {
+        &self.plugins
+    }
+
+    /// Where the admin API listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Stops in good order: no new clients and the old ones sent away, then the plugins, then a
+    /// good-bye to every Asterisk server.
     pub async fn shutdown(self) {
+        self.listeners.drain(DRAIN).await;
+        self.stop_plugins.cancel();
+        self.plugins.stopped().await;
         self.registry.stop().await;
         self.stop.cancel();
+        self.tasks.wait().await;
     }
 }
 

@@ -20,13 +20,12 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(super) fn run(file: &Path) -> anyhow::Result<()> {
     let config = load(file)?;
     logging::init(&config.log)?;
-    let file = file.to_owned();
-    until_stopped(async move |signals: &mut Signals| {
+    let start = async {
         let app = App::start(config).await?;
         tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
-        signals.wait().await;
-        Ok(async move { app.shutdown().await })
-    })
+        Ok(app)
+    };
+    until_stopped(start, App::shutdown)
 }
 
 /// Tells all mistakes of a configuration.
@@ -41,12 +40,12 @@ pub(super) fn check(file: &Path) -> anyhow::Result<()> {
 /// Runs the demo until a signal.
 pub(super) fn demo(options: demo::Options) -> anyhow::Result<()> {
     logging::init(&demo_log()?)?;
-    until_stopped(async move |signals: &mut Signals| {
+    let start = async {
         let demo = Demo::start(options).await?;
         writeln!(std::io::stdout(), "{}", demo.guide())?;
-        signals.wait().await;
-        Ok(async move { demo.shutdown().await })
-    })
+        Ok(demo)
+    };
+    until_stopped(start, Demo::shutdown)
 }
 
 /// What the demo logs: little, so that its guide stays in sight, unless the environment says more.
@@ -75,10 +74,11 @@ fn load(file: &Path) -> anyhow::Result<Config> {
     }
 }
 
-/// Runs `work` until it hands back how to stop, then stops within [`DRAIN`]; a second signal ends
-/// the program at once.
-fn until_stopped<D: Future<Output = ()>>(
-    work: impl AsyncFnOnce(&mut Signals) -> anyhow::Result<D>,
+/// Starts something, waits for a signal, and stops it within [`DRAIN`]. A signal while it starts
+/// ends the program at once, and so does a second one.
+fn until_stopped<A, D: Future<Output = ()>>(
+    start: impl Future<Output = anyhow::Result<A>>,
+    stop: impl FnOnce(A) -> D,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -86,12 +86,15 @@ fn until_stopped<D: Future<Output = ()>>(
         .context("threads cannot be started")?;
     let outcome = runtime.block_on(async {
         let mut signals = Signals::listen().context("signals cannot be listened to")?;
-        let drain = work(&mut signals).await?;
+        let running = tokio::select! {
+            started = start => started?,
+            () = signals.wait() => return Ok(()),
+        };
+        signals.wait().await;
         tokio::select! {
-            drained = timeout(DRAIN, drain) => match drained {
-                Ok(()) => Ok(()),
-                Err(_) => bail!("stopped after {} seconds, before all was closed", DRAIN.as_secs()),
-            },
+            drained = timeout(DRAIN, stop(running)) => drained.with_context(|| {
+                format!("stopped after {} seconds, before all was closed", DRAIN.as_secs())
+            }),
             () = signals.wait() => bail!("stopped at once by a second signal"),
         }
     });

@@ -1,7 +1,11 @@
 //! Where `servers add` takes a secret from: never from the command line, which others can read.
 
 use anyhow::{Context as _, bail};
-use std::{io::Read as _, path::Path, str::FromStr};
+use std::{
+    io::{BufRead as _, IsTerminal as _, Read as _},
+    path::Path,
+    str::FromStr,
+};
 
 /// The most bytes of a secret.
 const MAX: u64 = 4096;
@@ -37,7 +41,7 @@ impl Source {
                 let file = std::fs::File::open(Path::new(path)).with_context(|| path.clone())?;
                 read(file).with_context(|| path.clone())?
             }
-            Self::Input => read(std::io::stdin())?,
+            Self::Input => read_line()?,
         };
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
@@ -45,6 +49,17 @@ impl Source {
         }
         Ok(secret.to_owned())
     }
+}
+
+/// The first line of the standard input; who types it is asked for it.
+fn read_line() -> std::io::Result<String> {
+    let input = std::io::stdin().lock();
+    if input.is_terminal() {
+        eprint!("The manager user's secret (shown as you type): ");
+    }
+    let mut line = String::new();
+    input.take(MAX).read_line(&mut line)?;
+    Ok(line)
 }
 
 fn read(from: impl std::io::Read) -> std::io::Result<String> {

@@ -1,0 +1,10 @@
+//! The whole platform, driven from outside: a real Asterisk with phones at one end, WebSocket and
+//! REST clients at the other, both gateways as sandboxed plugins in between.
+
+mod bad_input;
+mod main_job;
+mod outage;
+mod platform;
+mod reload;
+mod rest;
+mod ws;

@@ -1,0 +1,169 @@
+//! A platform for one test: the host in this process, the gateways as components in a folder of
+//! its own, everything on free ports.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use telepulse::{app::App, config::Config};
+use telepulse_tests::{asterisk::Asterisk, ports, wait};
+use tempfile::TempDir;
+
+/// Long enough for anything that should happen soon, on a busy machine too.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// The token of the user who may do everything.
+pub(crate) const TOKEN: &str = "all-powerful-test-token";
+
+/// A running platform; stopped by [`Platform::stop`], killed when dropped.
+pub(crate) struct Platform {
+    pub(crate) app: App,
+    pub(crate) dir: TempDir,
+    pub(crate) ws_port: u16,
+    pub(crate) rest_port: u16,
+    pub(crate) admin_port: u16,
+}
+
+/// How to make one.
+#[derive(Default)]
+pub(crate) struct Builder {
+    servers: String,
+    users: String,
+}
+
+impl Builder {
+    /// Adds an Asterisk server to the configuration file.
+    pub(crate) fn server(mut self, id: &str, asterisk: &Asterisk) -> Self {
+        self.servers += &format!(
+            "[[server]]\nid = \"{id}\"\nhost = \"127.0.0.1\"\nport = {}\nusername = \"{}\"\nsecret = \"{}\"\n\n",
+            asterisk.manager().port(),
+            asterisk.username(),
+            asterisk.secret(),
+        );
+        self
+    }
+
+    /// Adds TOML to the configuration file as it is.
+    pub(crate) fn raw(mut self, toml: &str) -> Self {
+        self.users += toml;
+        self
+    }
+
+    /// Writes the folder and starts the host; both gateways run when it returns.
+    pub(crate) async fn start(self) -> Result<Platform> {
+        let dir = TempDir::with_prefix("telepulse-e2e-")?;
+        let (ws_port, rest_port, admin_port) = (ports::free()?, ports::free()?, ports::free()?);
+        let plugins = dir.path().join("plugins.d");
+        fs::create_dir(&plugins)?;
+        install("websocket", &plugins, "127.0.0.1:8084", ws_port)?;
+        install("rest", &plugins, "127.0.0.1:8083", rest_port)?;
+        let text = format!(
+            "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n\n\
+             {}[[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nextension = \"101\"\nallow = [\"*\"]\n\n{}",
+            self.servers,
+            hash(TOKEN),
+            self.users,
+        );
+        let file = dir.path().join("telepulse.toml");
+        fs::write(&file, text)?;
+        let config = Config::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+        let app = App::start(config).await?;
+        let platform = Platform { app, dir, ws_port, rest_port, admin_port };
+        platform.plugin_runs("websocket").await?;
+        platform.plugin_runs("rest").await?;
+        Ok(platform)
+    }
+}
+
+impl Platform {
+    /// Starts a description.
+    pub(crate) fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The folder that the host watches.
+    pub(crate) fn plugins_dir(&self) -> PathBuf {
+        self.dir.path().join("plugins.d")
+    }
+
+    /// Waits until the plugin runs.
+    pub(crate) async fn plugin_runs(&self, name: &str) -> Result<()> {
+        wait::until(&format!("plugin {name} to run"), SOON, async || {
+            let Some(status) = self.app.plugins().show(name) else { return Ok(None) };
+            let status = serde_json::to_value(status)?;
+            if status["state"] == "failed" || status["state"] == "waiting" {
+                bail!("plugin {name}: {status}");
+            }
+            Ok((status["state"] == "running").then_some(()))
+        })
+        .await
+    }
+
+    /// The address of something on the admin API.
+    pub(crate) fn admin(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.admin_port)
+    }
+
+    /// The address of something on the REST gateway.
+    pub(crate) fn rest(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.rest_port)
+    }
+
+    /// Waits until the server is connected, by what the admin API says.
+    pub(crate) async fn connected(&self, server: &str) -> Result<()> {
+        self.server_state(server, "CONNECTED").await
+    }
+
+    /// Waits until the server is in a state, by what the admin API says.
+    pub(crate) async fn server_state(&self, server: &str, state: &str) -> Result<()> {
+        let client = reqwest::Client::new();
+        wait::until(&format!("server {server} to be {state}"), SOON, async || {
+            let item: serde_json::Value =
+                client.get(self.admin(&format!("/servers/{server}"))).send().await?.json().await?;
+            Ok((item["state"] == state).then_some(()))
+        })
+        .await
+    }
+
+    /// Stops the host in good order.
+    pub(crate) async fn stop(self) {
+        self.app.shutdown().await;
+    }
+}
+
+/// What the configuration holds instead of a token.
+fn hash(token: &str) -> String {
+    let bytes = telepulse::auth::hash_token(token).0;
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where `cargo xtask test` leaves the components.
+pub(crate) fn component(name: &str) -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
+    let file = root
+        .join("target/plugins/wasm32-wasip2/plugin")
+        .join(format!("telepulse_plugin_{name}.wasm"));
+    if !file.exists() {
+        bail!(
+            "{} is missing: run the tests by `cargo xtask test`, which builds it",
+            file.display()
+        );
+    }
+    Ok(file)
+}
+
+/// Copies a first-party plugin with its grants, listening on a port of its own.
+fn install(name: &str, plugins: &Path, listen: &str, port: u16) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
+    let grants = fs::read_to_string(root.join(format!("plugins/{name}/{name}.toml")))?;
+    if !grants.contains(listen) {
+        bail!("{name}.toml does not listen on {listen}");
+    }
+    fs::write(
+        plugins.join(format!("{name}.toml")),
+        grants.replace(listen, &format!("127.0.0.1:{port}")),
+    )?;
+    fs::copy(component(name)?, plugins.join(format!("{name}.wasm")))?;
+    Ok(())
+}

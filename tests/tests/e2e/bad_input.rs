@@ -46,7 +46,7 @@ const FRAMES: &[(&str, &str, Option<&str>)] = &[
     (r#"{"action":"queueAdd","agent":"101","queue":"no-such-queue"}"#, "notFound", Some("queue")),
     (r#"{"action":"transfer","agent":"101","to":"102"}"#, "conflict", Some("agent")),
     (r#"{"action":"query","query":"secrets"}"#, "badRequest", Some("query")),
-    (r#"{"action":"subscribe","filter":{"agent":["101"]}}"#, "badRequest", Some("filter")),
+    (r#"{"action":"subscribe","filter":{"agent":["101"]}}"#, "badRequest", Some("filter.agent")),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

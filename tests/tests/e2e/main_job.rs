@@ -52,15 +52,15 @@ async fn dial_transfer_and_hang_up() -> Result<()> {
     let dialled = client.ok(json!({"action": "dial", "from": "101", "to": "102"})).await?;
     let call = dialled["call"].as_str().expect("a dial tells its call").to_owned();
     assert!(dialled["actionId"].is_string());
-    client.event("101 to ring", |event| line_is(event, "101", "ringing")).await?;
-    client.event("102 to ring", |event| line_is(event, "102", "ringing")).await?;
-    // Each extension shows the other's number.
-    let mut both = [false; 2];
+    // Both ring, both talk, and each shows the other's number: in whatever order.
+    let mut seen = [false; 4];
     client
-        .event("both to talk with each other", |event| {
-            both[0] |= talks(event, "101", "102", &call);
-            both[1] |= talks(event, "102", "101", &call);
-            both == [true; 2]
+        .event("both to ring, then to talk with each other", |event| {
+            seen[0] |= line_is(event, "101", "ringing");
+            seen[1] |= line_is(event, "102", "ringing");
+            seen[2] |= talks(event, "101", "102", &call);
+            seen[3] |= talks(event, "102", "101", &call);
+            seen == [true; 4]
         })
         .await?;
     let listed = rest::call(&platform, Method::GET, &format!("/v1/calls/{call}"), None).await?;
@@ -145,19 +145,26 @@ async fn a_queue_call_from_log_on_to_agent_complete() -> Result<()> {
 
     let unpaused = json!({"action": "queueUnpause", "agent": "104", "queue": "support"});
     client.ok(unpaused).await?;
-    client.event("nobody waiting", |event| count_is(event, 0)).await?;
-    let number = client
-        .event("104 to have the caller's number", |event| {
-            event["event"] == "phoneNumber" && event["agent"] == "104" && event["number"] == "105"
+    let mut seen = [false; 3];
+    client
+        .event("104 to talk with the caller, and nobody to wait", |event| {
+            seen[0] |= event["event"] == "phoneNumber"
+                && event["agent"] == "104"
+                && event["number"] == "105"
+                && event["queue"] == "support";
+            seen[1] |= line_is(event, "104", "up");
+            seen[2] |= count_is(event, 0);
+            seen == [true; 3]
         })
         .await?;
-    assert_eq!(number["queue"], "support");
-    client.event("104 to talk", |event| line_is(event, "104", "up")).await?;
+    let observer = pbx.observer().await?;
     client.ok(json!({"action": "hangup", "agent": "104"})).await?;
     let complete = client.event("agentComplete", |event| event["event"] == "agentComplete").await?;
     assert_eq!(complete["agent"], "104");
     assert_eq!(complete["queue"], "support");
-    assert_eq!(complete["reason"], "agent");
+    // Asterisk's own word: it calls a hang-up by AMI the caller's.
+    let said = observer.wait(0, SOON, "AgentComplete", |event| event.is_event("AgentComplete"));
+    assert_eq!(complete["reason"].as_str(), said.await?.get("Reason"));
     assert!(complete["holdTime"].is_u64() && complete["talkTime"].is_u64(), "{complete}");
     drop(caller.finished(SOON).await);
 

@@ -102,7 +102,7 @@ impl Client {
     pub(crate) async fn event(
         &mut self,
         what: &str,
-        wanted: impl Fn(&Value) -> bool,
+        mut wanted: impl FnMut(&Value) -> bool,
     ) -> Result<Value> {
         let mut seen = Vec::new();
         let waiting = async {

@@ -133,7 +133,7 @@ async fn a_wrong_token_closes_with_4401() -> Result<()> {
         loop {
             match client.incoming(SOON).await? {
                 Incoming::Json(reply) => {
-                    ensure!(reply["error"]["code"] == "unauthorized", "{reply}")
+                    ensure!(reply["error"]["code"] == "unauthorized", "{reply}");
                 }
                 Incoming::Closed(frame) => {
                     let frame = frame.expect("a close frame");
@@ -181,7 +181,7 @@ fn a_wrong_configuration_is_refused_whole_with_every_mistake() {
     let text =
         "[[server]]\nid = \"a b\"\nhost = 5\nusrname = \"x\"\n[admin]\nlisten = \"0.0.0.0:8082\"\n";
     std::fs::write(&file, text).unwrap();
-    let mistakes = Config::load(&file).err().expect("it is wrong").to_string();
+    let mistakes = Config::load(&file).expect_err("it is wrong").to_string();
     for word in [
         "telepulse.toml:2",
         "telepulse.toml:3",

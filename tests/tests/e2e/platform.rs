@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -28,25 +29,24 @@ pub(crate) struct Platform {
 /// How to make one.
 #[derive(Default)]
 pub(crate) struct Builder {
-    servers: String,
-    users: String,
+    toml: String,
 }
 
 impl Builder {
     /// Adds an Asterisk server to the configuration file.
     pub(crate) fn server(mut self, id: &str, asterisk: &Asterisk) -> Self {
-        self.servers += &format!(
-            "[[server]]\nid = \"{id}\"\nhost = \"127.0.0.1\"\nport = {}\nusername = \"{}\"\nsecret = \"{}\"\n\n",
-            asterisk.manager().port(),
-            asterisk.username(),
-            asterisk.secret(),
-        );
+        let (port, username, secret) =
+            (asterisk.manager().port(), asterisk.username(), asterisk.secret());
+        self = self.raw(&format!(
+            "[[server]]\nid = \"{id}\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+             username = \"{username}\"\nsecret = \"{secret}\"\n\n"
+        ));
         self
     }
 
     /// Adds TOML to the configuration file as it is.
     pub(crate) fn raw(mut self, toml: &str) -> Self {
-        self.users += toml;
+        self.toml += toml;
         self
     }
 
@@ -60,10 +60,9 @@ impl Builder {
         install("rest", &plugins, "127.0.0.1:8083", rest_port)?;
         let text = format!(
             "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n\n\
-             {}[[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nextension = \"101\"\nallow = [\"*\"]\n\n{}",
-            self.servers,
+             [[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nextension = \"101\"\nallow = [\"*\"]\n\n{}",
             hash(TOKEN),
-            self.users,
+            self.toml,
         );
         let file = dir.path().join("telepulse.toml");
         fs::write(&file, text)?;
@@ -134,8 +133,12 @@ impl Platform {
 
 /// What the configuration holds instead of a token.
 fn hash(token: &str) -> String {
-    let bytes = telepulse::auth::hash_token(token).0;
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::new();
+    for byte in telepulse::auth::hash_token(token).0 {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 /// Where `cargo xtask test` leaves the components.

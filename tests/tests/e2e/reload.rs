@@ -88,16 +88,16 @@ async fn replace_again_and_again(platform: &Platform) -> Result<()> {
     let file = platform.plugins_dir().join("websocket.wasm");
     let good = fs::read(component("websocket")?)?;
     for turn in 0..REPLACEMENTS {
-        match turn {
-            4 => refused(platform, &file, &good[..good.len() / 2], "truncated").await?,
-            9 => {
-                refused(platform, &file, &fs::read(guest("trapping_init")?)?, "trap in init")
-                    .await?
-            }
-            14 => {
-                refused(platform, &file, &fs::read(guest("looping_init")?)?, "loop in init").await?
-            }
-            _ => accepted(platform, &file, &variant(&good, turn)).await?,
+        let (build, bad) = match turn {
+            4 => (good[..good.len() / 2].to_vec(), "truncated"),
+            9 => (fs::read(guest("trapping_init")?)?, "trap in init"),
+            14 => (fs::read(guest("looping_init")?)?, "loop in init"),
+            _ => (variant(&good, turn), ""),
+        };
+        if bad.is_empty() {
+            accepted(platform, &file, &build).await?;
+        } else {
+            refused(platform, &file, &build, bad).await?;
         }
     }
     Ok(())
@@ -191,7 +191,7 @@ async fn at_rest(platform: &Platform, recorder: &Recorder) -> Result<u64> {
     let mut client = Client::connect(platform.ws_port, TOKEN).await?;
     let mut last = 0;
     let mut quiet = std::time::Instant::now();
-    wait::until("the calls to end", Duration::from_secs(60), async || {
+    wait::until("the calls to end", Duration::from_mins(1), async || {
         let calls = client.ok(json!({"action": "query", "query": "calls"})).await?;
         let newest = recorder
             .events
@@ -246,7 +246,7 @@ async fn listen(port: u16, filter: Value) -> Result<Listener> {
     let sink = seen.clone();
     let task = tokio::spawn(async move {
         loop {
-            match client.incoming(Duration::from_secs(600)).await? {
+            match client.incoming(Duration::from_mins(10)).await? {
                 Incoming::Json(event) => {
                     let seq =
                         event["seq"].as_u64().with_context(|| format!("no event: {event}"))?;

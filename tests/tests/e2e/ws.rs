@@ -125,12 +125,10 @@ impl Client {
         if let Some(event) = self.events.pop_front() {
             return Ok(event);
         }
-        loop {
-            match self.incoming(SOON).await? {
-                Incoming::Json(event) if event.get("event").is_some() => return Ok(event),
-                Incoming::Json(other) => bail!("a reply that nobody waits for: {other}"),
-                Incoming::Closed(frame) => bail!("closed: {frame:?}"),
-            }
+        match self.incoming(SOON).await? {
+            Incoming::Json(event) if event.get("event").is_some() => Ok(event),
+            Incoming::Json(other) => bail!("a reply that nobody waits for: {other}"),
+            Incoming::Closed(frame) => bail!("closed: {frame:?}"),
         }
     }
 

@@ -82,7 +82,10 @@ pub(super) async fn run<R, W>(
             timeout(settings.close_timeout, writer.run(outbox, resume)).await.ok();
             reason
         }
-        written = writer.run(outbox, resume) => written.unwrap_or_else(|error| lost(&error.to_string())),
+        written = writer.run(outbox, resume) => written.unwrap_or_else(|error| {
+            // Cut, but it did not even take the goodbye.
+            outbox.closing().unwrap_or_else(|| lost(&error.to_string()))
+        }),
         never = tell(client, sink) => match never {},
         never = ping(client, settings.ping_every, &pulse) => match never {},
     };

@@ -9,7 +9,7 @@ use std::{
 /// So many failures within a [`WINDOW`] are forgiven.
 const FORGIVEN: u32 = 30;
 /// How long failures are remembered.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// How many addresses are remembered; when all are fresh, further ones go uncounted.
 const ADDRESSES: usize = 4096;
 

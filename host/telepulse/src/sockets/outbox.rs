@@ -87,7 +87,9 @@ impl Outbox {
         if state.closing.is_some() || state.bytes + bytes > self.room.bytes {
             return false;
         }
-        frames.iter().for_each(|frame| state.put(Item::Frame(frame.clone())));
+        for frame in frames {
+            state.put(Item::Frame(frame.clone()));
+        }
         drop(state);
         self.arrived.notify_one();
         true
@@ -118,6 +120,11 @@ impl Outbox {
     /// Cuts a client that takes nothing.
     pub(super) fn cut_slow(&self) {
         self.cut(too_slow());
+    }
+
+    /// Why it is closing, if it is.
+    pub(super) fn closing(&self) -> Option<CloseReason> {
+        self.lock().closing.clone()
     }
 
     /// Waits for something to do; frames are moved to `batch`, which must be empty.

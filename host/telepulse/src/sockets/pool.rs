@@ -7,7 +7,7 @@ use super::{
 };
 use plugin_host::ports::{CloseReason, Guard};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -107,15 +107,15 @@ impl ListenerPool {
         put: impl FnOnce(&mut Routes, u64) -> Result<(), MountError>,
     ) -> Result<Mounted, String> {
         let mut listeners = self.lock();
-        if !listeners.contains_key(&listen) {
-            let listener = self.open(listen).map_err(|error| {
+        let listener = match listeners.entry(listen) {
+            Entry::Occupied(bound) => bound.into_mut(),
+            Entry::Vacant(free) => free.insert(self.open(listen).map_err(|error| {
                 format!("cannot listen on {listen}: {error}; is another program there?")
-            })?;
-            listeners.insert(listen, listener);
-        }
+            })?),
+        };
         let id = self.next_id.fetch_add(1, Relaxed);
-        let put = listeners.get(&listen).map(|listener| put(&mut lock(&listener.routes), id));
-        if let Some(Err(error)) = put {
+        let put = put(&mut lock(&listener.routes), id);
+        if let Err(error) = put {
             remove_if_empty(&mut listeners, listen);
             return Err(format!("on {listen}, {error}"));
         }

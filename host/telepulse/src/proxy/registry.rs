@@ -248,9 +248,13 @@ fn describe(link: &LinkHandle) -> Value {
         "auth": server.auth,
         "device": server.device,
         "context": server.context,
+        "extensions": server.extensions,
         "state": status.state,
         "since": status.since,
     });
+    if let Some(max_calls) = server.max_calls {
+        item["maxCalls"] = max_calls.into();
+    }
     if let Some(reason) = status.reason {
         item["reason"] = reason.into();
     }

@@ -86,6 +86,10 @@ impl Link {
     async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
+            // Every handle is gone: the platform was dropped without a good-bye.
+            if self.goal.has_changed().is_err() {
+                return;
+            }
             let goal = *self.goal.borrow_and_update();
             let pause = match goal {
                 Goal::Remove => return self.forget(),

@@ -21,7 +21,8 @@ impl Pbx {
         let Some(snapshot) = Snapshot::read(message) else { return };
         if let Some(&known) = self.by_uniqueid.get(snapshot.uniqueid) {
             let is_same = *self.channels[known].name == *snapshot.channel;
-            if is_same || self.sync.is_running {
+            let is_listed = self.sync.is_running && self.channels[known].seen == self.sync.round;
+            if is_same || is_listed {
                 // A listing told of it before.
                 return self.refresh(known, &snapshot, out);
             }

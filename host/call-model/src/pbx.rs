@@ -42,6 +42,8 @@ pub struct Pbx {
     /// Extensions whose lines may have changed.
     pub(crate) dirty: Vec<Ix>,
     pub(crate) sync: Sync,
+    /// When Asterisk was started, in its own words.
+    pub(crate) started: Option<Box<str>>,
 }
 
 /// Where the synchronisation with the server's own listings stands.
@@ -151,6 +153,7 @@ impl Pbx {
             pending: FxHashMap::default(),
             dirty: Vec::new(),
             sync: Sync::default(),
+            started: None,
         }
     }
 

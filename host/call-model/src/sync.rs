@@ -18,6 +18,9 @@ use crate::text::{field, number, set};
 /// A listing to ask the server for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Listing {
+    /// When Asterisk was started (CoreStatus): nothing outlives another start, whatever ids come
+    /// back.
+    Start,
     /// Hints, with whose phone each is (ExtensionStateList).
     Hints,
     /// The states of devices (DeviceStateList).
@@ -32,12 +35,13 @@ pub enum Listing {
 
 impl Listing {
     /// In the order in which each finds what it refers to.
-    const ALL: [Self; 5] =
-        [Self::Hints, Self::Devices, Self::Bridges, Self::Channels, Self::Queues];
+    const ALL: [Self; 6] =
+        [Self::Start, Self::Hints, Self::Devices, Self::Bridges, Self::Channels, Self::Queues];
 
     /// The action that asks for it.
     pub fn action(&self) -> Action {
         match self {
+            Self::Start => actions::core_status(),
             Self::Hints => actions::extension_state_list(),
             Self::Devices => actions::device_state_list(),
             Self::Bridges => actions::bridge_list(),
@@ -71,6 +75,7 @@ impl Pbx {
         let out = &mut Out { now, events };
         let is_refused = response.is_error() && items.is_empty();
         match listing {
+            Listing::Start => self.fold_start(response, out),
             Listing::Hints => self.fold_hints(items, out),
             Listing::Devices => self.fold_devices(items),
             Listing::Bridges => self.fold_bridges(items),
@@ -106,6 +111,21 @@ impl Pbx {
     /// synchronisation tells what became of it.
     pub fn disconnected(&mut self, _now: Timestamp, _events: &mut Vec<Event>) {
         self.sync = crate::pbx::Sync { round: self.sync.round, ..Default::default() };
+    }
+
+    /// Asterisk numbers channels by the second and a counter that begins anew with it: after a quick
+    /// restart an id can name another channel.
+    fn fold_start(&mut self, response: &Message, out: &mut Out<'_>) {
+        let (date, time) = (field(response, "CoreStartupDate"), field(response, "CoreStartupTime"));
+        if time.is_empty() {
+            return;
+        }
+        let started = format!("{date} {time}").into_boxed_str();
+        let before = self.started.replace(started);
+        if before.is_some() && before != self.started {
+            self.end_lost_channels(out);
+            self.end_lost_callers(out);
+        }
     }
 
     fn fold_hints(&mut self, items: &[Message], out: &mut Out<'_>) {

@@ -2,6 +2,12 @@
 
 use crate::action::Action;
 
+/// When Asterisk was started (`CoreStartupDate`, `CoreStartupTime`); needs the right `system` or
+/// `reporting`. No list.
+pub fn core_status() -> Action {
+    Action::new("CoreStatus")
+}
+
 /// Every channel with its bridge (`Status` events, `BridgeID`).
 pub fn status() -> Action {
     Action::new("Status")

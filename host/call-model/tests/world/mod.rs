@@ -117,7 +117,7 @@ impl World {
                 bridges.map(|id| format!("Event: BridgeListItem\r\n{}", bridge(id))).collect()
             }
             Listing::Queues => state.queues(),
-            Listing::Hints | Listing::Devices => Vec::new(),
+            Listing::Start | Listing::Hints | Listing::Devices => Vec::new(),
         }
     }
 

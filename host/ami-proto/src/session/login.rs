@@ -161,8 +161,9 @@ fn refusal(outcome: &Outcome) -> String {
 fn wanted_filters(configured: &[EventFilter]) -> Vec<EventFilter> {
     let mut filters = configured.to_vec();
     if configured.iter().any(EventFilter::is_include) {
-        let own = ["FullyBooted", "Shutdown"].map(|name| Match::Name(name.to_owned()));
-        filters.extend(own.into_iter().map(EventFilter::include));
+        let is_let_in = |name: &str| configured.iter().any(|f| f.is_include() && f.has_name(name));
+        let own = ["FullyBooted", "Shutdown"].into_iter().filter(|name| !is_let_in(name));
+        filters.extend(own.map(|name| EventFilter::include(Match::Name(name.to_owned()))));
     }
     filters
 }

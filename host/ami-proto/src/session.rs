@@ -49,6 +49,7 @@ pub struct Session {
     banner: Option<Banner>,
     asterisk_version: Option<AsteriskVersion>,
     stats: Stats,
+    is_shedding: bool,
 }
 
 impl Session {
@@ -69,6 +70,7 @@ impl Session {
             banner: None,
             asterisk_version: None,
             stats: Stats::default(),
+            is_shedding: false,
             config,
         }
     }
@@ -161,6 +163,13 @@ impl Session {
         self.requests.action_id(id)
     }
 
+    /// Leaves live events out (or takes them again): they are only counted, in [`Stats::shed`].
+    /// Answers, list items and `FullyBooted` come all the same. For an owner who cannot keep up
+    /// and would rather list anew than be late.
+    pub fn shed(&mut self, is_shedding: bool) {
+        self.is_shedding = is_shedding;
+    }
+
     /// Says goodbye: what waits is not sent, what is in flight may still be answered, and
     /// [`Output::Closed`] comes at the latest after [`SessionConfig::close_deadline_ms`].
     pub fn close(&mut self, now_ms: u64) {
@@ -241,6 +250,7 @@ impl Session {
             Kind::Other => (Fate::Unclaimed(message), false),
         };
         match fate {
+            Fate::Live(_) if self.is_shedding => self.stats.shed += 1,
             Fate::Live(event) => self.outputs.push_back(Output::Event(event)),
             Fate::Kept => {}
             Fate::Unclaimed(message) => self.outputs.push_back(Output::Unclaimed(message)),

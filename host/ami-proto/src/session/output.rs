@@ -177,6 +177,8 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Messages received.
     pub messages: u64,
+    /// Live events that were left out: see [`super::Session::shed`].
+    pub shed: u64,
     /// Actions handed out to be sent, the session's own included.
     pub actions: u64,
     /// How long the latest response took to come, in milliseconds.

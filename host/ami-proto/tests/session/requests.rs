@@ -402,3 +402,20 @@ fn a_list_beyond_its_bound_is_dropped_whole() {
         "{reply:?}"
     );
 }
+
+#[test]
+fn an_owner_who_cannot_keep_up_gets_answers_and_no_events() {
+    let mut walk = Walk::ready(config());
+    walk.submit(actions::ping());
+    walk.session.shed(true);
+    walk.receive("Event: Newchannel\nChannel: A\n\nEvent: Hangup\nChannel: A\n\n")
+        .receive("Response: Success\nActionID: t-2\nPing: Pong\n\n");
+    walk.session.shed(false);
+    walk.receive("Event: Newchannel\nChannel: B\n\n");
+    assert_eq!(walk.session.stats().shed, 2);
+    insta::assert_snapshot!(walk.transcript(), @"
+    0 > Action: Ping, ActionID: t-2
+    0 = t-2 [Response: Success, ActionID: t-2, Ping: Pong]
+    0 = event [Event: Newchannel, Channel: B]
+    ");
+}

@@ -170,6 +170,9 @@ impl Pbx {
         let listed = items.iter().filter_map(|item| Some((Snapshot::read(item)?, item)));
         let mut listed: Vec<_> =
             listed.filter(|(snapshot, _)| !self.sync.hung_up.contains(snapshot.uniqueid)).collect();
+        if self.is_another_life(listed.iter().map(|(snapshot, _)| snapshot)) {
+            self.end_lost_channels(out);
+        }
         // Oldest first, and of a call the first channel before those that it led to.
         listed.sort_by_key(|(snapshot, item)| {
             let seconds: u64 = number(item, "Seconds").unwrap_or(0);
@@ -187,6 +190,17 @@ impl Pbx {
         for (snapshot, item) in &listed {
             self.fold_bridge_of(snapshot, item, out);
         }
+    }
+
+    /// Whether ids that are known are listed with other channels' names, and none with its own: so
+    /// it looks after a restart within the second. One masquerade leaves the other party its name.
+    fn is_another_life<'s, 'm: 's>(&self, listed: impl Iterator<Item = &'s Snapshot<'m>>) -> bool {
+        let known = listed.filter_map(|snapshot| {
+            let channel = &self.channels[*self.by_uniqueid.get(snapshot.uniqueid)?];
+            Some(*channel.name == *snapshot.channel)
+        });
+        let names: Vec<bool> = known.collect();
+        !names.is_empty() && !names.contains(&true)
     }
 
     fn fold_channel(&mut self, snapshot: &Snapshot<'_>, item: &Message, out: &mut Out<'_>) {

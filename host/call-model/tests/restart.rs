@@ -73,6 +73,14 @@ fn an_id_that_came_back_is_another_channel() {
 }
 
 #[test]
+fn an_id_that_came_back_within_the_second_is_another_channel() {
+    let mut pbx = pbx();
+    sync(&mut pbx, "02:32:46", "PJSIP/101-00000000", "");
+    let events = sync(&mut pbx, "02:32:46", "PJSIP/103-00000000", "");
+    assert_eq!(told(&events).0, ["101"], "{events:#?}");
+}
+
+#[test]
 fn the_same_start_keeps_the_call() {
     let mut pbx = pbx();
     sync(&mut pbx, "02:32:46", "PJSIP/101-00000000", "");

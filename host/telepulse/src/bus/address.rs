@@ -1,6 +1,6 @@
 //! Addresses of the bus and patterns over them: dot-separated tokens, checked once at the edge.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 /// Longer addresses are refused: names from outside end up in them.
 pub const MAX_LEN: usize = 512;
@@ -107,6 +107,51 @@ impl Pattern {
     }
 }
 
+/// Which of the addresses one token below another are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Below {
+    /// All of them.
+    All,
+    /// Those whose last token is one of these (unescaped).
+    Names(BTreeSet<String>),
+}
+
+impl Below {
+    pub(super) fn none() -> Self {
+        Self::Names(BTreeSet::new())
+    }
+
+    /// Whatever one of the two wants.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Names(mut names), Self::Names(more)) => {
+                names.extend(more);
+                Self::Names(names)
+            }
+            _ => Self::All,
+        }
+    }
+}
+
+impl Pattern {
+    /// What it covers of the addresses one token below `root`.
+    pub(super) fn below(&self, root: &Address) -> Below {
+        let mut own = self.text.split('.');
+        for token in root.as_str().split('.') {
+            match own.next() {
+                // The pattern ends here: it takes everything below.
+                None => return Below::All,
+                Some(own) if own == "*" || own == token => {}
+                Some(_) => return Below::none(),
+            }
+        }
+        match own.next() {
+            None | Some("*") => Below::All,
+            Some(name) => Below::Names(BTreeSet::from([unescape(name)])),
+        }
+    }
+}
+
 fn check(text: &str, good: impl Fn(&str) -> bool) -> Result<(), AddressError> {
     if text.len() > MAX_LEN {
         return Err(AddressError::TooLong(text.len()));
@@ -204,6 +249,26 @@ mod tests {
         check("*.event", "telepulse.event.x", true);
         check("*", "anything.at.all", true);
         assert!(Pattern::parse("telepulse.ev*").is_err());
+    }
+
+    #[test]
+    fn what_a_pattern_wants_below_an_address() {
+        let check = |pattern: &str, expected: Option<&[&str]>| {
+            let root = Address::parse("telepulse.proxy.event.pbx1").unwrap();
+            let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+            let expected = expected.map_or(Below::All, |expected| Below::Names(names(expected)));
+            assert_eq!(Pattern::parse(pattern).unwrap().below(&root), expected, "{pattern}");
+        };
+        check("telepulse", None);
+        check("telepulse.proxy.event", None);
+        check("telepulse.proxy.event.pbx1", None);
+        check("telepulse.proxy.event.*", None);
+        check("telepulse.proxy.event.*.*", None);
+        check("telepulse.proxy.event.pbx2", Some(&[]));
+        check("telepulse.event", Some(&[]));
+        check("telepulse.proxy.event.*.VarSet", Some(&["VarSet"]));
+        check("telepulse.proxy.event.pbx1.AOC-D", Some(&["AOC-D"]));
+        check("telepulse.proxy.event.pbx1.A%20B.deeper", Some(&["A B"]));
     }
 
     #[test]

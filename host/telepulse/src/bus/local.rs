@@ -1,8 +1,8 @@
 //! The bus within one process: subscribers are called, nothing is copied.
 
 use super::{
-    Address, AlreadyServed, Bus, EVENTS, Entry, EventSink, Guard, Headers, Incoming, Message,
-    Pattern, RequestError, Stream, requests::Requests,
+    Address, AlreadyServed, Below, Bus, EVENTS, Entry, EventSink, Guard, Headers, Incoming,
+    Message, Pattern, RequestError, Stream, requests::Requests,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use telepulse_language::Event;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// The in-process bus.
 pub struct LocalBus {
@@ -23,6 +23,8 @@ pub struct LocalBus {
     requests: Requests,
     /// Read at every publication, replaced whole when a plugin comes or goes.
     subscriptions: ArcSwap<Vec<Arc<Subscription>>>,
+    /// Counts how often they were replaced.
+    changes: watch::Sender<u64>,
     next_id: AtomicU64,
     itself: Weak<LocalBus>,
 }
@@ -46,6 +48,7 @@ impl LocalBus {
             stream: Stream::new(epoch, history),
             requests: Requests::default(),
             subscriptions: ArcSwap::default(),
+            changes: watch::Sender::new(0),
             next_id: AtomicU64::new(0),
             itself: itself.clone(),
         })
@@ -54,6 +57,7 @@ impl LocalBus {
     fn unsubscribe(&self, id: u64) {
         self.subscriptions
             .rcu(|all| all.iter().filter(|one| one.id != id).cloned().collect::<Vec<_>>());
+        self.changes.send_modify(|changes| *changes += 1);
     }
 }
 
@@ -77,6 +81,16 @@ impl Bus for LocalBus {
         self.subscriptions.load().iter().any(|one| one.wants(address))
     }
 
+    fn wanted_below(&self, root: &Address) -> Below {
+        let subscriptions = self.subscriptions.load();
+        let patterns = subscriptions.iter().flat_map(|one| &one.patterns);
+        patterns.map(|pattern| pattern.below(root)).fold(Below::none(), Below::or)
+    }
+
+    fn subscriptions_changed(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     fn append(&self, events: Vec<Event>) -> u64 {
         let now = now_ns();
         self.stream.append(events, |entry| deliver(&self.subscriptions.load(), entry, now))
@@ -94,6 +108,7 @@ impl Bus for LocalBus {
             all.push(Arc::clone(&new));
             all
         });
+        self.changes.send_modify(|changes| *changes += 1);
         Box::new(Unsubscribe { bus: self.itself.clone(), id })
     }
 

@@ -10,7 +10,7 @@ mod local;
 mod requests;
 mod stream;
 
-pub use address::{Address, AddressError, MAX_LEN, Pattern};
+pub use address::{Address, AddressError, Below, MAX_LEN, Pattern};
 pub use entry::Entry;
 pub use local::LocalBus;
 pub use plugin_host::ports::{EventSink, Guard};
@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
 use telepulse_language::{Event, Principal};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -39,6 +39,12 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Whether anybody is subscribed to this address: what nobody reads need not be encoded.
     fn wanted(&self, address: &Address) -> bool;
+
+    /// What subscribers want of the addresses one token below `root`.
+    fn wanted_below(&self, root: &Address) -> Below;
+
+    /// Tells when somebody subscribed or went: then [`Bus::wanted_below`] may have another answer.
+    fn subscriptions_changed(&self) -> watch::Receiver<u64>;
 
     /// Numbers events, encodes each once, keeps them in the history and publishes each to
     /// `telepulse.event.<type>`, in the stream's order for every subscriber. Never waits for one.

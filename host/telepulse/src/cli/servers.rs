@@ -6,8 +6,11 @@ use super::{
 };
 use clap::{Args, Subcommand};
 use http::Method;
-use serde_json::{Map, Value};
-use std::io::{self, Write as _};
+use serde_json::{Map, Value, json};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 #[derive(Subcommand)]
 pub(super) enum Order {
@@ -67,7 +70,48 @@ pub(super) struct Add {
     #[arg(long)]
     max_calls: Option<u32>,
     #[command(flatten)]
+    tls: Tls,
+    /// Events that are not wanted, whatever plugin subscribes to them.
+    #[arg(long, value_name = "EVENT", value_delimiter = ',')]
+    exclude: Vec<String>,
+    #[command(flatten)]
     client: Client,
+}
+
+/// Encryption; any of these turns it on.
+#[derive(Args)]
+struct Tls {
+    /// Encrypt, and trust the authorities that the host's machine trusts.
+    #[arg(long = "tls")]
+    on: bool,
+    /// Encrypt, and trust the authorities in this file (PEM) only.
+    #[arg(long = "tls-ca", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Encrypt; the name that the server's certificate must have [default: the host].
+    #[arg(long = "tls-server-name", value_name = "NAME")]
+    server_name: Option<String>,
+    /// Encrypt, and show this certificate (PEM).
+    #[arg(long = "tls-cert", value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM).
+    #[arg(long = "tls-key", value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl Tls {
+    /// As the API takes it; the host reads files by their absolute paths.
+    fn body(&self) -> Option<Value> {
+        let path = |path: &PathBuf| std::path::absolute(path).ok()?.to_str().map(Value::from);
+        let fields = [
+            ("ca", self.ca.as_ref().and_then(path)),
+            ("serverName", self.server_name.clone().map(Value::from)),
+            ("cert", self.cert.as_ref().and_then(path)),
+            ("key", self.key.as_ref().and_then(path)),
+        ];
+        let given: Map<_, _> =
+            fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        (self.on || !given.is_empty()).then_some(Value::Object(given))
+    }
 }
 
 impl Order {
@@ -102,7 +146,8 @@ impl Named {
 impl Add {
     /// The server as the API takes it; what is not said is left to its defaults.
     fn body(&self, secret: &str) -> Value {
-        let fields: [(&str, Option<Value>); 10] = [
+        let exclude = (!self.exclude.is_empty()).then(|| json!({ "exclude": self.exclude }));
+        let fields: [(&str, Option<Value>); 12] = [
             ("id", Some(self.id.as_str().into())),
             ("host", Some(self.host.as_str().into())),
             ("port", self.port.map(Value::from)),
@@ -113,6 +158,8 @@ impl Add {
             ("context", self.context.clone().map(Value::from)),
             ("extensions", self.extensions.clone().map(Value::from)),
             ("maxCalls", self.max_calls.map(Value::from)),
+            ("tls", self.tls.body()),
+            ("filter", exclude),
         ];
         let given = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
         Value::Object(given.collect::<Map<_, _>>())
@@ -173,11 +220,18 @@ mod tests {
             "--context=c",
             "--extensions=^1",
             "--max-calls=2",
+            "--tls-server-name=pbx.example",
+            "--exclude=Wink,Flash",
         ]);
         for key in Server::KEYS {
             assert!(all.get(key).is_some(), "{key} can be given");
         }
         let all = Server::from_json(all).unwrap();
         assert_eq!((all.auth, all.max_calls), (ServerAuth::Plain, Some(2)));
+        assert_eq!(all.tls.unwrap().server_name.as_deref(), Some("pbx.example"));
+        assert_eq!(all.filter.exclude.len(), 2);
+        assert_eq!(body(&["--tls"])["tls"], json!({}));
+        let ca = body(&["--tls-ca=ca.pem"])["tls"]["ca"].clone();
+        assert!(ca.as_str().is_some_and(|ca| ca.starts_with('/')), "{ca}");
     }
 }

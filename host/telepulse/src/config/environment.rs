@@ -51,11 +51,30 @@ fn put(root: &mut Table, words: &[&str], node: Node) -> Result<(), String> {
                 let path = section.path.join("__").to_uppercase();
                 return Err(format!("say of which: {PREFIX}{path}__NAME__KEY"));
             };
+            let (inner, name) = inner(section, name);
             let entry = entry(root, section.path, named_by, &name.join("__"))?;
-            entry.insert(key(section, last), node);
+            match inner {
+                Some(inner) => {
+                    let own = &inner.path[section.path.len()..];
+                    descend(entry, own, &node.place)?.insert(key(inner, last), node);
+                }
+                None => drop(entry.insert(key(section, last), node)),
+            }
         }
     }
     Ok(())
+}
+
+/// Splits a table within the entry off the words that name the entry.
+fn inner<'w, 's>(
+    section: &Section,
+    name: &'w [&'s str],
+) -> (Option<&'static Section>, &'w [&'s str]) {
+    let found = name.split_last().filter(|(_, rest)| !rest.is_empty()).and_then(|(last, rest)| {
+        let names = |inner: &&Section| inner.path.last().is_some_and(|own| same(own, last));
+        Some((section.inner.iter().find(names)?, rest))
+    });
+    found.map_or((None, name), |(inner, rest)| (Some(inner), rest))
 }
 
 /// The table at a path, made where it is not written.

@@ -11,13 +11,15 @@ mod secret;
 mod server;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls;
 mod user;
 mod written;
 
 pub use load::{DEFAULT_FILE, Source};
 pub use mistake::Mistakes;
 pub use secret::Secret;
-pub use server::{Server, ServerAuth};
+pub use server::{Server, ServerAuth, ServerFilter};
+pub use tls::ServerTls;
 pub use user::{PasswordHash, TokenHash, User};
 
 use std::{net::SocketAddr, path::PathBuf};

@@ -1,7 +1,8 @@
 //! From the configuration as written to the configuration as used, section by section.
 
 use super::{
-    Admin, Bus, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth, Store, User,
+    Admin, Bus, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth, ServerFilter,
+    ServerTls, Store, User,
     fields::{Fields, Reader},
     mistake::Place,
     rules, schema, server,
@@ -137,7 +138,46 @@ fn server(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Server {
             .unwrap_or(server::PORT),
         auth: reader.choice(fields, "auth", &auths).unwrap_or_default(),
         max_calls: reader.number(fields, "maxCalls", 1..=u32::MAX),
+        tls: subsection(reader, fields, "tls", "server.tls").map(|tls| self::tls(reader, &tls)),
+        filter: subsection(reader, fields, "filter", "server.filter")
+            .map(|filter| self::filter(reader, &filter))
+            .unwrap_or_default(),
     }
+}
+
+/// A table within another.
+fn subsection<'t>(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'t>,
+    key: &str,
+    name: &'static str,
+) -> Option<Fields<'t>> {
+    let node = fields.get(key)?;
+    let table = node.as_table();
+    if table.is_none() {
+        reader.mistake(fields, key, &format!("must be a table: write [{name}]"));
+    }
+    Some(Fields::new(name, table?, &node.place))
+}
+
+fn tls(reader: &mut Reader<'_>, fields: &Fields<'_>) -> ServerTls {
+    reader.known(fields, &schema::TLS);
+    let tls = ServerTls {
+        ca: reader.path(fields, "ca"),
+        server_name: reader.ruled(fields, "serverName", rules::host),
+        cert: reader.path(fields, "cert"),
+        key: reader.path(fields, "key"),
+    };
+    for (key, message) in tls.check(reader.files) {
+        reader.mistake(fields, key, &message);
+    }
+    tls
+}
+
+fn filter(reader: &mut Reader<'_>, fields: &Fields<'_>) -> ServerFilter {
+    reader.known(fields, &schema::FILTER);
+    let exclude = reader.list(fields, "exclude", rules::excluded_event).unwrap_or_default();
+    ServerFilter { exclude }
 }
 
 fn users(reader: &mut Reader<'_>, auth: &Fields<'_>) -> Vec<User> {

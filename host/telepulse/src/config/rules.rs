@@ -68,6 +68,20 @@ pub(super) fn extensions(pattern: &str) -> Result<(), String> {
         .map_err(|error| format!("{error}; one that works: \"^[0-9]{{2,6}}$\""))
 }
 
+/// The name of an event that the model does without.
+pub(super) fn excluded_event(name: &str) -> Result<(), String> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    said(
+        (1..=64).contains(&name.len()) && name.bytes().all(good),
+        "must be names of AMI events, like \"RTCPSent\"",
+    )?;
+    let needed = call_model::Pbx::EVENTS.iter().chain(&["FullyBooted", "Shutdown"]);
+    match needed.into_iter().find(|needed| needed.eq_ignore_ascii_case(name)) {
+        Some(needed) => Err(format!("holds {needed}, without which the model would be wrong")),
+        None => Ok(()),
+    }
+}
+
 /// A role of a process.
 pub(super) fn role(role: &str) -> Result<(), String> {
     said(

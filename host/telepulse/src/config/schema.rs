@@ -10,6 +10,8 @@ pub(super) struct Section {
     pub(super) keys: &'static [&'static str],
     /// Keys that a later version will know.
     pub(super) later: &'static [&'static str],
+    /// Tables within an entry.
+    pub(super) inner: &'static [Section],
 }
 
 const fn single(
@@ -17,7 +19,7 @@ const fn single(
     keys: &'static [&'static str],
     later: &'static [&'static str],
 ) -> Section {
-    Section { path, named_by: None, keys, later }
+    Section { path, named_by: None, keys, later, inner: &[] }
 }
 
 pub(super) const NODE: Section = single(&["node"], &["name", "roles"], &[]);
@@ -25,14 +27,18 @@ pub(super) const SERVER: Section = Section {
     path: &["server"],
     named_by: Some("id"),
     keys: &super::Server::KEYS,
-    later: &super::server::LATER,
+    later: &[],
+    inner: &[TLS, FILTER],
 };
+pub(super) const TLS: Section = single(&["server", "tls"], &super::ServerTls::KEYS, &[]);
+pub(super) const FILTER: Section = single(&["server", "filter"], &super::ServerFilter::KEYS, &[]);
 pub(super) const AUTH: Section = single(&["auth"], &["user"], &["jwt"]);
 pub(super) const USER: Section = Section {
     path: &["auth", "user"],
     named_by: Some("name"),
     keys: &["name", "token", "password", "extension", "agents", "queues", "servers", "allow"],
     later: &[],
+    inner: &[],
 };
 pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
 pub(super) const STORE: Section = single(&["store"], &["kind", "path"], &["url"]);

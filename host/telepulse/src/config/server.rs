@@ -1,8 +1,9 @@
 //! An Asterisk server, as `[[server]]` and as `POST /servers` describe it.
 
-use super::{Secret, rules};
+use super::{Secret, ServerTls, rules};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use telepulse_language::{Code, Refusal};
 
 /// The port that Asterisk's manager listens on by default.
@@ -44,6 +45,49 @@ pub struct Server {
     /// The most live calls; past it a dial is refused. `None`: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u32>,
+    /// How the link is encrypted. `None`: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ServerTls>,
+    /// What the server is asked to send.
+    #[serde(default, skip_serializing_if = "ServerFilter::is_default")]
+    pub filter: ServerFilter,
+}
+
+/// Which events a server is asked to send: by default those that the model and the plugins read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ServerFilter {
+    /// Names of events that are not wanted, whatever plugin subscribes to them.
+    pub exclude: BTreeSet<String>,
+}
+
+impl ServerFilter {
+    /// All fields, by their names in JSON and TOML.
+    pub const KEYS: [&'static str; 1] = ["exclude"];
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the JSON of the admin API has the right shape. A refusal names the field.
+    fn shape(value: &Value) -> Result<(), Refusal> {
+        let Some(object) = value.as_object() else {
+            return Err(Refusal::field("filter", "must be an object with exclude"));
+        };
+        if let Some(key) = object.keys().find(|key| !Self::KEYS.contains(&key.as_str())) {
+            let message = "is unknown".to_owned() + &rules::perhaps(key, &Self::KEYS);
+            return Err(Refusal::field(format!("filter.{key}"), message));
+        }
+        let names = object.get("exclude").map_or(Some(vec![]), |value| {
+            value.as_array()?.iter().map(Value::as_str).collect::<Option<Vec<_>>>()
+        });
+        let names = names.ok_or_else(|| {
+            Refusal::field("filter.exclude", "must be a list of names of events, as strings")
+        })?;
+        names.into_iter().try_for_each(|name| {
+            rules::excluded_event(name).map_err(|why| Refusal::field("filter.exclude", why))
+        })
+    }
 }
 
 /// How a manager user logs in.
@@ -75,7 +119,7 @@ fn default_extensions() -> String {
 
 impl Server {
     /// All fields, by their names in JSON and TOML.
-    pub const KEYS: [&'static str; 10] = [
+    pub const KEYS: [&'static str; 12] = [
         "id",
         "host",
         "port",
@@ -86,6 +130,8 @@ impl Server {
         "context",
         "extensions",
         "maxCalls",
+        "tls",
+        "filter",
     ];
 
     /// Reads a server from the admin API. A refusal names the field; no message repeats a value.
@@ -94,17 +140,16 @@ impl Server {
             .as_object()
             .ok_or_else(|| Refusal::field("server", "must be an object with id, host, …"))?;
         // Field by field first, for what serde could say only in general.
-        if let Some(later) = LATER.into_iter().find(|key| object.contains_key(*key)) {
-            return Err(Refusal::field(later, "is not in this version: leave it out"));
-        }
         for needed in ["id", "host", "username", "secret"] {
             if !object.contains_key(needed) {
                 return Err(Refusal::field(needed, "is missing"));
             }
         }
         for (key, value) in object {
-            if let Err(error) = shape(key, value) {
-                return Err(Refusal::field(key, error));
+            match key.as_str() {
+                "tls" => ServerTls::shape(value)?,
+                "filter" => ServerFilter::shape(value)?,
+                _ => shape(key, value).map_err(|error| Refusal::field(key, error))?,
             }
         }
         let server: Self = serde_json::from_value(value).map_err(|_| {
@@ -122,6 +167,10 @@ impl Server {
         ];
         for (field, outcome) in checks {
             outcome.map_err(|error| Refusal::field(field, error))?;
+        }
+        let tls = server.tls.iter().flat_map(|tls| tls.check(|path| std::fs::read_to_string(path)));
+        if let Some((key, message)) = tls.into_iter().next() {
+            return Err(Refusal::field(format!("tls.{key}"), message));
         }
         Ok(server)
     }
@@ -141,6 +190,3 @@ fn shape(key: &str, value: &Value) -> Result<(), String> {
     };
     if good { Ok(()) } else { Err(wanted.to_owned()) }
 }
-
-/// Fields that a later version will know.
-pub(super) const LATER: [&str; 2] = ["tls", "filter"];

@@ -17,6 +17,10 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
     let files = |path: &Path| match path.to_str() {
         Some("/etc/tp/secrets/pbx1") => Ok("from a file\r\n".to_owned()),
         Some("/empty") => Ok("\n".to_owned()),
+        // Any bytes do: certificates are looked into when a connection is made.
+        Some("/etc/tp/ca.pem") => {
+            Ok("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned())
+        }
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let file = Path::new("/etc/tp/tp.toml");
@@ -51,6 +55,7 @@ fn everything_written_is_used() {
         "[node]\nname='n'\nroles=['plugins','core','gateway','proxy']\n\
          [[server]]\nid='pbx-1'\nhost='::1'\nport=5039\nusername='u'\nsecret='s'\nauth='plain'\n\
          device='SIP/{{ext}}-x'\ncontext='from-inside'\nextensions='^1'\nmaxCalls=7\n\
+         tls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
          [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
          queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
          [bus]\nkind='local'\nhistory=5\n[store]\nkind='embedded'\npath='/var/tp'\n\
@@ -69,6 +74,12 @@ fn everything_written_is_used() {
         context: "from-inside".to_owned(),
         extensions: "^1".to_owned(),
         max_calls: Some(7),
+        tls: Some(ServerTls {
+            ca: Some("/etc/tp/ca.pem".into()),
+            server_name: Some("pbx.example".to_owned()),
+            ..ServerTls::default()
+        }),
+        filter: ServerFilter { exclude: BTreeSet::from(["RTCPSent".to_owned()]) },
     };
     assert_eq!(config.servers, [expected]);
     let [user] = config.users.as_slice() else { panic!("one user") };
@@ -171,8 +182,25 @@ fn mistakes_of_a_server() {
             "6: server.maxCalls: must be a whole number from 1 to 4294967295, without quotes",
         ),
         ("maxcalls=1", "6: server.maxcalls: is unknown; do you mean \"maxCalls\"?"),
-        ("tls={}", "6: server.tls: is not in this version: remove it"),
-        ("[server.filter]", "6: server.filter: is not in this version: remove it"),
+        ("tls=7", "6: server.tls: must be a table: write [server.tls]"),
+        ("[server.tls]\nCA='x'", "7: server.tls.CA: is unknown; do you mean \"ca\"?"),
+        (
+            "[server.tls]\nca='none.pem'",
+            "7: server.tls.ca: cannot read /etc/tp/none.pem: entity not found",
+        ),
+        (
+            "[server.tls]\nca='secrets/pbx1'",
+            "7: server.tls.ca: /etc/tp/secrets/pbx1: holds no certificate (-----BEGIN CERTIFICATE-----)",
+        ),
+        ("[server.tls]\ncert='ca.pem'", "7: server.tls.cert: needs key, its private key"),
+        (
+            "[server.filter]\nexclude=['hangup']",
+            "7: server.filter.exclude: holds Hangup, without which the model would be wrong",
+        ),
+        (
+            "[server.filter]\nexclude=['(.*']",
+            "7: server.filter.exclude: must be names of AMI events, like \"RTCPSent\"",
+        ),
     ];
     for (line, expected) in cases {
         assert_eq!(mistakes(&format!("{SERVER}{line}"), &[]), [*expected], "{line}");
@@ -293,6 +321,8 @@ fn the_environment_takes_precedence() {
         ("TELEPULSE_SERVER__PBX1__SECRET", "env:OTHER"),
         ("TELEPULSE_SERVER__PBX_2__PORT", "5099"),
         ("TELEPULSE_SERVER__PBX_2__MAX_CALLS", "3"),
+        ("TELEPULSE_SERVER__PBX_2__TLS__SERVER_NAME", "pbx2.example"),
+        ("TELEPULSE_SERVER__PBX_2__FILTER__EXCLUDE", "Wink, Flash"),
         ("TELEPULSE_AUTH__USER__WALL_BOARD__ALLOW", "dial, hangup:own"),
         ("TELEPULSE_TOKEN", "is no key"),
         ("OTHER", "very secret"),
@@ -306,6 +336,9 @@ fn the_environment_takes_precedence() {
     assert_eq!(config.servers[0].secret.expose(), "very secret");
     assert_eq!(config.servers[0].port, 5038);
     assert_eq!((config.servers[1].port, config.servers[1].max_calls), (5099, Some(3)));
+    let tls = config.servers[1].tls.as_ref().unwrap();
+    assert_eq!(tls.server_name.as_deref(), Some("pbx2.example"));
+    assert_eq!(config.servers[1].filter.exclude.len(), 2);
     assert_eq!(config.users[0].allow.len(), 2);
 }
 
@@ -409,11 +442,51 @@ fn a_server_of_the_api_follows_the_same_rules() {
         ("secret", json!("a\u{0}"), "holds a control character: remove it"),
         ("auth", json!("none"), "must be \"md5\" or \"plain\""),
         ("maxCalls", json!(0), "must be a whole number, 1 or more"),
-        ("tls", json!({}), "is not in this version: leave it out"),
+        ("tls", json!(true), "must be an object with ca, serverName, cert and key, all optional"),
+        ("filter", json!([]), "must be an object with exclude"),
         ("devcie", json!("x"), "is unknown; do you mean \"device\"?"),
     ] {
         let mut bad = good.clone();
         bad[field] = value;
+        let refusal = Server::from_json(bad).unwrap_err();
+        assert_eq!((refusal.field.as_deref(), refusal.message.as_str()), (Some(field), message));
+    }
+    for (key, inner, field, message) in [
+        ("tls", json!({"ca": "x.pem"}), "tls.ca", "must be an absolute path"),
+        (
+            "tls",
+            json!({"ca": "/no/x.pem"}),
+            "tls.ca",
+            "cannot read /no/x.pem: No such file or directory (os error 2)",
+        ),
+        ("tls", json!({"cert": 7}), "tls.cert", "must be a string"),
+        (
+            "tls",
+            json!({"verify": false}),
+            "tls.verify",
+            "is unknown; there are ca, serverName, cert, key",
+        ),
+        (
+            "filter",
+            json!({"exclude": ["Hangup"]}),
+            "filter.exclude",
+            "holds Hangup, without which the model would be wrong",
+        ),
+        (
+            "filter",
+            json!({"exclude": "Wink"}),
+            "filter.exclude",
+            "must be a list of names of events, as strings",
+        ),
+        (
+            "filter",
+            json!({"excluded": []}),
+            "filter.excluded",
+            "is unknown; do you mean \"exclude\"?",
+        ),
+    ] {
+        let mut bad = good.clone();
+        bad[key] = inner;
         let refusal = Server::from_json(bad).unwrap_err();
         assert_eq!((refusal.field.as_deref(), refusal.message.as_str()), (Some(field), message));
     }

@@ -2,9 +2,12 @@
 //! owns the model of that server all the while.
 
 use super::{
+    figures::Figures,
+    interest::Interest,
     publish::Publisher,
     request::{Ask, LinkHandle, Part, QUEUE, unavailable},
     talk::{End, Talk},
+    transport,
 };
 use crate::{bus::Bus, config::Server};
 use ami_proto::Backoff;
@@ -12,14 +15,11 @@ use call_model::{Pbx, PbxConfig};
 use std::{future::Future, sync::Arc, time::Duration};
 use telepulse_language::{Query, ServerState, Timestamp};
 use tokio::{
-    net::TcpStream,
     sync::{mpsc, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long opening the TCP connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Asterisk bans who keeps knocking with a wrong secret: a refused login is tried again this seldom.
 const REJECTED_PAUSE: Duration = Duration::from_mins(5);
 
@@ -51,16 +51,29 @@ pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, Str
     });
     let (asks_in, asks) = mpsc::channel(QUEUE);
     let (goal_in, goal) = watch::channel(Goal::Run(0));
+    let interest_changed = bus.subscriptions_changed();
     let publisher = Publisher::new(&server.id, bus);
+    let figures = Arc::new(Figures::default());
     let handle = LinkHandle {
         server: server.clone(),
         asks: asks_in,
         status: publisher.status(),
+        figures: figures.clone(),
         goal: goal_in,
         done: CancellationToken::new(),
     };
     let done = handle.done.clone().drop_guard();
-    let link = Link { server, pbx, publisher, asks, goal, origin: Instant::now(), lost: None };
+    let link = Link {
+        server,
+        pbx,
+        publisher,
+        asks,
+        goal,
+        interest_changed,
+        figures,
+        origin: Instant::now(),
+        lost: None,
+    };
     tokio::spawn(async move {
         link.run().await;
         drop(done);
@@ -75,6 +88,9 @@ pub(super) struct Link {
     pub(super) publisher: Publisher,
     pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) goal: watch::Receiver<Goal>,
+    /// Somebody subscribed on the bus, or went.
+    pub(super) interest_changed: watch::Receiver<u64>,
+    pub(super) figures: Arc<Figures>,
     /// The session counts its milliseconds from here.
     origin: Instant,
     /// When the connection was lost after which clients need a `resync`.
@@ -102,6 +118,7 @@ impl Link {
                 Goal::Run(_) => match self.connect_and_talk().await {
                     End::GoalChanged => continue,
                     End::Rejected(reason) => {
+                        self.figures.failed(&reason);
                         self.publisher.state(ServerState::Rejected, Some(&reason));
                         Some(REJECTED_PAUSE)
                     }
@@ -109,6 +126,7 @@ impl Link {
                         if was_connected {
                             backoff.reset();
                         }
+                        self.figures.failed(&reason);
                         self.publisher.state(ServerState::Disconnected, Some(&reason));
                         Some(Duration::from_millis(backoff.next(rand::random())))
                     }
@@ -123,24 +141,23 @@ impl Link {
 
     async fn connect_and_talk(&mut self) -> End {
         self.publisher.state(ServerState::Connecting, None);
-        let lost = |reason: String| End::Lost { reason, was_connected: false };
-        let address = (self.server.host.clone(), self.server.port);
-        let opening = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
-        let place = format!("{}:{}", self.server.host, self.server.port);
-        match self.offline(opening).await {
+        let server = self.server.clone();
+        match self.offline(transport::open(&server)).await {
             None => End::GoalChanged,
-            Some(Err(_)) => lost(format!("{place} did not answer within 5 s")),
-            Some(Ok(Err(error))) => lost(format!("{place}: {error}")),
-            Some(Ok(Ok(stream))) => {
-                // Commands are short and must not wait for each other.
-                if let Err(error) = stream.set_nodelay(true) {
-                    return lost(format!("{place}: {error}"));
-                }
-                let end = Talk::new(&self.server, self.now_ms()).run(self, stream).await;
+            Some(Err(reason)) => End::Lost { reason, was_connected: false },
+            Some(Ok((reader, writer))) => {
+                self.interest_changed.mark_unchanged();
+                let talk = Talk::new(&server, self.interest(), self.now_ms());
+                let end = talk.run(self, reader, writer).await;
                 self.disconnected();
                 end
             }
         }
+    }
+
+    /// What the server is to send, by who is subscribed now.
+    pub(super) fn interest(&self) -> Interest {
+        Interest::of(self.publisher.wanted(), &self.server.filter.exclude)
     }
 
     /// Waits for a future while answering what needs no connection; `None` when the goal changed.

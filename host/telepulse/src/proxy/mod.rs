@@ -1,12 +1,17 @@
 //! The proxy: a task for each Asterisk server, and the registry that starts and ends them.
 
+mod figures;
+mod interest;
 mod keep;
 mod link;
+mod pace;
 mod publish;
 mod registry;
 mod request;
+mod resync;
 mod running;
 mod talk;
+mod transport;
 
 pub use keep::KeepError;
 pub(crate) use registry::Registry;

@@ -1,7 +1,7 @@
 //! What a link says on the bus: its status, its raw events, and the language's events.
 
 use super::request::Status;
-use crate::bus::{Address, Bus};
+use crate::bus::{Address, Below, Bus};
 use ami_proto::Message;
 use bytes::Bytes;
 use std::{collections::HashMap, sync::Arc};
@@ -41,6 +41,14 @@ impl Publisher {
 
     pub(super) fn current(&self) -> Status {
         self.status.borrow().clone()
+    }
+
+    /// Which raw events somebody reads.
+    pub(super) fn wanted(&self) -> Below {
+        match Address::build(&["telepulse", "proxy", "event", &self.server]) {
+            Ok(root) => self.bus.wanted_below(&root),
+            Err(_) => Below::Names([].into()),
+        }
     }
 
     /// The number of the stream's last event.

@@ -104,7 +104,7 @@ impl Registry {
         match command.as_str() {
             "list" => Ok(json!({ "items": self.list() })),
             "add" => self.add(read_server(argument)?).await,
-            "change" => self.change(read_server(argument)?).await,
+            "change" => self.change(argument).await,
             "remove" => self.remove(&read_id(&argument)?).await,
             "stop" => self.set_goal(&read_id(&argument)?, true, |_| Goal::Stop).await,
             "start" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 0)).await,
@@ -135,9 +135,14 @@ impl Registry {
         self.put(&mut keeper, server)
     }
 
-    async fn change(&self, server: Server) -> Result<Value, Refusal> {
+    /// Secrets never come back, so who changes something else need not know it.
+    async fn change(&self, mut argument: Value) -> Result<Value, Refusal> {
         let mut keeper = self.shared.kept.lock().await;
-        let old = self.existing(&server.id)?;
+        let old = self.existing(&read_id(&argument["id"])?)?;
+        if let Some(fields) = argument.as_object_mut() {
+            fields.entry("secret").or_insert_with(|| old.server.secret.expose().into());
+        }
+        let server = read_server(argument)?;
         if *old.server == server {
             return Ok(describe(&old));
         }
@@ -254,6 +259,16 @@ fn describe(link: &LinkHandle) -> Value {
     });
     if let Some(max_calls) = server.max_calls {
         item["maxCalls"] = max_calls.into();
+    }
+    if let Some(tls) = &server.tls {
+        item["tls"] = json!(tls);
+    }
+    if !server.filter.exclude.is_empty() {
+        item["filter"] = json!(server.filter);
+    }
+    item["figures"] = json!(link.figures.shown());
+    if let Some(error) = link.figures.last_error() {
+        item["lastError"] = json!(*error);
     }
     if let Some(reason) = status.reason {
         item["reason"] = reason.into();

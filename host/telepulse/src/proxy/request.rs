@@ -1,6 +1,6 @@
 //! What can be asked of a link's task, and the handle to ask it.
 
-use super::link::Goal;
+use super::{figures::Figures, link::Goal};
 use crate::config::Server;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -75,6 +75,7 @@ pub(crate) struct LinkHandle {
     pub server: Arc<Server>,
     pub asks: mpsc::Sender<Ask>,
     pub status: watch::Receiver<Status>,
+    pub figures: Arc<Figures>,
     pub goal: watch::Sender<Goal>,
     pub done: CancellationToken,
 }

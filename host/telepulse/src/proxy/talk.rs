@@ -2,28 +2,28 @@
 //! the session, and what comes out to the model, the bus and whoever asked.
 
 use super::{
+    figures::Figures,
+    interest::Interest,
     link::Link,
+    pace::{Pace, Turn},
     request::Ask,
     running::{Next, Running},
+    transport::Drained,
 };
 use crate::config::Server;
-use ami_proto::{Action, CloseReason, Message, Outcome, Output, RequestId, Session, SessionConfig};
+use ami_proto::{
+    Action, CloseReason, Message, Outcome, Output, Problem, RequestId, Session, SessionConfig,
+    actions, session::Stats,
+};
 use bytes::{Buf, BytesMut};
 use call_model::Listing;
-use std::collections::HashMap;
-use telepulse_language::{Code, Details, Event, Refusal, Resync, ServerState};
+use std::{collections::HashMap, io};
+use telepulse_language::{Code, Refusal, ServerState};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    task::yield_now,
     time::{Duration, Instant, sleep_until},
 };
-
-/// How long one listing may take before the connection is given up.
-const LISTING_TIMEOUT_MS: u64 = 30_000;
-
-/// The classes of events that the model reads. Left out are those that a caller or a dialplan can
-/// forge (`user`, `dialplan`: their bodies come unescaped) and those that nobody reads.
-const EVENT_MASK: &str = "system,call,agent";
 
 /// How a conversation ended.
 pub(super) enum End {
@@ -40,23 +40,40 @@ pub(super) enum End {
 }
 
 /// Who waits for the answer to an action.
-enum Waiting {
-    Listing(Listing),
+pub(super) enum Waiting {
+    /// The synchronisation of this number.
+    Listing(u64, Listing),
+    /// Nobody; in words, what it asked for.
+    Widening(String),
     Asked(u64),
 }
 
 /// The state of one connection.
 pub(super) struct Talk {
-    session: Session,
-    waiting: HashMap<RequestId, Waiting>,
+    pub(super) session: Session,
+    pub(super) waiting: HashMap<RequestId, Waiting>,
     running: Running,
-    listings_left: usize,
-    synced: bool,
-    end: Option<End>,
+    /// What the server was asked to send.
+    interest: Interest,
+    pace: Pace,
+    /// What the figures have of the session already.
+    counted: Stats,
+    /// Live events since the figures were told.
+    events: u64,
+    /// Events that were left out before the link last fell behind.
+    pub(super) left_out_before: u64,
+    /// Counts synchronisations.
+    pub(super) sync: u64,
+    pub(super) listings_left: usize,
+    /// The model is true.
+    pub(super) is_synced: bool,
+    /// It has been at least once.
+    pub(super) was_synced: bool,
+    pub(super) end: Option<End>,
 }
 
 impl Talk {
-    pub(super) fn new(server: &Server, now_ms: u64) -> Self {
+    pub(super) fn new(server: &Server, interest: Interest, now_ms: u64) -> Self {
         let auth = match server.auth {
             crate::config::ServerAuth::Md5 => ami_proto::Auth::Md5,
             crate::config::ServerAuth::Plain => ami_proto::Auth::Plain,
@@ -65,47 +82,64 @@ impl Talk {
         let prefix = format!("tp{:08x}", rand::random::<u32>());
         let config = SessionConfig {
             auth,
-            event_mask: EVENT_MASK.to_owned(),
+            event_mask: interest.mask(),
+            filters: interest.filters(),
             ..SessionConfig::new(&server.username, server.secret.expose(), prefix)
         };
         Self {
             session: Session::new(config, now_ms),
             waiting: HashMap::new(),
             running: Running::default(),
+            interest,
+            pace: Pace::default(),
+            counted: Stats::default(),
+            events: 0,
+            left_out_before: 0,
+            sync: 0,
             listings_left: 0,
-            synced: false,
+            is_synced: false,
+            was_synced: false,
             end: None,
         }
     }
 
     /// Talks until the connection ends. Everything that was asked has its answer then.
-    pub(super) async fn run(mut self, link: &mut Link, stream: TcpStream) -> End {
+    pub(super) async fn run(
+        mut self,
+        link: &mut Link,
+        reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
+    ) -> End {
         link.publisher.state(ServerState::Authenticating, None);
-        let (mut reader, mut writer) = stream.into_split();
+        let mut reader = Drained::new(reader);
         let mut outgoing = BytesMut::new();
+        let mut is_flushed = true;
         let mut goal_changed = false;
         loop {
-            self.drain(link, &mut outgoing);
+            is_flushed &= !self.drain(link, &mut outgoing);
             if let Some(end) = self.end.take() {
                 self.close(link);
                 return if goal_changed { End::GoalChanged } else { end };
             }
             let due = self.session.poll_timeout().map(|ms| link.at(ms));
+            reader.is_drained = false;
             tokio::select! {
-                read = reader.read_buf(self.session.buffer()) => match read {
-                    Ok(0) => self.lost("Asterisk closed the connection"),
-                    Ok(_) => self.session.handle_input(link.now_ms()),
-                    Err(error) => self.lost(&format!("reading: {error}")),
-                },
-                written = writer.write_buf(&mut outgoing), if outgoing.has_remaining() => {
-                    if let Err(error) = written {
-                        self.lost(&format!("writing: {error}"));
+                read = reader.read_buf(self.session.buffer()) => {
+                    self.on_read(link, read, reader.is_drained);
+                    if !reader.is_drained {
+                        // A server that never pauses shall not keep this thread from the others.
+                        yield_now().await;
                     }
                 }
+                sent = send(&mut writer, &mut outgoing), if !is_flushed => match sent {
+                    Ok(()) => is_flushed = true,
+                    Err(error) => self.lost(&format!("writing: {error}")),
+                },
                 () = sleep_until(due.unwrap_or_else(far_away)), if due.is_some() => {
                     self.session.handle_timeout(link.now_ms());
                 }
                 Some(ask) = link.asks.recv() => self.ask(link, ask),
+                Ok(()) = link.interest_changed.changed() => self.widen(link),
                 changed = link.goal.changed(), if !goal_changed => {
                     // Also when every handle is gone: say good-bye, then look at the goal.
                     goal_changed = true;
@@ -116,28 +150,83 @@ impl Talk {
         }
     }
 
-    fn lost(&mut self, reason: &str) {
-        self.end = Some(End::Lost { reason: reason.to_owned(), was_connected: self.synced });
+    fn on_read(&mut self, link: &mut Link, read: io::Result<usize>, is_drained: bool) {
+        match read {
+            Ok(0) => return self.lost("Asterisk closed the connection"),
+            Err(error) => return self.lost(&format!("reading: {error}")),
+            Ok(_) => {}
+        }
+        let now_ms = link.now_ms();
+        match self.pace.on_read(is_drained, self.is_synced, now_ms) {
+            None => self.session.handle_input(now_ms),
+            // What was read before it was late no more is left out still.
+            Some(Turn::CaughtUp) => {
+                self.session.handle_input(now_ms);
+                self.session.shed(false);
+                self.caught_up(link);
+            }
+            Some(Turn::Shed) => {
+                self.session.shed(true);
+                self.session.handle_input(now_ms);
+                self.fall_behind(link);
+            }
+        }
     }
 
-    /// Moves everything that the session has to say.
-    fn drain(&mut self, link: &mut Link, outgoing: &mut BytesMut) {
+    /// Asks for what subscribers want by now and the server does not send yet.
+    fn widen(&mut self, link: &mut Link) {
+        let wanted = link.interest();
+        let both = self.interest.or(&wanted);
+        if both.mask() != self.interest.mask() {
+            let action = Action::new("Events").header("EventMask", both.mask());
+            self.submit(link, action, Waiting::Widening(format!("events of {}", both.mask())));
+        }
+        for filter in self.interest.missing(&wanted) {
+            let action = actions::filter_add(&filter, self.session.asterisk_version());
+            self.submit(link, action, Waiting::Widening(filter.describe()));
+        }
+        self.interest = both;
+    }
+
+    pub(super) fn lost(&mut self, reason: &str) {
+        let was_connected = self.was_synced;
+        self.end = Some(End::Lost { reason: reason.to_owned(), was_connected });
+    }
+
+    /// Moves everything that the session has to say; whether there is something to send.
+    fn drain(&mut self, link: &mut Link, outgoing: &mut BytesMut) -> bool {
         while let Some(output) = self.session.poll_output() {
             self.handle(link, output);
         }
         while let Some(bytes) = self.session.poll_transmit() {
             outgoing.extend_from_slice(&bytes);
         }
+        let stats = self.session.stats();
+        link.figures.add(stats, std::mem::replace(&mut self.counted, stats));
+        link.figures.events(std::mem::take(&mut self.events));
+        outgoing.has_remaining()
     }
 
     fn handle(&mut self, link: &mut Link, output: Output) {
         match output {
-            Output::Ready { .. } => self.begin_sync(link),
-            Output::Event(message) => on_event(link, &message),
+            Output::Ready { .. } => {
+                Figures::one(&link.figures.logins);
+                if let Some(version) = self.session.asterisk_version() {
+                    link.publisher.asterisk(version.to_string());
+                }
+                self.begin_sync(link, None);
+            }
+            Output::Event(message) => {
+                self.events += 1;
+                on_event(link, &message);
+            }
             Output::Reply { id, outcome } => self.on_reply(link, id, outcome),
             Output::Unclaimed(message) => link.publisher.raw("Response", &message),
             Output::Problem(problem) => {
-                tracing::warn!(server = link.server.id, %problem, "unreadable AMI input was skipped");
+                if matches!(problem, Problem::Decode(_)) {
+                    Figures::one(&link.figures.unreadable);
+                }
+                tracing::warn!(server = link.server.id, %problem, "something is wrong with this link");
             }
             // What follows is Closed, with the reason.
             Output::Rejected { .. } => {}
@@ -152,87 +241,26 @@ impl Talk {
         }
     }
 
-    /// Logged in: the model is filled from Asterisk's own listings while events are already applied.
-    fn begin_sync(&mut self, link: &mut Link) {
-        if let Some(version) = self.session.asterisk_version() {
-            link.publisher.asterisk(version.to_string());
-        }
-        link.publisher.state(ServerState::Syncing, None);
-        let listings = link.pbx.begin_sync(super::now());
-        self.list(link, listings);
-        self.finish_sync_if_done(link);
-    }
-
-    fn list(&mut self, link: &mut Link, listings: Vec<Listing>) {
-        for listing in listings {
-            let action = listing.action();
-            if self.submit(link, action, Waiting::Listing(listing)) {
-                self.listings_left += 1;
-            }
-        }
-    }
-
-    fn submit(&mut self, link: &mut Link, action: Action, waiting: Waiting) -> bool {
-        let name = action.name().to_owned();
-        match self.session.submit(action, LISTING_TIMEOUT_MS, link.now_ms()) {
-            Ok(id) => {
-                self.waiting.insert(id, waiting);
-                true
-            }
-            Err(error) => {
-                self.lost(&format!("{name} could not be sent: {error}"));
-                false
-            }
-        }
-    }
-
     fn on_reply(&mut self, link: &mut Link, id: RequestId, outcome: Outcome) {
         if let Outcome::Response { response, .. } = &outcome {
             link.publisher.raw("Response", response);
         }
         match self.waiting.remove(&id) {
-            None => {}
-            Some(Waiting::Listing(listing)) => self.on_listing(link, listing, &outcome),
+            Some(Waiting::Listing(sync, listing)) if sync == self.sync => {
+                self.on_listing(link, listing, &outcome);
+            }
+            Some(Waiting::Widening(what)) if !is_success(&outcome) => {
+                let server = &link.server.id;
+                tracing::warn!(server, what, ?outcome, "the server was asked in vain");
+            }
+            // The others are a listing of a synchronisation that was begun anew, and a widening.
+            None | Some(Waiting::Listing(..) | Waiting::Widening(_)) => {}
             Some(Waiting::Asked(ticket)) => {
                 if let Some(next) = self.running.answered(ticket, &link.server.id, outcome) {
                     self.continue_with(link, next);
                 }
             }
         }
-    }
-
-    fn on_listing(&mut self, link: &mut Link, listing: Listing, outcome: &Outcome) {
-        self.listings_left -= 1;
-        let Outcome::Response { response, items } = outcome else {
-            return self
-                .lost(&format!("{} was not answered: {outcome:?}", listing.action().name()));
-        };
-        let mut events = Vec::new();
-        let more = link.pbx.fold(&listing, response, items, super::now(), &mut events);
-        link.publisher.events(events);
-        self.list(link, more);
-        self.finish_sync_if_done(link);
-    }
-
-    fn finish_sync_if_done(&mut self, link: &mut Link) {
-        if self.synced || self.listings_left > 0 || self.end.is_some() {
-            return;
-        }
-        self.synced = true;
-        let now = super::now();
-        let mut events = Vec::new();
-        link.pbx.finish_sync(now, &mut events);
-        if let Some(from) = link.lost.take() {
-            events.push(Event {
-                server: link.server.id.clone(),
-                time: now,
-                agent: None,
-                queue: None,
-                details: Details::from(Resync { from, to: now }),
-            });
-        }
-        link.publisher.events(events);
-        link.publisher.state(ServerState::Connected, None);
     }
 
     fn ask(&mut self, link: &mut Link, ask: Ask) {
@@ -262,10 +290,11 @@ impl Talk {
 
     /// Before the model is true, nothing is sent that was planned against it.
     fn when_synced(&mut self, link: &mut Link, next: Next) {
-        if self.synced {
+        if self.is_synced {
             self.continue_with(link, next);
         } else {
-            let refusal = super::request::unavailable(&link.server.id, "it is still logging in");
+            let why = "what it does is being listed anew";
+            let refusal = super::request::unavailable(&link.server.id, why);
             self.running.refuse(next.0, refusal);
         }
     }
@@ -297,10 +326,18 @@ impl Talk {
                 }
             }
         }
-        if self.synced {
+        if self.was_synced {
             link.lost.get_or_insert_with(super::now);
         }
     }
+}
+
+/// Writes all there is, and sees it off: behind TLS, what is written may wait.
+async fn send(writer: &mut (impl AsyncWrite + Unpin), outgoing: &mut BytesMut) -> io::Result<()> {
+    while outgoing.has_remaining() {
+        writer.write_buf(outgoing).await?;
+    }
+    writer.flush().await
 }
 
 fn on_event(link: &mut Link, message: &Message) {
@@ -310,6 +347,10 @@ fn on_event(link: &mut Link, message: &Message) {
     if let Some(name) = message.event() {
         link.publisher.raw(name, message);
     }
+}
+
+fn is_success(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Response { response, .. } if !response.is_error())
 }
 
 fn far_away() -> Instant {

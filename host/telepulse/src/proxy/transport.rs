@@ -1,0 +1,143 @@
+//! Opens the connection to a server: TCP, and TLS where it is configured.
+
+use crate::config::{
+    Server, ServerTls,
+    tls::{certificates, private_key},
+};
+use std::{
+    io,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName},
+    },
+};
+
+/// How long opening the connection may take, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The two halves of a connection.
+pub(super) type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+
+/// Connects to a server. The error names the place, and the way out where there is one.
+pub(super) async fn open(server: &Server) -> Result<Halves, String> {
+    let place = format!("{}:{}", server.host, server.port);
+    let opening = async {
+        let stream = tcp(server).await.map_err(|error| format!("{place}: {error}"))?;
+        match &server.tls {
+            None => {
+                let (reader, writer) = stream.into_split();
+                let halves: Halves = (Box::new(reader), Box::new(writer));
+                Ok(halves)
+            }
+            Some(tls) => {
+                let name = tls.server_name.as_ref().unwrap_or(&server.host);
+                let name = ServerName::try_from(name.clone())
+                    .map_err(|error| format!("{place}: tls.serverName {name:?}: {error}"))?;
+                let connector = TlsConnector::from(Arc::new(client(tls)?));
+                let stream = connector.connect(name, stream).await;
+                let stream = stream.map_err(|error| tls_failure(&place, tls, &error))?;
+                let (reader, writer) = tokio::io::split(stream);
+                let halves: Halves = (Box::new(reader), Box::new(writer));
+                Ok(halves)
+            }
+        }
+    };
+    let opened = timeout(CONNECT_TIMEOUT, opening).await;
+    opened.unwrap_or_else(|_| Err(format!("{place} did not answer within 5 s")))
+}
+
+async fn tcp(server: &Server) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((server.host.as_str(), server.port)).await?;
+    // Commands are short and must not wait for each other.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn tls_failure(place: &str, tls: &ServerTls, error: &io::Error) -> String {
+    let way_out = if error.to_string().contains("certificate") {
+        match &tls.ca {
+            Some(ca) => format!("; is its certificate signed by one in {}?", ca.display()),
+            None => "; is its certificate signed by an authority of your own? Set tls.ca".into(),
+        }
+    } else {
+        "; is this the port of tlsbindaddr in manager.conf?".to_owned()
+    };
+    format!("{place}: TLS: {error}{way_out}")
+}
+
+/// Reads the files anew for each connection: certificates are renewed while we run.
+fn client(tls: &ServerTls) -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS: {error}"))?
+        .with_root_certificates(roots(tls.ca.as_deref())?);
+    let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = read(cert, "tls.cert", certificates)?;
+    let key = read(key, "tls.key", private_key)?;
+    builder
+        .with_client_auth_cert(chain, key)
+        .map_err(|error| format!("tls.cert {}: {error}", cert.display()))
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    let trusted: Vec<CertificateDer<'static>> = match ca {
+        Some(path) => read(path, "tls.ca", certificates)?,
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    let (added, _) = roots.add_parsable_certificates(trusted);
+    match (added, ca) {
+        (0, Some(path)) => {
+            Err(format!("tls.ca {}: holds no certificate that can be used", path.display()))
+        }
+        (0, None) => Err("this machine trusts no certificate authority: set tls.ca".to_owned()),
+        _ => Ok(roots),
+    }
+}
+
+fn read<T>(path: &Path, key: &str, good: fn(&[u8]) -> Result<T, String>) -> Result<T, String> {
+    let text = std::fs::read(path);
+    let text = text.map_err(|error| format!("{key}: cannot read {}: {error}", path.display()))?;
+    good(&text).map_err(|error| format!("{key} {}: {error}", path.display()))
+}
+
+/// A reader that remembers whether it had nothing to read.
+pub(super) struct Drained<R> {
+    inner: R,
+    /// The socket was found empty. To be reset by who reads.
+    pub(super) is_drained: bool,
+}
+
+impl<R> Drained<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, is_drained: false }
+    }
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Drained<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.is_drained |= polled.is_pending();
+        polled
+    }
+}

@@ -55,7 +55,10 @@ pub struct Options {
     pub secret: String,
     /// The event classes that `telepulse` may read (manager.conf, `read`).
     pub read: String,
-    /// Further lines for `[general]` of manager.conf, such as `authlimit = 5`.
+    /// Further files of its configuration: name and content.
+    pub files: Vec<(String, String)>,
+    /// Further lines for `[general]` of manager.conf, such as `authlimit = 5`; `{etc}` stands for
+    /// the folder of the configuration.
     pub manager_general: Vec<String>,
     /// Further lines for the user `telepulse`, such as `writetimeout = 5000`.
     pub manager_user: Vec<String>,
@@ -73,6 +76,7 @@ impl Default for Options {
             system_name: String::from("tp"),
             secret: String::from("a secret for tests"),
             read: String::from("system,call,agent,user,reporting"),
+            files: Vec::new(),
             manager_general: Vec::new(),
             manager_user: Vec::new(),
             qualify_seconds: 0,
@@ -118,13 +122,14 @@ pub(super) fn write(
         fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
     }
     let (rtp_start, rtp_end) = ports::rtp_range()?;
+    let manager_general = options.manager_general.join("\n");
     let values = [
         ("dir", seen_as),
         ("system_name", &options.system_name),
         ("secret", &options.secret),
         ("auditor_secret", auditor_secret),
         ("read", &options.read),
-        ("manager_general", &options.manager_general.join("\n")),
+        ("manager_general", &manager_general.replace("{etc}", &format!("{seen_as}/etc"))),
         ("manager_user", &options.manager_user.join("\n")),
         ("qualify_seconds", &options.qualify_seconds.to_string()),
         ("busy_at", &options.busy_at.to_string()),
@@ -140,6 +145,10 @@ pub(super) fn write(
     for (name, template) in TEMPLATES {
         let text = fill(template, &values).with_context(|| format!("template {name}"))?;
         fs::write(dir.join("etc").join(name), text).with_context(|| format!("writing {name}"))?;
+    }
+    for (name, content) in &options.files {
+        fs::write(dir.join("etc").join(name), content)
+            .with_context(|| format!("writing {name}"))?;
     }
     fs::write(dir.join("moh/hum.sln"), hum()).context("writing music on hold")
 }

@@ -1,146 +1,20 @@
-//! Proxy and core without gateways: commands, queries and events over the bus, on a real Asterisk.
+//! Commands and events of whole calls, and an Asterisk that is killed in the middle of one.
 
+use crate::bench::{Bench, SOON};
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use telepulse::{
-    app::App,
-    bus::{Address, Bus, EventSink, Guard, Headers, Message, Pattern},
-    config::{Config, Source},
-};
+use serde_json::json;
+use std::{collections::BTreeSet, time::Duration};
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     phones::Phone,
     wait,
 };
-use tempfile::TempDir;
 
-const SOON: Duration = Duration::from_secs(20);
 const RING: Duration = Duration::from_millis(200);
-
-/// Writes down what is published.
-#[derive(Default)]
-struct Recorder {
-    events: Mutex<Vec<Value>>,
-}
-
-impl EventSink for Recorder {
-    fn deliver(&self, event: &Arc<Message>) {
-        let json = serde_json::from_slice(&event.payload).expect("what is published is JSON");
-        self.events.lock().expect("nobody panics with it").push(json);
-    }
-}
-
-/// A platform without plugins, and a record of its events.
-struct Bench {
-    app: App,
-    recorder: Arc<Recorder>,
-    _recording: Guard,
-    _dir: TempDir,
-}
-
-impl Bench {
-    async fn start(pbx: &Asterisk) -> Result<Self> {
-        let dir = TempDir::with_prefix("telepulse-core-")?;
-        std::fs::create_dir(dir.path().join("plugins.d"))?;
-        let text = format!(
-            "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             [[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {}\nusername = \"{}\"\nsecret = \"{}\"\n",
-            pbx.manager().port(),
-            pbx.username(),
-            pbx.secret(),
-        );
-        let config = Config::parse(&Source {
-            file: &dir.path().join("telepulse.toml"),
-            text: &text,
-            variables: &std::collections::BTreeMap::new(),
-            files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
-        })
-        .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
-        let app = App::start(config).await?;
-        let recorder = Arc::new(Recorder::default());
-        let events = Pattern::parse("telepulse.event")?;
-        let recording = app.bus().subscribe(&[events], recorder.clone());
-        let bench = Self { app, recorder, _recording: recording, _dir: dir };
-        wait::until("the server to be connected", SOON, async || {
-            let servers = bench.ok("telepulse.query", json!({"query": "servers"})).await?;
-            Ok((servers["items"][0]["state"] == "CONNECTED").then_some(()))
-        })
-        .await?;
-        Ok(bench)
-    }
-
-    async fn request(&self, address: &str, request: Value) -> Result<Value> {
-        let payload = request.to_string().into_bytes().into();
-        let headers = Headers::within(Duration::from_secs(10));
-        let answer = self.app.bus().request(&Address::parse(address)?, payload, headers).await?;
-        Ok(serde_json::from_slice(&answer)?)
-    }
-
-    async fn ok(&self, address: &str, request: Value) -> Result<Value> {
-        let reply = self.request(address, request.clone()).await?;
-        ensure!(reply["ok"] == true, "{request} was refused: {reply}");
-        Ok(reply["result"].clone())
-    }
-
-    async fn command(&self, request: Value) -> Result<Value> {
-        self.ok("telepulse.command", request).await
-    }
-
-    async fn items(&self, query: &str) -> Result<Vec<Value>> {
-        let result = self.ok("telepulse.query", json!({"query": query})).await?;
-        Ok(result["items"].as_array().context("a query has items")?.clone())
-    }
-
-    /// Waits for an event; all that were seen are in the error.
-    async fn event(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let found = wait::until(what, SOON, async || {
-            Ok(self
-                .recorder
-                .events
-                .lock()
-                .expect("nobody panics with it")
-                .iter()
-                .find(|event| wanted(event))
-                .cloned())
-        })
-        .await;
-        found.with_context(|| {
-            let events = self.recorder.events.lock().expect("nobody panics with it");
-            events.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
-        })
-    }
-
-    /// Waits until the extension's lines are just one, in this state with this number; or none.
-    async fn line(&self, agent: &str, expected: Option<(&str, &str)>) -> Result<Value> {
-        let mut last = Value::Null;
-        let what = format!("{agent} to have the line {expected:?}");
-        let found = wait::until(&what, SOON, async || {
-            let events = self.recorder.events.lock().expect("nobody panics with it");
-            let of_agent =
-                |event: &&Value| event["event"] == "activeLines" && event["agent"] == agent;
-            last = events.iter().rev().find(of_agent).cloned().unwrap_or_default();
-            let lines = last["lines"].as_array().cloned().unwrap_or_default();
-            let same = match expected {
-                None => lines.is_empty(),
-                Some((state, number)) => {
-                    lines.len() == 1 && lines[0]["state"] == state && lines[0]["number"] == number
-                }
-            };
-            Ok(same.then(|| last.clone()))
-        })
-        .await;
-        found.with_context(|| format!("last: {last}"))
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_dialled_transferred_and_hung_up() -> Result<()> {
-    let name = "core_on_the_bus::a_call_is_dialled_transferred_and_hung_up";
+    let name = "core_on_the_bus::calls::a_call_is_dialled_transferred_and_hung_up";
     let Some(installation) = asterisk::require(name) else { return Ok(()) };
     let pbx = Asterisk::start(&installation, Options::default()).await?;
     let mut phones = Vec::new();
@@ -177,7 +51,7 @@ async fn a_call_is_dialled_transferred_and_hung_up() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_call_ends_in_agent_complete() -> Result<()> {
-    let name = "core_on_the_bus::a_queue_call_ends_in_agent_complete";
+    let name = "core_on_the_bus::calls::a_queue_call_ends_in_agent_complete";
     let Some(installation) = asterisk::require(name) else { return Ok(()) };
     let pbx = Asterisk::start(&installation, Options::default()).await?;
     let _member = Phone::answering(pbx.phone_port("104")?, RING).await?;
@@ -222,7 +96,7 @@ async fn a_queue_call_ends_in_agent_complete() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_kill_the_model_equals_the_listings() -> Result<()> {
-    let name = "core_on_the_bus::after_a_kill_the_model_equals_the_listings";
+    let name = "core_on_the_bus::calls::after_a_kill_the_model_equals_the_listings";
     let Some(installation) = asterisk::require(name) else { return Ok(()) };
     let mut pbx = Asterisk::start(&installation, Options::default()).await?;
     let _callee = Phone::answering(pbx.phone_port("102")?, RING).await?;

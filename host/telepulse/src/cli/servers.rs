@@ -69,6 +69,9 @@ pub(super) struct Add {
     /// The most live calls; past it a dial is refused.
     #[arg(long)]
     max_calls: Option<u32>,
+    /// Seconds of silence after which the server is pinged [default: 15].
+    #[arg(long, value_name = "SECONDS")]
+    keep_alive: Option<u32>,
     #[command(flatten)]
     tls: Tls,
     /// Events that are not wanted, whatever plugin subscribes to them.
@@ -147,7 +150,7 @@ impl Add {
     /// The server as the API takes it; what is not said is left to its defaults.
     fn body(&self, secret: &str) -> Value {
         let exclude = (!self.exclude.is_empty()).then(|| json!({ "exclude": self.exclude }));
-        let fields: [(&str, Option<Value>); 12] = [
+        let fields: [(&str, Option<Value>); 13] = [
             ("id", Some(self.id.as_str().into())),
             ("host", Some(self.host.as_str().into())),
             ("port", self.port.map(Value::from)),
@@ -158,6 +161,7 @@ impl Add {
             ("context", self.context.clone().map(Value::from)),
             ("extensions", self.extensions.clone().map(Value::from)),
             ("maxCalls", self.max_calls.map(Value::from)),
+            ("keepAlive", self.keep_alive.map(Value::from)),
             ("tls", self.tls.body()),
             ("filter", exclude),
         ];
@@ -220,6 +224,7 @@ mod tests {
             "--context=c",
             "--extensions=^1",
             "--max-calls=2",
+            "--keep-alive=5",
             "--tls-server-name=pbx.example",
             "--exclude=Wink,Flash",
         ]);

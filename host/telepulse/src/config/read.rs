@@ -138,6 +138,7 @@ fn server(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Server {
             .unwrap_or(server::PORT),
         auth: reader.choice(fields, "auth", &auths).unwrap_or_default(),
         max_calls: reader.number(fields, "maxCalls", 1..=u32::MAX),
+        keep_alive: reader.number(fields, "keepAlive", 1..=3600).unwrap_or(server::KEEP_ALIVE),
         tls: subsection(reader, fields, "tls", "server.tls").map(|tls| self::tls(reader, &tls)),
         filter: subsection(reader, fields, "filter", "server.filter")
             .map(|filter| self::filter(reader, &filter))

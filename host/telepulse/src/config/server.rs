@@ -15,6 +15,9 @@ pub(super) const CONTEXT: &str = "internal";
 /// Which numbers are extensions, by default.
 pub(super) const EXTENSIONS: &str = "^[0-9]{2,6}$";
 
+/// Seconds of silence after which a server is asked whether it is still there, by default.
+pub(super) const KEEP_ALIVE: u32 = 15;
+
 /// One Asterisk server (contract sections 6 and 8). Every field is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -45,6 +48,10 @@ pub struct Server {
     /// The most live calls; past it a dial is refused. `None`: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u32>,
+    /// After so many seconds of silence the server is pinged; after as many again (at least 2, at
+    /// most 10) without a byte the link is dead. From 1 to 3600.
+    #[serde(default = "default_keep_alive")]
+    pub keep_alive: u32,
     /// How the link is encrypted. `None`: it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<ServerTls>,
@@ -105,6 +112,10 @@ fn default_port() -> u16 {
     PORT
 }
 
+fn default_keep_alive() -> u32 {
+    KEEP_ALIVE
+}
+
 fn default_device() -> String {
     DEVICE.to_owned()
 }
@@ -119,7 +130,7 @@ fn default_extensions() -> String {
 
 impl Server {
     /// All fields, by their names in JSON and TOML.
-    pub const KEYS: [&'static str; 12] = [
+    pub const KEYS: [&'static str; 13] = [
         "id",
         "host",
         "port",
@@ -130,6 +141,7 @@ impl Server {
         "context",
         "extensions",
         "maxCalls",
+        "keepAlive",
         "tls",
         "filter",
     ];
@@ -184,6 +196,7 @@ fn shape(key: &str, value: &Value) -> Result<(), String> {
             (value.is_string(), "must be a string")
         }
         "port" => (whole(u16::MAX.into()), "must be a whole number from 1 to 65535"),
+        "keepAlive" => (whole(3600), "must be a whole number of seconds from 1 to 3600"),
         "maxCalls" => (whole(u32::MAX.into()), "must be a whole number, 1 or more"),
         "auth" => (matches!(value.as_str(), Some("md5" | "plain")), "must be \"md5\" or \"plain\""),
         _ => return Err("is unknown".to_owned() + &rules::perhaps(key, &Server::KEYS)),

@@ -18,8 +18,11 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
         Some("/etc/tp/secrets/pbx1") => Ok("from a file\r\n".to_owned()),
         Some("/empty") => Ok("\n".to_owned()),
         // Any bytes do: certificates are looked into when a connection is made.
-        Some("/etc/tp/ca.pem") => {
+        Some("/etc/tp/ca.pem" | "/etc/tp/pbx-ca.pem" | "/etc/tp/telepulse.pem") => {
             Ok("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned())
+        }
+        Some("/etc/tp/telepulse.key") => {
+            Ok("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_owned())
         }
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
@@ -55,7 +58,7 @@ fn everything_written_is_used() {
         "[node]\nname='n'\nroles=['plugins','core','gateway','proxy']\n\
          [[server]]\nid='pbx-1'\nhost='::1'\nport=5039\nusername='u'\nsecret='s'\nauth='plain'\n\
          device='SIP/{{ext}}-x'\ncontext='from-inside'\nextensions='^1'\nmaxCalls=7\n\
-         tls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
+         keepAlive=5\ntls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
          [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
          queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
          [bus]\nkind='local'\nhistory=5\n[store]\nkind='embedded'\npath='/var/tp'\n\
@@ -74,6 +77,7 @@ fn everything_written_is_used() {
         context: "from-inside".to_owned(),
         extensions: "^1".to_owned(),
         max_calls: Some(7),
+        keep_alive: 5,
         tls: Some(ServerTls {
             ca: Some("/etc/tp/ca.pem".into()),
             server_name: Some("pbx.example".to_owned()),
@@ -404,7 +408,7 @@ fn the_example_is_good_when_its_examples_are_taken() {
         code.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_alphabetic()))
     };
     let taken = |line: &str| match line.strip_prefix("# ") {
-        Some(code) if code.starts_with("[[") || is_key(code) => code.to_owned(),
+        Some(code) if code.starts_with('[') || is_key(code) => code.to_owned(),
         _ => line.to_owned(),
     };
     // An ellipsis stands for what one has to make.
@@ -442,6 +446,7 @@ fn a_server_of_the_api_follows_the_same_rules() {
         ("secret", json!("a\u{0}"), "holds a control character: remove it"),
         ("auth", json!("none"), "must be \"md5\" or \"plain\""),
         ("maxCalls", json!(0), "must be a whole number, 1 or more"),
+        ("keepAlive", json!(0), "must be a whole number of seconds from 1 to 3600"),
         ("tls", json!(true), "must be an object with ca, serverName, cert and key, all optional"),
         ("filter", json!([]), "must be an object with exclude"),
         ("devcie", json!("x"), "is unknown; do you mean \"device\"?"),

@@ -254,6 +254,7 @@ fn describe(link: &LinkHandle) -> Value {
         "device": server.device,
         "context": server.context,
         "extensions": server.extensions,
+        "keepAlive": server.keep_alive,
         "state": status.state,
         "since": status.since,
     });

@@ -83,6 +83,8 @@ impl Talk {
         let config = SessionConfig {
             auth,
             event_mask: interest.mask(),
+            ping_every_ms: u64::from(server.keep_alive) * 1_000,
+            reply_deadline_ms: u64::from(server.keep_alive.clamp(2, 10)) * 1_000,
             filters: interest.filters(),
             ..SessionConfig::new(&server.username, server.secret.expose(), prefix)
         };

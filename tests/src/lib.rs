@@ -6,6 +6,7 @@
 
 pub mod ami;
 pub mod asterisk;
+pub mod fault_proxy;
 pub mod phones;
 pub mod ports;
 pub mod recording;

@@ -29,6 +29,19 @@ const IN_ROOT: &str = "set -e\n\
     mount --bind \"$2\" \"$1/mnt\"\n\
     exec chroot \"$1\" asterisk -f -n -C /mnt/etc/asterisk.conf";
 
+/// Logs auditors in, whether or not the [`Asterisk`] is running: see [`Asterisk::auditors`].
+#[derive(Debug, Clone, Copy)]
+pub struct Auditors {
+    manager: SocketAddr,
+}
+
+impl Auditors {
+    /// A new session with all rights and no events.
+    pub async fn login(self) -> Result<Client> {
+        Client::login(self.manager, "auditor", AUDITOR_SECRET, Events::Off).await
+    }
+}
+
 /// A running Asterisk with folders, ports and phones of its own; killed when dropped.
 #[derive(Debug)]
 pub struct Asterisk {
@@ -151,7 +164,12 @@ impl Asterisk {
 
     /// A new session with all rights, for the tests' own questions, without events.
     pub async fn auditor(&self) -> Result<Client> {
-        Client::login(self.manager(), "auditor", AUDITOR_SECRET, Events::Off).await
+        self.auditors().login().await
+    }
+
+    /// How to get such a session, for a task that outlives a restart.
+    pub fn auditors(&self) -> Auditors {
+        Auditors { manager: self.manager() }
     }
 
     /// The same, with every event.

@@ -27,7 +27,7 @@ use std::io::Write;
 
 pub use config::{EXTENSIONS, Options, REGISTERING};
 pub use install::{Installation, Unavailable};
-pub use instance::Asterisk;
+pub use instance::{Asterisk, Auditors};
 
 /// The installation, or `None` where Asterisk cannot be had: then the test named `test` returns.
 ///

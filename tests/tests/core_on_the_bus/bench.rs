@@ -121,6 +121,11 @@ impl Bench {
         Ok(result["items"].as_array().context("a query has items")?.clone())
     }
 
+    /// Every event of the language so far.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        self.recorder.all()
+    }
+
     /// Waits for an event; all that were seen are in the error.
     pub(crate) async fn event(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         let found = wait::until(what, SOON, async || {

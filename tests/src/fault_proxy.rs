@@ -1,0 +1,217 @@
+//! A TCP proxy that does to a connection what networks do: stalls, resets, halves, silence.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// What is done to all connections, those that come later included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: bytes pass.
+    None,
+    /// Nothing is read and nothing is written; both ends stay connected.
+    Stall,
+    /// Everything is swallowed, and neither end is told: the other one seems to be silent.
+    Silence,
+    /// Half of what the server sends next passes, then both ends get a reset.
+    Reset,
+    /// Half of what the server sends next passes, then both ends are closed in good order.
+    Close,
+}
+
+/// A proxy in front of one server; its connections end when it is dropped.
+#[derive(Debug)]
+pub struct FaultProxy {
+    address: SocketAddr,
+    fault: watch::Sender<Fault>,
+    accepting: JoinHandle<()>,
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Kept small, so that a stall is felt by the sender after some hundred events.
+const BUFFER: u32 = 32 * 1024;
+
+impl FaultProxy {
+    /// Listens on a free port and passes connections on to `server`.
+    pub async fn start(server: SocketAddr) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("listening")?;
+        let address = listener.local_addr()?;
+        let (fault, faults) = watch::channel(Fault::None);
+        let accepting = tokio::spawn(async move {
+            // Ends its connections with itself.
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(pass(client, server, faults.clone()));
+            }
+        });
+        Ok(Self { address, fault, accepting })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on.
+    pub fn set(&self, fault: Fault) {
+        self.fault.send_replace(fault);
+    }
+}
+
+async fn pass(
+    mut client: TcpStream,
+    server: SocketAddr,
+    faults: watch::Receiver<Fault>,
+) -> Result<()> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(BUFFER)?;
+    let mut server = socket.connect(server).await?;
+    client.set_nodelay(true)?;
+    let end = {
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        tokio::select! {
+            end = forward(from_client, to_server, faults.clone(), false) => end?,
+            end = forward(from_server, to_client, faults, true) => end?,
+        }
+    };
+    if end == End::Reset {
+        client.set_zero_linger()?;
+        server.set_zero_linger()?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Closed,
+    Reset,
+}
+
+/// Moves bytes one way, until an end or a fault.
+async fn forward(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut faults: watch::Receiver<Fault>,
+    is_from_server: bool,
+) -> Result<End> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let fault = *faults.borrow_and_update();
+        if fault == Fault::Stall {
+            faults.changed().await?;
+            continue;
+        }
+        let read = tokio::select! {
+            read = from.read(&mut buffer) => read?,
+            changed = faults.changed() => {
+                changed?;
+                continue;
+            }
+        };
+        if read == 0 {
+            return Ok(End::Closed);
+        }
+        let half = (read / 2).max(1);
+        // It may have changed while we waited for bytes.
+        let fault = *faults.borrow();
+        match fault {
+            Fault::Silence => {}
+            Fault::Reset if is_from_server => {
+                to.write_all(&buffer[..half]).await?;
+                return Ok(End::Reset);
+            }
+            Fault::Close if is_from_server => {
+                to.write_all(&buffer[..half]).await?;
+                return Ok(End::Closed);
+            }
+            Fault::None | Fault::Stall | Fault::Reset | Fault::Close => {
+                to.write_all(&buffer[..read]).await?;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    /// A client and a server with the proxy between them.
+    async fn ends() -> Result<(FaultProxy, TcpStream, TcpStream)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let proxy = FaultProxy::start(listener.local_addr()?).await?;
+        let client = TcpStream::connect(proxy.address()).await?;
+        let (server, _) = listener.accept().await?;
+        Ok((proxy, client, server))
+    }
+
+    async fn read(stream: &mut TcpStream) -> Option<std::io::Result<Vec<u8>>> {
+        let mut buffer = vec![0; 64];
+        let read = timeout(Duration::from_millis(300), stream.read(&mut buffer)).await.ok()?;
+        Some(read.map(|length| buffer[..length].to_vec()))
+    }
+
+    #[tokio::test]
+    async fn bytes_pass_both_ways_until_a_fault() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        client.write_all(b"ping").await?;
+        assert_eq!(read(&mut server).await.transpose()?, Some(b"ping".to_vec()));
+        server.write_all(b"pong").await?;
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"pong".to_vec()));
+
+        proxy.set(Fault::Stall);
+        server.write_all(b"late").await?;
+        assert!(read(&mut client).await.is_none());
+        proxy.set(Fault::None);
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"late".to_vec()));
+
+        proxy.set(Fault::Silence);
+        server.write_all(b"lost").await?;
+        assert!(read(&mut client).await.is_none());
+        proxy.set(Fault::None);
+        server.write_all(b"here").await?;
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"here".to_vec()));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_reset_comes_in_the_middle() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        proxy.set(Fault::Reset);
+        server.write_all(b"half").await?;
+        let first = read(&mut client).await.context("something comes")?;
+        let end = match first {
+            Ok(bytes) => {
+                assert_eq!(bytes, b"ha");
+                read(&mut client).await.context("the end comes")?
+            }
+            // The reset overtook what was written before.
+            reset => reset,
+        };
+        assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_close_comes_in_the_middle() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        proxy.set(Fault::Close);
+        server.write_all(b"half").await?;
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"ha".to_vec()));
+        assert_eq!(read(&mut client).await.transpose()?, Some(Vec::new()));
+        Ok(())
+    }
+}

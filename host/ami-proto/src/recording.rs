@@ -2,8 +2,16 @@
 //!
 //! A recording is a sequence of `@<milliseconds> <length>\n<bytes>\n`: the time since the
 //! recording began, and how many bytes follow. It reads well in an editor and holds any bytes.
+//! `NAME.amirec` has what the server sent, `NAME.amisent` beside it, on the same clock, what the
+//! client did. [`Mask`] keeps secrets out of both; [`Script`] makes them ready to be served again.
+
+mod mask;
+mod script;
 
 use std::io::{self, Write};
+
+pub use mask::Mask;
+pub use script::{Playback, Question, Script, ScriptError, Step};
 
 /// What was read from the socket at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

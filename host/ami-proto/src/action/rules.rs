@@ -40,7 +40,8 @@ const LISTS: &[&str] = &[
     "VoicemailUsersList",
 ];
 
-pub(super) fn is_secret(key: &str) -> bool {
+/// Whether no log shows what this key's value is.
+pub(crate) fn is_secret(key: &str) -> bool {
     SECRETS.iter().any(|secret| key.eq_ignore_ascii_case(secret))
 }
 

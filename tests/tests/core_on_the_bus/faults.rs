@@ -162,7 +162,7 @@ async fn round_of(
 /// The time of day in milliseconds of an RFC 3339 text; no test lasts over midnight twice.
 fn milliseconds(time: &str) -> Result<u64> {
     let clock = time.split_once('T').context("a date and a time")?.1.trim_end_matches('Z');
-    let mut parts = clock.split([':', '.']).map(|part| part.parse::<u64>());
+    let mut parts = clock.split([':', '.']).map(str::parse::<u64>);
     let mut next = || -> Result<u64> { Ok(parts.next().context("hh:mm:ss.mmm")??) };
     Ok(((next()? * 60 + next()?) * 60 + next()?) * 1000 + next()?)
 }

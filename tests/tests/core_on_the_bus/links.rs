@@ -3,7 +3,7 @@
 
 use crate::{
     bench::{Bench, SOON, server},
-    server::Server,
+    server::{Manner, Server},
 };
 use anyhow::{Context, Result, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -135,7 +135,7 @@ async fn a_server_sends_what_is_read_and_no_more() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_left_out_and_the_listings_make_up_for_it() -> Result<()> {
-    let server = Server::start().await?;
+    let server = Server::start(Manner::Honest).await?;
     let bench = Bench::with(&server.configuration("pbx1")).await?;
     bench.state("pbx1", "CONNECTED").await?;
     let (status, _guard) = bench.record("telepulse.proxy.status")?;

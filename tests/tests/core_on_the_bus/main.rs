@@ -4,4 +4,5 @@ mod bench;
 mod calls;
 mod faults;
 mod links;
+mod neighbours;
 mod server;

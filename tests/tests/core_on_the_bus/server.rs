@@ -1,7 +1,14 @@
-//! A manager interface that does as it is told: logs anybody in, lists nothing, floods on demand.
+//! Manager interfaces that do as they are told: honest ones that list nothing, and bad ones.
 
 use anyhow::Result;
-use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -9,23 +16,54 @@ use tokio::{
     sync::watch,
 };
 
+/// How a server behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Logs anybody in, lists nothing, floods when asked to.
+    Honest,
+    /// Greets, and says no more.
+    Silent,
+    /// Begins every listing and ends none.
+    Endless,
+    /// Answers what nobody asked, with other ids, twice, and with ends of lists that never began.
+    Liar,
+    /// Greets, and goes on with one line for ever.
+    OneLine,
+    /// Refuses the login.
+    Rejecting,
+}
+
 pub(crate) struct Server {
     address: SocketAddr,
+    /// How often somebody connected.
+    connections: Arc<AtomicUsize>,
     flood: watch::Sender<bool>,
     _stop: tokio_util::task::AbortOnDropHandle<()>,
 }
 
 impl Server {
-    pub(crate) async fn start() -> Result<Self> {
+    pub(crate) async fn start(manner: Manner) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (flood, flooding) = watch::channel(false);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counter = connections.clone();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, flooding.clone()));
+                counter.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(manner, stream, flooding.clone()));
             }
         });
-        Ok(Self { address, flood, _stop: tokio_util::task::AbortOnDropHandle::new(serving) })
+        Ok(Self {
+            address,
+            connections,
+            flood,
+            _stop: tokio_util::task::AbortOnDropHandle::new(serving),
+        })
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// `[[server]]` for it.
@@ -47,10 +85,17 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, mut flooding: watch::Receiver<bool>) -> std::io::Result<()> {
+async fn serve(
+    manner: Manner,
+    stream: TcpStream,
+    mut flooding: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
     writer.write_all(b"Asterisk Call Manager/11.0.0\r\n").await?;
+    while manner == Manner::OneLine {
+        writer.write_all(&[b'x'; 64 * 1024]).await?;
+    }
     let calls: Arc<str> = calls().into();
     let mut fields = Vec::new();
     loop {
@@ -58,7 +103,10 @@ async fn serve(stream: TcpStream, mut flooding: watch::Receiver<bool>) -> std::i
         select! {
             line = lines.next_line() => match line?.as_deref() {
                 None => return Ok(()),
-                Some("") => writer.write_all(answer(&std::mem::take(&mut fields)).as_bytes()).await?,
+                Some("") => {
+                    let text = answer(manner, &std::mem::take(&mut fields));
+                    writer.write_all(text.as_bytes()).await?;
+                }
                 Some(line) => fields.extend(line.split_once(": ").map(|(k, v)| (k.to_owned(), v.to_owned()))),
             },
             _ = flooding.changed() => {}
@@ -82,25 +130,46 @@ fn calls() -> String {
     text
 }
 
-fn answer(fields: &[(String, String)]) -> String {
+/// Actions that are answered by a list.
+const LISTS: [&str; 9] = [
+    "Status",
+    "BridgeList",
+    "QueueStatus",
+    "ExtensionStateList",
+    "DeviceStateList",
+    "PresenceStateList",
+    "ParkedCalls",
+    "ConfbridgeListRooms",
+    "PJSIPShowContacts",
+];
+
+fn answer(manner: Manner, fields: &[(String, String)]) -> String {
     let field =
         |key: &str| fields.iter().find(|(k, _)| k == key).map_or("", |(_, value)| value.as_str());
     let id = format!("ActionID: {}\r\n", field("ActionID"));
     match field("Action") {
+        _ if manner == Manner::Silent => String::new(),
+        "Login" if manner == Manner::Rejecting => {
+            format!("Response: Error\r\n{id}Message: Authentication failed\r\n\r\n")
+        }
         "Challenge" => format!("Response: Success\r\n{id}Challenge: 123\r\n\r\n"),
         "Login" => format!(
             "Response: Success\r\n{id}Message: Authentication accepted\r\n\r\n\
              Event: FullyBooted\r\nUptime: 1\r\n\r\n"
         ),
-        list @ ("Status"
-        | "BridgeList"
-        | "QueueStatus"
-        | "ExtensionStateList"
-        | "DeviceStateList"
-        | "PresenceStateList"
-        | "ParkedCalls"
-        | "ConfbridgeListRooms"
-        | "PJSIPShowContacts") => format!(
+        list if manner == Manner::Endless && LISTS.contains(&list) => {
+            let item = "Event: Status\r\nChannel: PJSIP/666-1\r\nUniqueid: 6.6\r\n";
+            format!("Response: Success\r\n{id}EventList: start\r\n\r\n{item}{id}\r\n")
+        }
+        _ if manner == Manner::Liar => {
+            let lie = "Response: Success\r\nActionID: tp00000000-7l\r\nEventList: start\r\n\r\n\
+                       Event: StatusComplete\r\nActionID: nobody\r\nEventList: Complete\r\n\r\n\
+                       Event: Hangup\r\nUniqueid: none\r\n\r\n\0: \r\n\r\n";
+            format!(
+                "{lie}Response: Error\r\n{id}Message: no\r\n\r\nResponse: Error\r\n{id}\r\n{lie}"
+            )
+        }
+        list if LISTS.contains(&list) => format!(
             "Response: Success\r\n{id}EventList: start\r\n\r\n\
              Event: {list}Complete\r\n{id}EventList: Complete\r\nListItems: 0\r\n\r\n"
         ),

@@ -93,8 +93,11 @@ async fn serve(
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
     writer.write_all(b"Asterisk Call Manager/11.0.0\r\n").await?;
-    while manner == Manner::OneLine {
-        writer.write_all(&[b'x'; 64 * 1024]).await?;
+    if manner == Manner::OneLine {
+        let piece = "x".repeat(64 * 1024);
+        loop {
+            writer.write_all(piece.as_bytes()).await?;
+        }
     }
     let calls: Arc<str> = calls().into();
     let mut fields = Vec::new();

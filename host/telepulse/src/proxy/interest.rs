@@ -15,7 +15,7 @@ const LINK_EVENTS: [&str; 2] = ["FullyBooted", "Shutdown"];
 
 /// Events that a link is to get.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Interest {
+pub(crate) struct Interest {
     /// `None`: every class there is.
     classes: Option<BTreeSet<&'static str>>,
     /// `None`: every event.
@@ -25,7 +25,7 @@ pub(super) struct Interest {
 
 impl Interest {
     /// What the model needs, what subscribers want on top, and what the operator does not want.
-    pub(super) fn of(subscribed: Below, exclude: &BTreeSet<String>) -> Self {
+    pub(crate) fn of(subscribed: Below, exclude: &BTreeSet<String>) -> Self {
         let exclude = exclude.clone();
         let Below::Names(mut names) = subscribed else {
             return Self { classes: None, names: None, exclude };

@@ -38,17 +38,8 @@ pub(crate) enum Goal {
 
 /// Starts the task of a server.
 pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, String> {
+    let pbx = model(&server)?;
     let server = Arc::new(server);
-    let pbx = Pbx::new(PbxConfig {
-        server: server.id.clone(),
-        device: server.device.clone(),
-        extensions: server
-            .extensions
-            .parse()
-            .map_err(|error: call_model::PatternError| error.to_string())?,
-        context: server.context.clone(),
-        max_calls: server.max_calls,
-    });
     let (asks_in, asks) = mpsc::channel(QUEUE);
     let (goal_in, goal) = watch::channel(Goal::Run(0));
     let interest_changed = bus.subscriptions_changed();
@@ -79,6 +70,20 @@ pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, Str
         drop(done);
     });
     Ok(handle)
+}
+
+/// An empty model of a server.
+pub(crate) fn model(server: &Server) -> Result<Pbx, String> {
+    Ok(Pbx::new(PbxConfig {
+        server: server.id.clone(),
+        device: server.device.clone(),
+        extensions: server
+            .extensions
+            .parse()
+            .map_err(|error: call_model::PatternError| error.to_string())?,
+        context: server.context.clone(),
+        max_calls: server.max_calls,
+    }))
 }
 
 /// One server's task.
@@ -192,7 +197,7 @@ impl Link {
 
     /// This server's part of a query's answer, true as of the stream's end: everything that this
     /// task has said is in the stream already.
-    pub(super) fn part(&self, query: &Query) -> Part {
+    pub(super) fn part(&mut self, query: &Query) -> Part {
         Part {
             server: self.server.id.clone(),
             seq: self.publisher.tail(),
@@ -211,20 +216,16 @@ impl Link {
     }
 
     fn disconnected(&mut self) {
-        let now = super::now();
-        let mut events = Vec::new();
-        self.pbx.disconnected(now, &mut events);
-        self.publisher.events(events);
+        self.pbx.disconnected(super::now(), self.publisher.pending());
+        self.publisher.flush();
     }
 
     /// The server is removed: clients must not go on seeing its calls.
     fn forget(&mut self) {
         let now = super::now();
-        let mut events = Vec::new();
         // A listing that brings nothing ends everything.
         self.pbx.begin_sync(now);
-        self.pbx.finish_sync(now, &mut events);
-        self.publisher.events(events);
+        self.pbx.finish_sync(now, self.publisher.pending());
         self.publisher.state(ServerState::Removed, None);
     }
 }

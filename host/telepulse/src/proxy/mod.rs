@@ -13,9 +13,13 @@ mod running;
 mod talk;
 mod transport;
 
+pub(crate) use interest::Interest;
 pub use keep::KeepError;
+pub(crate) use link::model;
 pub(crate) use registry::Registry;
 pub(crate) use request::{Ask, LinkHandle, Part};
+pub(crate) use talk::session_config;
+pub(crate) use transport::open;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use telepulse_language::Timestamp;

@@ -17,6 +17,8 @@ pub(super) struct Publisher {
     bus: Arc<dyn Bus>,
     status: watch::Sender<Status>,
     addresses: HashMap<String, Address>,
+    /// Events of the language that are not in the stream yet: many cost little more than one there.
+    pending: Vec<Event>,
 }
 
 impl Publisher {
@@ -32,6 +34,7 @@ impl Publisher {
             bus,
             status: watch::Sender::new(status),
             addresses: HashMap::new(),
+            pending: Vec::new(),
         }
     }
 
@@ -51,15 +54,23 @@ impl Publisher {
         }
     }
 
-    /// The number of the stream's last event.
-    pub(super) fn tail(&self) -> u64 {
+    /// The number of the stream's last event; all that was said before is in it.
+    pub(super) fn tail(&mut self) -> u64 {
+        self.flush();
         self.bus.stream().tail()
     }
 
-    /// Appends to the event stream.
-    pub(super) fn events(&self, events: Vec<Event>) {
-        if !events.is_empty() {
-            self.bus.append(events);
+    /// Where events go that are to be told; [`Publisher::flush`] tells them.
+    pub(super) fn pending(&mut self) -> &mut Vec<Event> {
+        &mut self.pending
+    }
+
+    /// Appends what is pending to the event stream.
+    pub(super) fn flush(&mut self) {
+        if !self.pending.is_empty() {
+            // The next batch will be about as large.
+            let room = Vec::with_capacity(self.pending.len());
+            self.bus.append(std::mem::replace(&mut self.pending, room));
         }
     }
 
@@ -81,13 +92,14 @@ impl Publisher {
         }
         tracing::info!(server = self.server, state = ?state, reason, "server status");
         self.tell_status();
-        self.events(vec![Event {
+        self.pending.push(Event {
             server: self.server.clone(),
             time: now,
             agent: None,
             queue: None,
             details: ServerStatus { state, reason }.into(),
-        }]);
+        });
+        self.flush();
     }
 
     /// Remembers Asterisk's version and tells it with the status.

@@ -72,9 +72,8 @@ impl Talk {
             return self
                 .lost(&format!("{} was not answered: {outcome:?}", listing.action().name()));
         };
-        let mut events = Vec::new();
-        let more = link.pbx.fold(&listing, response, items, super::now(), &mut events);
-        link.publisher.events(events);
+        let events = link.publisher.pending();
+        let more = link.pbx.fold(&listing, response, items, super::now(), events);
         self.list(link, more);
         self.finish_sync_if_done(link);
     }
@@ -85,8 +84,8 @@ impl Talk {
         }
         (self.is_synced, self.was_synced) = (true, true);
         let now = super::now();
-        let mut events = Vec::new();
-        link.pbx.finish_sync(now, &mut events);
+        let events = link.publisher.pending();
+        link.pbx.finish_sync(now, events);
         if let Some(from) = link.lost.take() {
             events.push(Event {
                 server: link.server.id.clone(),
@@ -96,7 +95,6 @@ impl Talk {
                 details: Details::from(Resync { from, to: now }),
             });
         }
-        link.publisher.events(events);
         link.publisher.state(ServerState::Connected, None);
     }
 }

@@ -18,7 +18,7 @@ use ami_proto::{
 use bytes::{Buf, BytesMut};
 use call_model::Listing;
 use std::{collections::HashMap, io};
-use telepulse_language::{Code, Refusal, ServerState};
+use telepulse_language::{Code, Refusal, ServerState, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     task::yield_now,
@@ -74,20 +74,7 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn new(server: &Server, interest: Interest, now_ms: u64) -> Self {
-        let auth = match server.auth {
-            crate::config::ServerAuth::Md5 => ami_proto::Auth::Md5,
-            crate::config::ServerAuth::Plain => ami_proto::Auth::Plain,
-        };
-        // Nobody shall guess the ids of our answers.
-        let prefix = format!("tp{:08x}", rand::random::<u32>());
-        let config = SessionConfig {
-            auth,
-            event_mask: interest.mask(),
-            ping_every_ms: u64::from(server.keep_alive) * 1_000,
-            reply_deadline_ms: u64::from(server.keep_alive.clamp(2, 10)) * 1_000,
-            filters: interest.filters(),
-            ..SessionConfig::new(&server.username, server.secret.expose(), prefix)
-        };
+        let config = session_config(server, &interest);
         Self {
             session: Session::new(config, now_ms),
             waiting: HashMap::new(),
@@ -197,9 +184,12 @@ impl Talk {
 
     /// Moves everything that the session has to say; whether there is something to send.
     fn drain(&mut self, link: &mut Link, outgoing: &mut BytesMut) -> bool {
+        // What was read at once came at once.
+        let now = super::now();
         while let Some(output) = self.session.poll_output() {
-            self.handle(link, output);
+            self.handle(link, output, now);
         }
+        link.publisher.flush();
         while let Some(bytes) = self.session.poll_transmit() {
             outgoing.extend_from_slice(&bytes);
         }
@@ -209,7 +199,7 @@ impl Talk {
         outgoing.has_remaining()
     }
 
-    fn handle(&mut self, link: &mut Link, output: Output) {
+    fn handle(&mut self, link: &mut Link, output: Output, now: Timestamp) {
         match output {
             Output::Ready { .. } => {
                 Figures::one(&link.figures.logins);
@@ -220,7 +210,7 @@ impl Talk {
             }
             Output::Event(message) => {
                 self.events += 1;
-                on_event(link, &message);
+                on_event(link, &message, now);
             }
             Output::Reply { id, outcome } => self.on_reply(link, id, outcome),
             Output::Unclaimed(message) => link.publisher.raw("Response", &message),
@@ -334,6 +324,24 @@ impl Talk {
     }
 }
 
+/// How the session with a server logs in, and what it asks for.
+pub(crate) fn session_config(server: &Server, interest: &Interest) -> SessionConfig {
+    let auth = match server.auth {
+        crate::config::ServerAuth::Md5 => ami_proto::Auth::Md5,
+        crate::config::ServerAuth::Plain => ami_proto::Auth::Plain,
+    };
+    // Nobody shall guess the ids of our answers.
+    let prefix = format!("tp{:08x}", rand::random::<u32>());
+    SessionConfig {
+        auth,
+        event_mask: interest.mask(),
+        ping_every_ms: u64::from(server.keep_alive) * 1_000,
+        reply_deadline_ms: u64::from(server.keep_alive.clamp(2, 10)) * 1_000,
+        filters: interest.filters(),
+        ..SessionConfig::new(&server.username, server.secret.expose(), prefix)
+    }
+}
+
 /// Writes all there is, and sees it off: behind TLS, what is written may wait.
 async fn send(writer: &mut (impl AsyncWrite + Unpin), outgoing: &mut BytesMut) -> io::Result<()> {
     while outgoing.has_remaining() {
@@ -342,10 +350,8 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), outgoing: &mut BytesMut) -
     writer.flush().await
 }
 
-fn on_event(link: &mut Link, message: &Message) {
-    let mut events = Vec::new();
-    link.pbx.apply(message, super::now(), &mut events);
-    link.publisher.events(events);
+fn on_event(link: &mut Link, message: &Message, now: Timestamp) {
+    link.pbx.apply(message, now, link.publisher.pending());
     if let Some(name) = message.event() {
         link.publisher.raw(name, message);
     }

@@ -30,10 +30,10 @@ use tokio_rustls::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The two halves of a connection.
-pub(super) type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
+pub(crate) type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>);
 
 /// Connects to a server. The error names the place, and the way out where there is one.
-pub(super) async fn open(server: &Server) -> Result<Halves, String> {
+pub(crate) async fn open(server: &Server) -> Result<Halves, String> {
     let place = format!("{}:{}", server.host, server.port);
     let opening = async {
         let stream = tcp(server).await.map_err(|error| format!("{place}: {error}"))?;

@@ -15,3 +15,4 @@ pub mod logging;
 pub mod plugins;
 pub mod proxy;
 pub mod sockets;
+pub mod tape;

@@ -4,9 +4,12 @@ mod client;
 mod events;
 mod output;
 mod plugins;
+mod record;
+mod replay;
 mod run;
 mod secret;
 mod servers;
+mod signals;
 mod token;
 
 use clap::{Args, Parser, Subcommand};
@@ -52,6 +55,26 @@ TELEPULSE_LOG__LEVEL=debug, or TELEPULSE_SERVER__PBX1__SECRET=… for the server
   telepulse events --filter '{\"queues\":[\"sales\"]}' | jq .
 
 A filter has lists of `events`, `servers`, `agents` and `queues`; an absent list lets everything through.";
+    pub(super) const RECORD: &str = "Examples:
+  telepulse record --server pbx1 pbx1.amirec
+  telepulse record --server pbx1 --for 10m --events on everything.amirec
+
+It logs in by itself, as the configuration says, asks what TelePulse asks after a login, and then \
+only listens: a TelePulse that runs is not disturbed. The challenge, the proof of the secret and \
+passwords are written as asterisks. Callers' numbers and names are in it: keep it private.
+
+A recording is two files: FILE has what the server sent, NAME.amisent beside it what we sent. Both \
+are pieces with their time: a line `@<milliseconds> <length>`, so many bytes, a line end.";
+    pub(super) const REPLAY: &str = "Examples:
+  telepulse replay pbx1.amirec
+  telepulse replay pbx1.amirec --listen 127.0.0.1:15038 --speed 10
+  telepulse replay pbx1.amirec --speed max
+  telepulse servers add again --host 127.0.0.1 --port 15038 --username any --secret -
+
+Each client sees the recording from its own login on. What it asks (listings) is answered as it was \
+then; what nobody asked then is an error. An event that came after an answer waits until the client \
+has asked the same, for a second at most. Masks other than off, and filters, change nothing: the \
+recording has what was let in then. At its end the client stays connected.";
 }
 
 #[derive(Subcommand)]
@@ -74,6 +97,12 @@ enum Command {
     /// Print events as they happen, one JSON object a line.
     #[command(after_long_help = texts::EVENTS)]
     Events(events::Options),
+    /// Record what an Asterisk server sends, with times and without secrets.
+    #[command(after_long_help = texts::RECORD)]
+    Record(record::Options),
+    /// Serve a recording as an AMI server.
+    #[command(after_long_help = texts::REPLAY)]
+    Replay(replay::Options),
 }
 
 /// Which configuration.
@@ -94,6 +123,8 @@ pub fn main() -> ExitCode {
         Command::Servers(order) => briefly(order.carry_out()),
         Command::Plugins(order) => briefly(order.carry_out()),
         Command::Events(options) => briefly(events::follow(options)),
+        Command::Record(options) => briefly(record::run(options)),
+        Command::Replay(options) => briefly(replay::run(options)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

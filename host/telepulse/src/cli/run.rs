@@ -1,5 +1,6 @@
 //! `run`, `check` and `demo`: the programs that run until somebody stops them.
 
+use super::signals::Signals;
 use crate::{
     app::App,
     config::{Config, Log, Source},
@@ -8,10 +9,7 @@ use crate::{
 };
 use anyhow::{Context as _, bail};
 use std::{future::Future, io::Write as _, path::Path, time::Duration};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 /// How long stopping may take (contract section 9).
 const DRAIN: Duration = Duration::from_secs(10);
@@ -63,7 +61,8 @@ fn demo_log() -> anyhow::Result<Log> {
     Ok(config.log)
 }
 
-fn load(file: &Path) -> anyhow::Result<Config> {
+/// Reads a configuration, or tells all its mistakes.
+pub(super) fn load(file: &Path) -> anyhow::Result<Config> {
     let mistakes = match Config::load(file) {
         Ok(config) => return Ok(config),
         Err(mistakes) => mistakes,
@@ -101,34 +100,4 @@ fn until_stopped<A, D: Future<Output = ()>>(
     // What still computes is not waited for.
     runtime.shutdown_background();
     outcome
-}
-
-/// The signals that mean us.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits until we are to stop.
-    async fn wait(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP changes nothing: restart to use a new configuration");
-                }
-            }
-        }
-    }
 }

@@ -132,6 +132,7 @@ impl Pbx {
         }
         if call.channels.is_empty() {
             let mut call = self.calls.remove(channel.call);
+            self.ended.add(&call.id);
             for linkedid in &call.linkedids {
                 self.by_linkedid.remove(linkedid);
             }

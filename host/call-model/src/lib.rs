@@ -17,6 +17,7 @@ mod cut;
 mod device;
 mod devices;
 mod dials;
+mod ended;
 mod ending;
 mod lines;
 mod merge;

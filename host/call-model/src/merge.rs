@@ -35,7 +35,7 @@ impl Pbx {
         let channel = &self.channels[ix];
         let linkedid = channel.linkedid.clone();
         let call = self.calls.insert(Call {
-            id: self.call_id(&linkedid),
+            id: self.ended.fresh(self.call_id(&linkedid)),
             linkedids: vec![linkedid.clone()],
             channels: Vec::new(),
             first: None,
@@ -124,6 +124,7 @@ impl Pbx {
                 call.agents.push(*part);
             }
         }
+        self.ended.add(&merged.id);
         self.tell_ended(&merged, Disposition::Merged, Some(into), out);
         self.touch_call(kept);
     }

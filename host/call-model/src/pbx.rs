@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::channel::{Channel, Ix};
 use crate::config::{DeviceTemplate, PbxConfig};
 use crate::device::Extension;
+use crate::ended::Ended;
 use crate::plan::Pending;
 use crate::queue::Queue;
 use crate::snapshot::BridgeKind;
@@ -31,6 +32,7 @@ pub struct Pbx {
     pub(crate) calls: Slab<Call>,
     /// Linkedid to call.
     pub(crate) by_linkedid: FxHashMap<Box<str>, Ix>,
+    pub(crate) ended: Ended,
     /// Extensions are never forgotten: their number is bounded by the numbering plan.
     pub(crate) extensions: Vec<Extension>,
     pub(crate) by_number: FxHashMap<Box<str>, Ix>,
@@ -146,6 +148,7 @@ impl Pbx {
             by_bridge: FxHashMap::default(),
             calls: Slab::new(),
             by_linkedid: FxHashMap::default(),
+            ended: Ended::default(),
             extensions: Vec::new(),
             by_number: FxHashMap::default(),
             by_device: FxHashMap::default(),

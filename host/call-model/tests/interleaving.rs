@@ -76,6 +76,12 @@ fn forget(value: &mut Value) {
             if fields.contains_key("call") {
                 fields.remove("queue");
             }
+            // That its id had been another call's before is in no listing either.
+            if let Some(Value::String(id)) = fields.get_mut("call")
+                && let Some(numbered) = id.find("~~")
+            {
+                id.truncate(numbered);
+            }
             fields.values_mut().for_each(forget);
         }
         _ => {}

@@ -87,3 +87,19 @@ fn the_same_start_keeps_the_call() {
     let events = sync(&mut pbx, "02:32:46", "PJSIP/101-00000000", "");
     assert_eq!(events, Vec::<Value>::new(), "{}", json!(events));
 }
+
+#[test]
+fn a_call_that_begins_after_the_end_of_one_with_its_id_has_another() {
+    let mut pbx = pbx();
+    sync(&mut pbx, "02:32:46", "PJSIP/101-00000000", "");
+    let mut ids = Vec::new();
+    for (start, channel) in [("02:32:46", "PJSIP/103-00000000"), ("02:32:48", "PJSIP/103-00000000")]
+    {
+        for event in sync(&mut pbx, start, channel, "") {
+            if event["event"] == "callStarted" {
+                ids.push(event["call"].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(ids, ["pbx1-1.0~~2", "pbx1-1.0~~3"]);
+}

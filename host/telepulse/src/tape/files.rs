@@ -92,7 +92,10 @@ impl<W: Write> Side<W> {
     fn add(&mut self, at_ms: u64, bytes: &[u8]) -> io::Result<()> {
         let mut bytes = bytes.to_vec();
         self.mask.hide(&mut bytes);
-        write_chunk(&mut self.out, at_ms, &bytes)
+        // In one piece, so that a file that is still being written ends with a whole one.
+        let mut chunk = Vec::with_capacity(bytes.len() + 32);
+        write_chunk(&mut chunk, at_ms, &bytes)?;
+        self.out.write_all(&chunk)
     }
 }
 

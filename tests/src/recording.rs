@@ -1,15 +1,15 @@
 //! Raw AMI streams on disk: what was received and when, byte for byte.
 //!
-//! A file is a row of chunks: a line `@<milliseconds since the start> <length>`, then that many
-//! bytes, then a line feed. `NAME.amirec` has what Asterisk sent, cut as the socket gave it;
-//! `NAME.amisent`, in the same form and on the same clock, what the client sent.
+//! The form is that of [`ami_proto::recording`], which `telepulse record` writes and `telepulse
+//! replay` serves: `NAME.amirec` has what Asterisk sent, cut as the socket gave it; `NAME.amisent`,
+//! on the same clock, what the client sent.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use ami_proto::recording::{Mask, RecordingError, chunks, write_chunk};
 use anyhow::{Context, Result};
 
 /// Bytes that came, or went, at once.
@@ -50,7 +50,7 @@ impl Recording {
     pub fn write(&self, dir: &Path, name: &str) -> Result<()> {
         let side = |ending, chunks| {
             let path = dir.join(format!("{name}.{ending}"));
-            fs::write(&path, encode(chunks)).with_context(|| format!("writing {}", path.display()))
+            fs::write(&path, encode(chunks)?).with_context(|| format!("writing {}", path.display()))
         };
         side("amirec", &self.received)?;
         side("amisent", &self.sent)
@@ -98,38 +98,22 @@ impl Tape {
     }
 }
 
-fn encode(chunks: &[Chunk]) -> Vec<u8> {
-    chunks.iter().fold(Vec::new(), |mut out, chunk| {
-        // Writing to a Vec cannot fail.
-        let _ = writeln!(out, "@{} {}", chunk.at, chunk.bytes.len());
-        out.extend_from_slice(&chunk.bytes);
-        out.push(b'\n');
-        out
-    })
-}
-
-fn decode(mut rest: &[u8]) -> Result<Vec<Chunk>> {
-    let mut chunks = Vec::new();
-    while !rest.is_empty() {
-        let (chunk, after) = first(rest).with_context(|| format!("chunk {}", chunks.len() + 1))?;
-        chunks.push(chunk);
-        rest = after;
+fn encode(chunks: &[Chunk]) -> Result<Vec<u8>> {
+    let (mut out, mut mask) = (Vec::new(), Mask::default());
+    for chunk in chunks {
+        let mut bytes = chunk.bytes.clone();
+        mask.hide(&mut bytes);
+        write_chunk(&mut out, chunk.at, &bytes)?;
     }
-    Ok(chunks)
+    Ok(out)
 }
 
-/// The first chunk, and what follows it.
-fn first(text: &[u8]) -> Result<(Chunk, &[u8])> {
-    let end = text.iter().position(|byte| *byte == b'\n').context("its header line has no end")?;
-    let header = std::str::from_utf8(&text[..end]).ok().and_then(|line| line.strip_prefix('@'));
-    let (at, length) = header.and_then(|line| line.split_once(' ')).context("no header line")?;
-    let (at, length) =
-        (at.parse().context("its time")?, length.parse::<usize>().context("its length")?);
-    let bytes =
-        text.get(end + 1..).and_then(|rest| rest.get(..length)).context("it is cut short")?;
-    let after = &text[end + 1 + length..];
-    let after = after.strip_prefix(b"\n").context("it does not end where its header says")?;
-    Ok((Chunk { at, bytes: bytes.to_vec() }, after))
+fn decode(file: &[u8]) -> Result<Vec<Chunk>, RecordingError> {
+    let own = |chunk: ami_proto::recording::Chunk<'_>| Chunk {
+        at: chunk.at_ms,
+        bytes: chunk.bytes.to_vec(),
+    };
+    chunks(file).map(|chunk| chunk.map(own)).collect()
 }
 
 #[cfg(test)]
@@ -150,16 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_refused_with_the_place() {
-        for (damaged, place) in [
-            ("@1 2\nab\n@2 9\nab\n", "chunk 2"),
-            ("@1 2\nabc\n", "chunk 1"),
-            ("@1\nab\n", "chunk 1"),
-            ("@1 99999999999999999999\nab\n", "chunk 1"),
-            ("@1 2", "chunk 1"),
-        ] {
-            let error = decode(damaged.as_bytes()).unwrap_err();
-            assert_eq!(error.to_string(), place, "{damaged:?}");
-        }
+    fn secrets_do_not_reach_the_disk() {
+        let login = b"Action: Login\r\nKey: 93b500a0\r\n\r\n".to_vec();
+        let sent = vec![Chunk { at: 0, bytes: login }];
+        let dir = tempfile::tempdir().unwrap();
+        Recording { received: Vec::new(), sent }.write(dir.path(), "x").unwrap();
+        let read = Recording::read(dir.path(), "x").unwrap();
+        assert_eq!(read.sent[0].bytes, b"Action: Login\r\nKey: ********\r\n\r\n");
     }
 }

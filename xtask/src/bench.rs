@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValue;
 
 use crate::console::step;
+use crate::test::AsteriskSetup;
 use crate::{components, divan, tools};
 
 /// A benchmark program: `benches/NAME.rs` in a package.
@@ -17,7 +18,7 @@ struct Bench {
     needs_plugins: bool,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "codec",
         package: "ami-proto",
@@ -42,6 +43,12 @@ const BENCHES: [Bench; 4] = [
         what: "event to WebSocket client: 2,500 events/s, 200 clients",
         needs_plugins: true,
     },
+    Bench {
+        name: "traffic",
+        package: "telepulse-tests",
+        what: "bytes and actions a call and a login cost a real Asterisk",
+        needs_plugins: false,
+    },
 ];
 
 /// A line with this prefix, then `NAME: VALUE`, is a figure from a program that does not use divan.
@@ -59,6 +66,9 @@ pub(crate) fn bench(only: Option<&str>) -> Result<()> {
         step("Rust for plugins", tools::ensure_wasm_target)?;
         step("Plugins", components::plugins)?;
         step("Guests of the tests", components::guests)?;
+    }
+    if chosen().any(|bench| bench.package == "telepulse-tests") {
+        AsteriskSetup::start()?.finish()?;
     }
     let mut table = Vec::new();
     for bench in chosen() {

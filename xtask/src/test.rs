@@ -53,13 +53,14 @@ fn all(options: &Options) -> Result<bool> {
 /// The installation of Asterisk, which mostly waits for the network: meanwhile we compile.
 ///
 /// Where a build fails it goes on without us: what it installs serves the next run.
-struct AsteriskSetup {
+pub(crate) struct AsteriskSetup {
     installer: Child,
     log: PathBuf,
 }
 
 impl AsteriskSetup {
-    fn start() -> Result<Self> {
+    /// Begins it in the background.
+    pub(crate) fn start() -> Result<Self> {
         let log = tools::target_dir().join("asterisk-setup.log");
         let program = tools::profile_dir("dev").join("asterisk-setup");
         step("Installer of Asterisk", || {
@@ -76,7 +77,7 @@ impl AsteriskSetup {
     }
 
     /// Waits for it. That there is no Asterisk is no error yet: other tests do without.
-    fn finish(mut self) -> Result<()> {
+    pub(crate) fn finish(mut self) -> Result<()> {
         let status = self.installer.wait()?;
         eprint!("{}", fs::read_to_string(&self.log).unwrap_or_default());
         if !status.success() {

@@ -55,6 +55,8 @@ pub struct Options {
     pub secret: String,
     /// The event classes that `telepulse` may read (manager.conf, `read`).
     pub read: String,
+    /// Further phones with hints, from 2000 on, which nobody ever registers: a large site.
+    pub crowd: u16,
     /// Further files of its configuration: name and content.
     pub files: Vec<(String, String)>,
     /// Further lines for `[general]` of manager.conf, such as `authlimit = 5`; `{etc}` stands for
@@ -76,6 +78,7 @@ impl Default for Options {
             system_name: String::from("tp"),
             secret: String::from("a secret for tests"),
             read: String::from("system,call,agent,user,reporting"),
+            crowd: 0,
             files: Vec::new(),
             manager_general: Vec::new(),
             manager_user: Vec::new(),
@@ -139,8 +142,8 @@ pub(super) fn write(
         ("trunk_port", &ports.trunk.to_string()),
         ("rtp_start", &rtp_start.to_string()),
         ("rtp_end", &rtp_end.to_string()),
-        ("phones", &phones(ports)),
-        ("hints", &hints()),
+        ("phones", &phones(ports, options.crowd)),
+        ("hints", &hints(options.crowd)),
     ];
     for (name, template) in TEMPLATES {
         let text = fill(template, &values).with_context(|| format!("template {name}"))?;
@@ -153,8 +156,14 @@ pub(super) fn write(
     fs::write(dir.join("moh/hum.sln"), hum()).context("writing music on hold")
 }
 
-fn phones(ports: &Ports) -> String {
-    ports.phones.iter().fold(String::new(), |mut text, (extension, port)| {
+/// The numbers of the phones that never register.
+fn crowd(count: u16) -> impl Iterator<Item = u16> {
+    2000..2000 + count
+}
+
+fn phones(ports: &Ports, others: u16) -> String {
+    let numbers = ports.phones.iter().copied().chain(crowd(others).map(|number| (number, 0)));
+    numbers.fold(String::new(), |mut text, (extension, port)| {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -163,15 +172,15 @@ fn phones(ports: &Ports) -> String {
              callerid = \"Phone {extension}\" <{extension}>\n\
              [{extension}](phone-aor)\n"
         );
-        if EXTENSIONS.contains(extension) {
+        if EXTENSIONS.contains(&extension) {
             let _ = writeln!(text, "contact = sip:{extension}@127.0.0.1:{port}");
         }
         text
     })
 }
 
-fn hints() -> String {
-    all().fold(String::new(), |mut text, extension| {
+fn hints(others: u16) -> String {
+    all().chain(crowd(others)).fold(String::new(), |mut text, extension| {
         let hint = format!("PJSIP/{extension},CustomPresence:{extension}");
         let _ = writeln!(text, "exten => {extension},hint,{hint}");
         text

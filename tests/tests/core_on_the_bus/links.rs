@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     phones::Phone,
@@ -161,5 +161,34 @@ async fn a_flood_is_left_out_and_the_listings_make_up_for_it() -> Result<()> {
     let calls = bench.items("calls").await?;
     ensure!(calls.is_empty(), "the listing has no call, the model {calls:?}");
     bench.app.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_removed_answers_what_it_was_asked() -> Result<()> {
+    let server = Server::start(Manner::Slow).await?;
+    let bench = Arc::new(Bench::with(&server.configuration("pbx1")).await?);
+    bench.state("pbx1", "CONNECTED").await?;
+    let actions = async || -> Result<u64> {
+        bench.server("pbx1").await?["figures"]["actions"].as_u64().context("figures")
+    };
+    let before = actions().await?;
+    let asking = tokio::spawn({
+        let bench = bench.clone();
+        let add = json!({
+            "ServerId": "pbx1", "Action": "QueueAdd", "Queue": "q", "Interface": "PJSIP/101",
+        });
+        async move { bench.request("telepulse.proxy.action", add).await }
+    });
+    wait::until("it to be sent", SOON, async || Ok((actions().await? > before).then_some(())))
+        .await?;
+    let remove = json!({"command": "remove", "server": "pbx1"});
+    bench.ok("telepulse.proxy.command", remove).await?;
+    let answer = asking.await??;
+    ensure!(answer["Message"] == "QueueAdd done", "{answer}");
+    ensure!(bench.server("pbx1").await.is_err(), "it is still there");
+    bench
+        .event("its end", |event| event["event"] == "serverStatus" && event["state"] == "REMOVED")
+        .await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     select,
     sync::watch,
+    time::{Duration, sleep},
 };
 
 /// How a server behaves.
@@ -31,6 +32,8 @@ pub(crate) enum Manner {
     OneLine,
     /// Refuses the login.
     Rejecting,
+    /// Honest, but takes its time over a QueueAdd.
+    Slow,
 }
 
 pub(crate) struct Server {
@@ -108,6 +111,9 @@ async fn serve(
                 None => return Ok(()),
                 Some("") => {
                     let text = answer(manner, &std::mem::take(&mut fields));
+                    if manner == Manner::Slow && text.contains("QueueAdd") {
+                        sleep(Duration::from_millis(300)).await;
+                    }
                     writer.write_all(text.as_bytes()).await?;
                 }
                 Some(line) => fields.extend(line.split_once(": ").map(|(k, v)| (k.to_owned(), v.to_owned()))),
@@ -176,6 +182,6 @@ fn answer(manner: Manner, fields: &[(String, String)]) -> String {
             "Response: Success\r\n{id}EventList: start\r\n\r\n\
              Event: {list}Complete\r\n{id}EventList: Complete\r\nListItems: 0\r\n\r\n"
         ),
-        _ => format!("Response: Success\r\n{id}\r\n"),
+        other => format!("Response: Success\r\n{id}Message: {other} done\r\n\r\n"),
     }
 }

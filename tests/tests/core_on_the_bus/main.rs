@@ -6,3 +6,4 @@ mod faults;
 mod links;
 mod neighbours;
 mod server;
+mod tape;

@@ -38,6 +38,10 @@ impl Listing {
     const ALL: [Self; 6] =
         [Self::Start, Self::Hints, Self::Devices, Self::Bridges, Self::Channels, Self::Queues];
 
+    /// Those that an event forged by a caller or a dialplan could make wrong, and that are short while
+    /// little goes on.
+    const FORGEABLE: [Self; 3] = [Self::Bridges, Self::Channels, Self::Queues];
+
     /// The action that asks for it.
     pub fn action(&self) -> Action {
         match self {
@@ -58,6 +62,13 @@ impl Pbx {
         let round = self.sync.round + 1;
         self.sync = crate::pbx::Sync { round, is_running: true, ..Default::default() };
         Listing::ALL.to_vec()
+    }
+
+    /// The same while the model is true, to find out whether it is: what the listings then change was
+    /// wrong, or was on its way as an event. Events go on being told all the while.
+    pub fn begin_audit(&mut self, now: Timestamp) -> Vec<Listing> {
+        self.begin_sync(now);
+        Listing::FORGEABLE.to_vec()
     }
 
     /// Takes in the answer to a listing and appends what it changes; returns what else to ask for.

@@ -1,5 +1,6 @@
 //! Proxy and core without gateways, on a real Asterisk.
 
+mod audits;
 mod bench;
 mod calls;
 mod faults;

@@ -48,6 +48,7 @@ pub fn router(api: Api) -> Router {
     Router::new()
         .route("/servers", get(servers::list).post(servers::add))
         .route("/servers/{id}", get(servers::show).put(servers::change).delete(servers::remove))
+        .route("/servers/{id}/audit", post(servers::audit))
         .route("/servers/{id}/{order}", post(servers::order))
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", get(plugins::show).put(plugins::install).delete(plugins::remove))

@@ -16,6 +16,8 @@ use telepulse_language::{Code, Refusal, Reply};
 const PROXY: &str = "telepulse.proxy.command";
 /// How long the proxy may take: it waits up to 3 seconds for a link to log off.
 const WITHIN: Duration = Duration::from_secs(10);
+/// How long a large server may take to list all that it has.
+const AUDIT: Duration = Duration::from_mins(1);
 
 pub(super) async fn list(State(api): State<Api>) -> Result<Response, Problem> {
     Ok(Json(ask(&api, json!({ "command": "list" })).await?).into_response())
@@ -64,6 +66,17 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// Compares the model with what the server lists, and mends it.
+pub(super) async fn audit(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    body::none(&headers)?;
+    let report = ask_within(&api, json!({ "command": "audit", "server": id }), AUDIT).await?;
+    Ok(Json(report).into_response())
+}
+
 /// Restart, stop, start: begun, not done, when it answers.
 pub(super) async fn order(
     State(api): State<Api>,
@@ -80,10 +93,14 @@ pub(super) async fn order(
 
 /// Asks the proxy, in the name of the host itself.
 pub(super) async fn ask(api: &Api, command: Value) -> Result<Value, Problem> {
+    ask_within(api, command, WITHIN).await
+}
+
+async fn ask_within(api: &Api, command: Value, limit: Duration) -> Result<Value, Problem> {
     let internal = |error: String| Problem::new(Code::Internal, error);
     let address = Address::parse(PROXY).map_err(|error| internal(error.to_string()))?;
     let payload = command.to_string().into();
-    let answer = api.bus.request(&address, payload, Headers::within(WITHIN)).await;
+    let answer = api.bus.request(&address, payload, Headers::within(limit)).await;
     let answer = answer.map_err(|error| {
         let code = match error {
             RequestError::NobodyServes(_) => Code::ServerUnavailable,

@@ -1,5 +1,6 @@
 //! The command line (contract section 9): what can be asked for, and how it ends.
 
+mod audit;
 mod client;
 mod events;
 mod output;
@@ -55,6 +56,14 @@ TELEPULSE_LOG__LEVEL=debug, or TELEPULSE_SERVER__PBX1__SECRET=… for the server
   telepulse events --filter '{\"queues\":[\"sales\"]}' | jq .
 
 A filter has lists of `events`, `servers`, `agents` and `queues`; an absent list lets everything through.";
+    pub(super) const AUDIT: &str = "Example:
+  telepulse audit --server pbx1
+
+Every channel, bridge, queue, hint and device is listed anew and compared. What differs is mended and \
+printed, as the events that clients get of it. On a PBX at rest there is nothing to mend; under load \
+some of it was on its way as an event and came first by the listing: audit again.
+
+Exit code 1 if anything differed.";
     pub(super) const RECORD: &str = "Examples:
   telepulse record --server pbx1 pbx1.amirec
   telepulse record --server pbx1 --for 10m --events on everything.amirec
@@ -97,6 +106,9 @@ enum Command {
     /// Print events as they happen, one JSON object a line.
     #[command(after_long_help = texts::EVENTS)]
     Events(events::Options),
+    /// Compare what TelePulse shows of a server with what the server itself lists, and mend it.
+    #[command(after_long_help = texts::AUDIT)]
+    Audit(audit::Options),
     /// Record what an Asterisk server sends, with times and without secrets.
     #[command(after_long_help = texts::RECORD)]
     Record(record::Options),
@@ -123,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Servers(order) => briefly(order.carry_out()),
         Command::Plugins(order) => briefly(order.carry_out()),
         Command::Events(options) => briefly(events::follow(options)),
+        Command::Audit(options) => briefly(audit::run(options)),
         Command::Record(options) => briefly(record::run(options)),
         Command::Replay(options) => briefly(replay::run(options)),
     };

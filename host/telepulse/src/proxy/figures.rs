@@ -25,6 +25,8 @@ pub(crate) struct Figures {
     pub(super) unreadable: AtomicU64,
     /// Live events that were left out because the link could not keep up.
     pub(super) left_out: AtomicU64,
+    /// Differences that audits found and mended.
+    pub(super) mended: AtomicU64,
     /// How long the latest answer took, plus one; 0 when there was none.
     pub(super) latency_ms_plus_one: AtomicU64,
     pub(super) last_error: ArcSwapOption<LastError>,
@@ -59,6 +61,7 @@ pub(crate) struct Shown {
     pub reconnects: u64,
     pub unreadable: u64,
     pub events_left_out: u64,
+    pub differences_mended: u64,
 }
 
 impl Figures {
@@ -73,6 +76,7 @@ impl Figures {
             reconnects: self.logins.load(Relaxed).saturating_sub(1),
             unreadable: self.unreadable.load(Relaxed),
             events_left_out: self.left_out.load(Relaxed),
+            differences_mended: self.mended.load(Relaxed),
         }
     }
 

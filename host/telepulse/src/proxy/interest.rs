@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 /// forge (`user`, `dialplan`: their bodies come unescaped) and those that nobody reads.
 const MODEL_CLASSES: [&str; 3] = ["system", "call", "agent"];
 
+/// Classes whose events hold what callers and dialplans write, with its line breaks.
+const FORGEABLE: [&str; 2] = ["dialplan", "user"];
+
 /// Events that the link itself reads.
 const LINK_EVENTS: [&str; 2] = ["FullyBooted", "Shutdown"];
 
@@ -36,6 +39,12 @@ impl Interest {
         let classes = names.iter().map(|name| event_class(name)).chain(MODEL_CLASSES).collect();
         names.extend(Pbx::EVENTS.iter().chain(&LINK_EVENTS).map(ToString::to_string));
         Self { classes: Some(classes), names: Some(names), exclude }
+    }
+
+    /// Whether a caller or a dialplan could slip a forged event into what comes.
+    pub(super) fn is_forgeable(&self) -> bool {
+        let is_unescaped = |class: &&str| FORGEABLE.contains(class);
+        self.classes.as_ref().is_none_or(|classes| classes.iter().any(is_unescaped))
     }
 
     /// The `EventMask`.
@@ -102,6 +111,14 @@ mod tests {
         );
         assert_eq!(interest(Some(&["VarSet"]), &["VarSet"]).mask(), "agent,call,system");
         assert_eq!(interest(None, &[]).mask(), "on");
+    }
+
+    #[test]
+    fn what_is_not_escaped_can_be_forged() {
+        assert!(!interest(Some(&["Newchannel", "Cdr"]), &[]).is_forgeable());
+        assert!(interest(Some(&["VarSet"]), &[]).is_forgeable());
+        assert!(interest(Some(&["UserEvent"]), &[]).is_forgeable());
+        assert!(interest(None, &[]).is_forgeable());
     }
 
     #[test]

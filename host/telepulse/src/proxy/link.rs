@@ -186,8 +186,8 @@ impl Link {
         let refusal = unavailable(&self.server.id, &why);
         match ask {
             // Whoever asked may have gone: nobody to tell.
-            Ask::Command { reply, .. } => drop(reply.send(Err(refusal))),
             Ask::Action { reply, .. } => drop(reply.send(Err(refusal))),
+            Ask::Command { reply, .. } | Ask::Audit { reply } => drop(reply.send(Err(refusal))),
             Ask::Query { query, reply } => drop(reply.send(self.part(&query))),
             Ask::Knows { command, reply } => {
                 let _ = reply.send(self.pbx.concerned(&command).is_some());

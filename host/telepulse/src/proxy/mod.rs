@@ -1,5 +1,6 @@
 //! The proxy: a task for each Asterisk server, and the registry that starts and ends them.
 
+mod audit;
 mod figures;
 mod interest;
 mod keep;

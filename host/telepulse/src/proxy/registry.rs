@@ -3,7 +3,7 @@
 use super::{
     keep::{KeepError, Kept},
     link::{self, Goal},
-    request::LinkHandle,
+    request::{Ask, LinkHandle},
 };
 use crate::{
     bus::{Bus, Headers},
@@ -108,10 +108,14 @@ impl Registry {
             "remove" => self.remove(&read_id(&argument)?).await,
             "stop" => self.set_goal(&read_id(&argument)?, true, |_| Goal::Stop).await,
             "start" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 0)).await,
+            "audit" => {
+                let link = self.existing(&read_id(&argument)?)?;
+                link.answer(|reply| Ask::Audit { reply }).await
+            }
             "restart" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 1)).await,
             _ => Err(Refusal::field(
                 "command",
-                "must be list, add, change, remove, restart, stop or start",
+                "must be list, add, change, remove, restart, stop, start or audit",
             )),
         }
     }

@@ -27,6 +27,8 @@ pub(crate) enum Ask {
     },
     /// Send one checked action and answer with what came back, as JSON.
     Action { action: ami_proto::Action, deadline: Instant, reply: Answer<Bytes> },
+    /// Compare the model with what the server lists, and mend it.
+    Audit { reply: Answer<serde_json::Value> },
     /// The state of the model, as of the stream's end.
     Query { query: Query, reply: oneshot::Sender<Part> },
     /// Whether what the command is about is here.

@@ -15,6 +15,7 @@ impl Talk {
     /// Live events are left out from here: the model is not true any more.
     pub(super) fn fall_behind(&mut self, link: &mut Link) {
         self.is_synced = false;
+        self.drop_audit(link);
         link.lost.get_or_insert_with(super::now);
         self.left_out_before = self.session.stats().shed;
         let reason = "events come faster than they can be worked off: they are left out";
@@ -34,13 +35,19 @@ impl Talk {
 
     /// The model is filled from the listings while live events are already applied.
     pub(super) fn begin_sync(&mut self, link: &mut Link, reason: Option<&str>) {
-        self.sync += 1;
         self.is_synced = false;
-        self.listings_left = 0;
+        self.drop_audit(link);
         link.publisher.state(ServerState::Syncing, reason);
         let listings = link.pbx.begin_sync(super::now());
+        self.list_anew(link, listings);
+    }
+
+    /// Asks for listings; answers to earlier ones are of no use any more.
+    pub(super) fn list_anew(&mut self, link: &mut Link, listings: Vec<Listing>) {
+        self.sync += 1;
+        self.listings_left = 0;
         self.list(link, listings);
-        self.finish_sync_if_done(link);
+        self.finish_if_done(link);
     }
 
     fn list(&mut self, link: &mut Link, listings: Vec<Listing>) {
@@ -72,16 +79,26 @@ impl Talk {
             return self
                 .lost(&format!("{} was not answered: {outcome:?}", listing.action().name()));
         };
-        let events = link.publisher.pending();
+        let events = match &mut self.audit {
+            Some(audit) => &mut audit.found,
+            None => link.publisher.pending(),
+        };
         let more = link.pbx.fold(&listing, response, items, super::now(), events);
         self.list(link, more);
-        self.finish_sync_if_done(link);
+        self.finish_if_done(link);
     }
 
-    fn finish_sync_if_done(&mut self, link: &mut Link) {
-        if self.is_synced || self.listings_left > 0 || self.end.is_some() {
+    fn finish_if_done(&mut self, link: &mut Link) {
+        if self.listings_left > 0 || self.end.is_some() {
             return;
         }
+        match self.audit.take() {
+            Some(audit) => audit.finish(link),
+            None => self.finish_sync(link),
+        }
+    }
+
+    fn finish_sync(&mut self, link: &mut Link) {
         (self.is_synced, self.was_synced) = (true, true);
         let now = super::now();
         let events = link.publisher.pending();

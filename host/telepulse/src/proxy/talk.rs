@@ -2,6 +2,7 @@
 //! the session, and what comes out to the model, the bus and whoever asked.
 
 use super::{
+    audit::Audit,
     figures::Figures,
     interest::Interest,
     link::Link,
@@ -54,7 +55,10 @@ pub(super) struct Talk {
     pub(super) waiting: HashMap<RequestId, Waiting>,
     running: Running,
     /// What the server was asked to send.
-    interest: Interest,
+    pub(super) interest: Interest,
+    pub(super) audit: Option<Audit>,
+    /// When it is time for an audit; never, if nothing can be forged.
+    pub(super) next_audit: Option<Instant>,
     pace: Pace,
     /// What the figures have of the session already.
     counted: Stats,
@@ -79,6 +83,8 @@ impl Talk {
             session: Session::new(config, now_ms),
             waiting: HashMap::new(),
             running: Running::default(),
+            audit: None,
+            next_audit: interest.is_forgeable().then(Instant::now),
             interest,
             pace: Pace::default(),
             counted: Stats::default(),
@@ -126,6 +132,9 @@ impl Talk {
                 },
                 () = sleep_until(due.unwrap_or_else(far_away)), if due.is_some() => {
                     self.session.handle_timeout(link.now_ms());
+                }
+                () = sleep_until(self.next_audit.unwrap_or_else(far_away)), if self.next_audit.is_some() => {
+                    self.audit_due(link);
                 }
                 Some(ask) = link.asks.recv() => self.ask(link, ask),
                 Ok(()) = link.interest_changed.changed() => self.widen(link),
@@ -175,6 +184,9 @@ impl Talk {
             self.submit(link, action, Waiting::Widening(filter.describe()));
         }
         self.interest = both;
+        if self.next_audit.is_none() && self.interest.is_forgeable() {
+            self.next_audit = Some(Instant::now());
+        }
     }
 
     pub(super) fn lost(&mut self, reason: &str) {
@@ -262,6 +274,7 @@ impl Talk {
             Ask::Knows { command, reply } => {
                 let _ = reply.send(link.pbx.concerned(&command).is_some());
             }
+            Ask::Audit { reply } => self.audit_asked(link, reply),
             Ask::Action { action, deadline, reply } => {
                 let next = self.running.action(action, deadline, reply);
                 self.when_synced(link, next);
@@ -305,6 +318,7 @@ impl Talk {
 
     /// The connection is over: every action gets its outcome.
     fn close(&mut self, link: &mut Link) {
+        self.drop_audit(link);
         self.session.disconnected(link.now_ms());
         while let Some(output) = self.session.poll_output() {
             if let Output::Reply { id, outcome } = output

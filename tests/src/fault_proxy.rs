@@ -1,6 +1,7 @@
 //! A TCP proxy that does to a connection what networks do: stalls, resets, halves, silence.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +19,14 @@ pub enum Fault {
     Stall,
     /// Everything is swallowed, and neither end is told: the other one seems to be silent.
     Silence,
+    /// The same with what the client sends; what the server sends passes.
+    Deaf,
+    /// The same with what the server sends; what the client sends passes.
+    Mute,
+    /// What the server sends passes at so many bytes a second.
+    Slow(usize),
+    /// So many bytes of what the server sends pass, then both ends get a reset.
+    CutAfter(usize),
     /// Half of what the server sends next passes, then both ends get a reset.
     Reset,
     /// Half of what the server sends next passes, then both ends are closed in good order.
@@ -106,39 +115,69 @@ async fn forward(
     is_from_server: bool,
 ) -> Result<End> {
     let mut buffer = vec![0; 16 * 1024];
+    // What passed since the fault came.
+    let mut passed = 0;
     loop {
         let fault = *faults.borrow_and_update();
         if fault == Fault::Stall {
             faults.changed().await?;
             continue;
         }
+        let most = match fault {
+            Fault::Slow(rate) if is_from_server => (rate / SLICES).clamp(1, buffer.len()),
+            _ => buffer.len(),
+        };
         let read = tokio::select! {
-            read = from.read(&mut buffer) => read?,
+            read = from.read(&mut buffer[..most]) => read?,
             changed = faults.changed() => {
                 changed?;
+                passed = 0;
                 continue;
             }
         };
         if read == 0 {
             return Ok(End::Closed);
         }
-        let half = (read / 2).max(1);
         // It may have changed while we waited for bytes.
         let fault = *faults.borrow();
-        match fault {
-            Fault::Silence => {}
-            Fault::Reset if is_from_server => {
-                to.write_all(&buffer[..half]).await?;
-                return Ok(End::Reset);
-            }
-            Fault::Close if is_from_server => {
-                to.write_all(&buffer[..half]).await?;
-                return Ok(End::Closed);
-            }
-            Fault::None | Fault::Stall | Fault::Reset | Fault::Close => {
-                to.write_all(&buffer[..read]).await?;
+        match fate(fault, is_from_server, read, passed) {
+            Fate::Passes => to.write_all(&buffer[..read]).await?,
+            Fate::Swallowed => {}
+            Fate::Ends(length, end) => {
+                to.write_all(&buffer[..length]).await?;
+                return Ok(end);
             }
         }
+        passed += read;
+        if most < buffer.len() {
+            tokio::time::sleep(Duration::from_millis(1_000 / SLICES as u64)).await;
+        }
+    }
+}
+
+/// Pieces a second in which bytes pass slowly.
+const SLICES: usize = 20;
+
+/// What becomes of bytes.
+enum Fate {
+    Passes,
+    Swallowed,
+    /// So many pass, and then the connection ends.
+    Ends(usize, End),
+}
+
+fn fate(fault: Fault, is_from_server: bool, read: usize, passed: usize) -> Fate {
+    let half = (read / 2).max(1);
+    match fault {
+        Fault::Silence => Fate::Swallowed,
+        Fault::Deaf if !is_from_server => Fate::Swallowed,
+        Fault::Mute if is_from_server => Fate::Swallowed,
+        Fault::Reset if is_from_server => Fate::Ends(half, End::Reset),
+        Fault::Close if is_from_server => Fate::Ends(half, End::Closed),
+        Fault::CutAfter(bytes) if is_from_server && passed + read >= bytes => {
+            Fate::Ends(bytes.saturating_sub(passed), End::Reset)
+        }
+        _ => Fate::Passes,
     }
 }
 
@@ -146,7 +185,6 @@ async fn forward(
 mod tests {
     use super::*;
     use std::io::ErrorKind;
-    use std::time::Duration;
     use tokio::time::timeout;
 
     /// A client and a server with the proxy between them.
@@ -199,6 +237,47 @@ mod tests {
                 read(&mut client).await.context("the end comes")?
             }
             // The reset overtook what was written before.
+            reset => reset,
+        };
+        assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn one_direction_can_be_swallowed() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        for (fault, to_server, to_client) in
+            [(Fault::Deaf, false, true), (Fault::Mute, true, false), (Fault::None, true, true)]
+        {
+            proxy.set(fault);
+            client.write_all(b"ping").await?;
+            server.write_all(b"pong").await?;
+            let ping = read(&mut server).await.transpose()?;
+            assert_eq!(ping, to_server.then(|| b"ping".to_vec()), "{fault:?}");
+            let pong = read(&mut client).await.transpose()?;
+            assert_eq!(pong, to_client.then(|| b"pong".to_vec()), "{fault:?}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn bytes_can_be_slow_and_be_cut_off_at_any() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        proxy.set(Fault::Slow(40));
+        server.write_all(b"slow").await?;
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"sl".to_vec()));
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"ow".to_vec()));
+
+        let (proxy, mut client, mut server) = ends().await?;
+        proxy.set(Fault::CutAfter(7));
+        server.write_all(b"first").await?;
+        assert_eq!(read(&mut client).await.transpose()?, Some(b"first".to_vec()));
+        server.write_all(b"second").await?;
+        let end = match read(&mut client).await.context("something comes")? {
+            Ok(bytes) => {
+                assert_eq!(bytes, b"se");
+                read(&mut client).await.context("the end comes")?
+            }
             reset => reset,
         };
         assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);

@@ -10,5 +10,6 @@ pub mod fault_proxy;
 pub mod phones;
 pub mod ports;
 pub mod recording;
+pub mod storm;
 mod template;
 pub mod wait;

@@ -6,22 +6,20 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 use telepulse_tests::{
     ami,
     asterisk::{self, Asterisk, Options},
     fault_proxy::{Fault, FaultProxy},
+    storm::Storm,
     wait,
 };
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{Instant, sleep};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-const CALLS_PER_SECOND: u64 = 100;
+const CALLS_PER_SECOND: u32 = 100;
 /// From FullyBooted to a model that is true.
 const RESYNC: Duration = Duration::from_secs(2);
 
@@ -68,16 +66,21 @@ async fn rounds(name: &str, breaks: &[Break]) -> Result<()> {
     let (statuses, _guard) = bench.record("telepulse.proxy.status")?;
     bench.state("pbx1", "CONNECTED").await?;
 
-    let load = Load::start(&pbx).await?;
+    let load = Storm::start(&pbx, CALLS_PER_SECOND).await?;
     let actions = Actions::start(bench.clone());
     for (round, kind) in breaks.iter().enumerate() {
         let context = || format!("round {round}, {kind:?}");
         let took = round_of(*kind, &mut pbx, &proxy, &bench, &statuses).await;
         let took = took.with_context(context)?;
         let auditor = pbx.auditor().await?;
-        let known = is_within_the_listings(&bench, auditor).await.with_context(context)?;
+        let known = is_within_the_listings(&bench, auditor).await;
+        let known = known.with_context(|| {
+            let told = statuses.all();
+            let last: Vec<_> = told.iter().rev().take(8).map(Value::to_string).collect();
+            format!("{}; newest first: {}", context(), last.join(" "))
+        })?;
         eprintln!("{}: true {took:?} after login, with {known} channels", context());
-        load.made_some_more().await.with_context(context)?;
+        load.made_more(20, SOON).await.with_context(context)?;
     }
     let made = load.stop().await;
     let outcomes = actions.stop().await?;
@@ -213,62 +216,6 @@ fn each_call_is_told_once(events: &[Value]) -> Result<()> {
     }
     ensure!(calls.len() > 100, "only {} calls were told", calls.len());
     Ok(())
-}
-
-/// Calls without phones, as many a second as there are to be.
-struct Load {
-    made: Arc<AtomicUsize>,
-    stop: CancellationToken,
-    task: AbortOnDropHandle<()>,
-}
-
-impl Load {
-    async fn start(pbx: &Asterisk) -> Result<Self> {
-        let made = Arc::new(AtomicUsize::new(0));
-        let stop = CancellationToken::new();
-        let mut client = Some(pbx.auditor().await?);
-        let auditors = pbx.auditors();
-        let (counter, stopped) = (made.clone(), stop.clone());
-        let task = tokio::spawn(async move {
-            let mut tick = interval(Duration::from_millis(1000 / CALLS_PER_SECOND));
-            while !stopped.is_cancelled() {
-                tick.tick().await;
-                let done = match &mut client {
-                    Some(client) => originate(client).await.is_ok(),
-                    None => false,
-                };
-                if done {
-                    counter.fetch_add(1, Ordering::Relaxed);
-                } else {
-                    // Asterisk is being killed: come back when it does.
-                    client = auditors.login().await.ok();
-                }
-            }
-        });
-        Ok(Self { made, stop, task: AbortOnDropHandle::new(task) })
-    }
-
-    /// Waits until it goes on after an outage.
-    async fn made_some_more(&self) -> Result<()> {
-        let before = self.made.load(Ordering::Relaxed);
-        wait::until("calls to be made again", SOON, async || {
-            Ok((self.made.load(Ordering::Relaxed) > before + 20).then_some(()))
-        })
-        .await
-    }
-
-    async fn stop(self) -> usize {
-        self.stop.cancel();
-        // It ends by itself at its next tick.
-        drop(self.task.await);
-        self.made.load(Ordering::Relaxed)
-    }
-}
-
-async fn originate(client: &mut ami::Client) -> Result<String> {
-    let call =
-        [("Channel", "Local/1@storm"), ("Application", "Wait"), ("Data", "1"), ("Async", "true")];
-    client.send("Originate", &call).await
 }
 
 /// Actions that go on all the while, each to be known again by what it leaves in Asterisk.

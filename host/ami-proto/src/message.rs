@@ -113,8 +113,14 @@ impl Message {
                 .find(|(k, _)| k.eq_ignore_ascii_case(key))
                 .map(|(_, value)| value);
         }
-        let line = self.lines.find(&self.bytes, key)?;
+        let (_, line) = self.lines.find(&self.bytes, key)?;
         Some(value_after_colon(&line[key.len() + 1..]))
+    }
+
+    /// Looks up keys that stand together in the order in which they are asked for, such as those of
+    /// a channel's snapshot; see [`Lookup`].
+    pub fn lookup(&self) -> Lookup<'_> {
+        Lookup { message: self, next: 0 }
     }
 
     /// The first value under `key` (any case), with U+FFFD for what is not UTF-8.
@@ -177,6 +183,42 @@ impl Message {
             Some(colon) => Field::split(line, colon),
             None => Field { key: b"", value: line, line },
         }
+    }
+}
+
+/// A place in a message to look keys up from: it is right behind the key that was found last, so
+/// that neighbours asked for in their order cost one look each.
+///
+/// A key that is not among the next few lines is looked up as [`Message::get`] does it. Where a key
+/// comes more than once, it is the next one behind that place that is found.
+#[derive(Debug, Clone)]
+pub struct Lookup<'m> {
+    message: &'m Message,
+    next: usize,
+}
+
+impl<'m> Lookup<'m> {
+    /// How many lines are looked at before all are.
+    const NEAR: usize = 4;
+
+    /// The value under `key` (any case); `None` if it is absent or not UTF-8.
+    pub fn get(&mut self, key: &str) -> Option<&'m str> {
+        self.get_bytes(key).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The value under `key` (any case), byte for byte.
+    pub fn get_bytes(&mut self, key: &str) -> Option<&'m [u8]> {
+        let Message { bytes, lines, raw_from } = self.message;
+        if *raw_from != u32::MAX || !is_plain_key(key.as_bytes()) {
+            return self.message.get_bytes(key);
+        }
+        let near = self.next..self.next + Self::NEAR;
+        let (index, line) = near
+            .into_iter()
+            .find_map(|index| Some((index, lines.at(bytes, index, key.as_bytes())?)))
+            .or_else(|| lines.find(bytes, key.as_bytes()))?;
+        self.next = index + 1;
+        Some(value_after_colon(&line[key.len() + 1..]))
     }
 }
 

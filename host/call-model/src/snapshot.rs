@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ami_proto::Message;
 
-use crate::text::{field, name};
+use crate::text::{Group, field};
 
 /// `ChannelState` of AMI, in the order in which a channel goes through them: a later one is never
 /// left for an earlier one, whatever order messages come in.
@@ -77,27 +77,32 @@ pub(crate) struct Snapshot<'m> {
 macro_rules! snapshot {
     ($message:expr, $role:literal) => {{
         let message: &Message = $message;
-        let uniqueid = field(message, concat!($role, "Uniqueid"));
-        if uniqueid.is_empty() {
-            None
-        } else {
-            let linkedid = field(message, concat!($role, "Linkedid"));
-            Some(Snapshot {
-                channel: field(message, concat!($role, "Channel")),
-                uniqueid,
-                linkedid: if linkedid.is_empty() { uniqueid } else { linkedid },
-                state: message.get(concat!($role, "ChannelState")).and_then(State::from_ami),
-                exten: field(message, concat!($role, "Exten")),
-                caller_number: field(message, concat!($role, "CallerIDNum")),
-                caller_name: name(message, concat!($role, "CallerIDName")),
-                connected_number: field(message, concat!($role, "ConnectedLineNum")),
-                connected_name: name(message, concat!($role, "ConnectedLineName")),
-            })
-        }
+        // In Asterisk's own order, so that each is right behind the last.
+        let mut at = Group::of(message);
+        let snapshot = Snapshot {
+            channel: at.field(concat!($role, "Channel")),
+            state: State::from_ami(at.field(concat!($role, "ChannelState"))),
+            caller_number: at.field(concat!($role, "CallerIDNum")),
+            caller_name: at.name(concat!($role, "CallerIDName")),
+            connected_number: at.field(concat!($role, "ConnectedLineNum")),
+            connected_name: at.name(concat!($role, "ConnectedLineName")),
+            exten: at.field(concat!($role, "Exten")),
+            uniqueid: at.field(concat!($role, "Uniqueid")),
+            linkedid: at.field(concat!($role, "Linkedid")),
+        };
+        (!snapshot.uniqueid.is_empty()).then(|| snapshot.linked())
     }};
 }
 
 impl<'m> Snapshot<'m> {
+    /// A channel that no call is named for is the first of its own.
+    fn linked(mut self) -> Self {
+        if self.linkedid.is_empty() {
+            self.linkedid = self.uniqueid;
+        }
+        self
+    }
+
     /// The channel that the message is about; `None` if it has none.
     pub(crate) fn read(message: &'m Message) -> Option<Self> {
         snapshot!(message, "")

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ami_proto::Message;
+use ami_proto::{Lookup, Message};
 
 /// A value, or empty if it only says that there is none.
 pub(crate) fn known(value: &str) -> &str {
@@ -24,9 +24,33 @@ pub(crate) fn number<T: std::str::FromStr>(message: &Message, key: &str) -> Opti
 
 /// A display name under `key`: may be cut UTF-8, and is C-escaped (`O\'Brien`).
 pub(crate) fn name<'m>(message: &'m Message, key: &str) -> Cow<'m, str> {
-    match message.get(key) {
-        Some(value) => unescape(Cow::Borrowed(known(value))),
-        None => message.get_lossy(key).map_or(Cow::Borrowed(""), unescape),
+    shown(message.get_bytes(key))
+}
+
+fn shown(value: Option<&[u8]>) -> Cow<'_, str> {
+    let Some(value) = value else { return Cow::Borrowed("") };
+    match std::str::from_utf8(value) {
+        Ok(value) => unescape(Cow::Borrowed(known(value))),
+        Err(_) => unescape(String::from_utf8_lossy(value)),
+    }
+}
+
+/// Fields that stand together, asked for in their order: see [`ami_proto::Lookup`].
+pub(crate) struct Group<'m>(Lookup<'m>);
+
+impl<'m> Group<'m> {
+    pub(crate) fn of(message: &'m Message) -> Self {
+        Self(message.lookup())
+    }
+
+    /// As [`field`] gives it.
+    pub(crate) fn field(&mut self, key: &str) -> &'m str {
+        self.0.get(key).map_or("", known)
+    }
+
+    /// As [`name`] gives it.
+    pub(crate) fn name(&mut self, key: &str) -> Cow<'m, str> {
+        shown(self.0.get_bytes(key))
     }
 }
 

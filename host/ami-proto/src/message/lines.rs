@@ -50,8 +50,18 @@ impl Lines {
         (start, trim_end(&bytes[start..end]))
     }
 
-    /// The first line that starts with `key` (any case) and a colon.
-    pub(crate) fn find<'a>(&self, bytes: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    /// Line `index`, if it starts with `key` (any case) and a colon.
+    pub(crate) fn at<'a>(&self, bytes: &'a [u8], index: usize, key: &[u8]) -> Option<&'a [u8]> {
+        match self {
+            Self::Short { count, bounds } => {
+                at(bytes, bounds[..usize::from(*count)].get(index..index + 2)?, key)
+            }
+            Self::Long(bounds) => at(bytes, bounds.get(index..index + 2)?, key),
+        }
+    }
+
+    /// The first line that starts with `key` (any case) and a colon, and its index.
+    pub(crate) fn find<'a>(&self, bytes: &'a [u8], key: &[u8]) -> Option<(usize, &'a [u8])> {
         match self {
             Self::Short { count, bounds } => find(bytes, &bounds[..usize::from(*count)], key),
             Self::Long(bounds) => find(bytes, bounds, key),
@@ -59,20 +69,24 @@ impl Lines {
     }
 }
 
-/// The colon is looked at first: it is where it should be on few lines but the right one.
 fn find<'a, T: Copy + TryInto<usize>>(
     bytes: &'a [u8],
     bounds: &[T],
     key: &[u8],
-) -> Option<&'a [u8]> {
-    let at = |bound: T| bound.try_into().unwrap_or(usize::MAX);
-    bounds.windows(2).find_map(|pair| {
-        let start = at(pair[0]);
-        let colon = start + key.len();
-        let found =
-            bytes.get(colon) == Some(&b':') && bytes[start..colon].eq_ignore_ascii_case(key);
-        found.then(|| trim_end(&bytes[start..at(pair[1])]))
-    })
+) -> Option<(usize, &'a [u8])> {
+    let mut lines = bounds.windows(2).enumerate();
+    lines.find_map(|(index, pair)| Some((index, at(bytes, pair, key)?)))
+}
+
+/// The line between two bounds, if it has this key. The colon is looked at first: it is where it
+/// should be on few lines but the right one.
+#[inline]
+fn at<'a, T: Copy + TryInto<usize>>(bytes: &'a [u8], pair: &[T], key: &[u8]) -> Option<&'a [u8]> {
+    let place = |bound: T| bound.try_into().unwrap_or(usize::MAX);
+    let start = place(pair[0]);
+    let colon = start + key.len();
+    let found = bytes.get(colon) == Some(&b':') && bytes[start..colon].eq_ignore_ascii_case(key);
+    found.then(|| trim_end(&bytes[start..place(pair[1])]))
 }
 
 /// A line without its LF or CRLF.

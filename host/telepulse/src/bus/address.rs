@@ -117,7 +117,8 @@ pub enum Below {
 }
 
 impl Below {
-    pub(super) fn none() -> Self {
+    /// None of them.
+    pub fn none() -> Self {
         Self::Names(BTreeSet::new())
     }
 

@@ -62,7 +62,7 @@ impl LocalBus {
 }
 
 impl Bus for LocalBus {
-    fn publish(&self, address: &Address, server: Option<&str>, payload: Bytes) {
+    fn publish(&self, address: &Address, server: Option<&Arc<str>>, payload: Bytes) {
         let below = address.as_str().strip_prefix(EVENTS);
         if below.is_some_and(|below| below.is_empty() || below.starts_with('.')) {
             tracing::error!(%address, "an event was published without its number: dropped");
@@ -73,12 +73,8 @@ impl Bus for LocalBus {
         if wanting.peek().is_none() {
             return;
         }
-        let message = message(0, now_ns(), address, server.map(Arc::from), payload);
+        let message = message(0, now_ns(), address, server.cloned(), payload);
         wanting.for_each(|one| one.sink.deliver(&message));
-    }
-
-    fn wanted(&self, address: &Address) -> bool {
-        self.subscriptions.load().iter().any(|one| one.wants(address))
     }
 
     fn wanted_below(&self, root: &Address) -> Below {

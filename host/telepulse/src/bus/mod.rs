@@ -35,10 +35,7 @@ pub const EVENTS: &str = "telepulse.event";
 pub trait Bus: Send + Sync + 'static {
     /// Hands a message to whoever subscribed to its address. Never waits. Addresses below
     /// [`EVENTS`] are refused (and logged): events need their number from [`Bus::append`].
-    fn publish(&self, address: &Address, server: Option<&str>, payload: Bytes);
-
-    /// Whether anybody is subscribed to this address: what nobody reads need not be encoded.
-    fn wanted(&self, address: &Address) -> bool;
+    fn publish(&self, address: &Address, server: Option<&Arc<str>>, payload: Bytes);
 
     /// What subscribers want of the addresses one token below `root`.
     fn wanted_below(&self, root: &Address) -> Below;

@@ -56,11 +56,15 @@ fn a_message_goes_once_to_each_who_subscribed() {
     let (status, status_guard) = subscribe(&*bus, &["telepulse.proxy.status"]);
     let newchannel = address("telepulse.proxy.event.pbx1.Newchannel");
     let connected = address("telepulse.proxy.status.pbx%201");
-    assert!(bus.wanted(&newchannel));
-    assert!(!bus.wanted(&address("telepulse.other")));
+    let mut changes = bus.subscriptions_changed();
+    let below = |root: &str| bus.wanted_below(&address(root));
+    assert_eq!(below("telepulse.proxy.event.pbx1"), Below::All);
+    assert_eq!(below("telepulse.proxy.status"), Below::All);
+    assert_eq!(below("telepulse.other"), Below::none());
+    assert_eq!(below("telepulse"), Below::Names(["proxy".to_owned()].into()));
 
-    bus.publish(&newchannel, Some("pbx1"), Bytes::from_static(b"{}"));
-    bus.publish(&connected, Some("pbx 1"), Bytes::from_static(b"[]"));
+    bus.publish(&newchannel, Some(&"pbx1".into()), Bytes::from_static(b"{}"));
+    bus.publish(&connected, Some(&"pbx 1".into()), Bytes::from_static(b"[]"));
     assert_eq!(raw.addresses(), ["telepulse.proxy.event.pbx1.Newchannel"]);
     let got = status.lock()[0].clone();
     assert_eq!((got.seq, &*got.kind, got.server.as_deref()), (0, "pbx 1", Some("pbx 1")));
@@ -70,7 +74,9 @@ fn a_message_goes_once_to_each_who_subscribed() {
     drop(status_guard);
     bus.publish(&connected, None, Bytes::from_static(b"[]"));
     assert_eq!(status.lock().len(), 1);
-    assert!(!bus.wanted(&connected));
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    assert_eq!(below("telepulse.proxy.status"), Below::Names(["pbx1".to_owned()].into()));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::request::Status;
 use crate::bus::{Address, Below, Bus};
 use ami_proto::Message;
 use bytes::Bytes;
-use std::{collections::HashMap, sync::Arc};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use telepulse_language::{Event, ServerState, ServerStatus};
 use tokio::sync::watch;
 
@@ -13,10 +14,13 @@ const CACHED_NAMES: usize = 512;
 
 /// The voice of one server on the bus.
 pub(super) struct Publisher {
-    server: String,
+    server: Arc<str>,
     bus: Arc<dyn Bus>,
     status: watch::Sender<Status>,
-    addresses: HashMap<String, Address>,
+    /// Which raw events somebody reads, as of the subscriptions last looked at.
+    raw: Below,
+    subscriptions: watch::Receiver<u64>,
+    addresses: FxHashMap<Box<str>, Address>,
     /// Events of the language that are not in the stream yet: many cost little more than one there.
     pending: Vec<Event>,
 }
@@ -29,11 +33,16 @@ impl Publisher {
             asterisk: None,
             since: super::now(),
         };
+        let mut subscriptions = bus.subscriptions_changed();
+        // So that it is looked at before the first event.
+        subscriptions.mark_changed();
         Self {
-            server: server.to_owned(),
+            server: server.into(),
             bus,
             status: watch::Sender::new(status),
-            addresses: HashMap::new(),
+            raw: Below::none(),
+            subscriptions,
+            addresses: FxHashMap::default(),
             pending: Vec::new(),
         }
     }
@@ -50,7 +59,7 @@ impl Publisher {
     pub(super) fn wanted(&self) -> Below {
         match Address::build(&["telepulse", "proxy", "event", &self.server]) {
             Ok(root) => self.bus.wanted_below(&root),
-            Err(_) => Below::Names([].into()),
+            Err(_) => Below::none(),
         }
     }
 
@@ -90,10 +99,10 @@ impl Publisher {
         if !changed {
             return;
         }
-        tracing::info!(server = self.server, state = ?state, reason, "server status");
+        tracing::info!(server = %self.server, state = ?state, reason, "server status");
         self.tell_status();
         self.pending.push(Event {
-            server: self.server.clone(),
+            server: self.server.to_string(),
             time: now,
             agent: None,
             queue: None,
@@ -127,10 +136,19 @@ impl Publisher {
 
     /// Publishes a raw message as JSON, if anybody reads its address.
     pub(super) fn raw(&mut self, name: &str, message: &Message) {
-        let Some(address) = self.address(name) else { return };
-        if !self.bus.wanted(&address) {
+        // An error means that the bus is gone, and with it whoever read.
+        if self.subscriptions.has_changed().unwrap_or(false) {
+            self.subscriptions.mark_unchanged();
+            self.raw = self.wanted();
+        }
+        let is_wanted = match &self.raw {
+            Below::All => true,
+            Below::Names(names) => !names.is_empty() && names.contains(name),
+        };
+        if !is_wanted {
             return;
         }
+        let Some(address) = self.address(name) else { return };
         let mut json = Vec::with_capacity(message.as_bytes().len() * 2);
         message.write_json(&self.server, &mut json);
         self.bus.publish(&address, Some(&self.server), Bytes::from(json));
@@ -143,7 +161,7 @@ impl Publisher {
         let address = Address::build(&["telepulse", "proxy", "event", &self.server, name]).ok()?;
         // A lying server could invent names without end.
         if self.addresses.len() < CACHED_NAMES {
-            self.addresses.insert(name.to_owned(), address.clone());
+            self.addresses.insert(name.into(), address.clone());
         }
         Some(address)
     }

@@ -12,6 +12,7 @@ mod channel;
 mod device;
 mod dialling;
 mod ending;
+mod filters;
 mod queue;
 mod server;
 mod session;

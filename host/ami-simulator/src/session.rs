@@ -5,6 +5,7 @@ use md5::{Digest as _, Md5};
 
 use crate::actions::Asked;
 use crate::centre::Centre;
+use crate::filters::Filters;
 use crate::wire::{Class, Event, Text};
 
 /// What goes back to a client.
@@ -22,6 +23,7 @@ pub struct Session {
     challenge: Option<String>,
     /// `None` until login.
     mask: Option<Mask>,
+    filters: Filters,
 }
 
 /// Which classes of events a session wants.
@@ -70,7 +72,10 @@ impl Session {
                 go_on(pong.field("Timestamp", format_args!("{seconds}.{millis:03}000")).end())
             }
             "events" => go_on(self.events(&asked)),
-            "filter" => go_on(asked.error("Filters are not simulated")),
+            "filter" => go_on(match self.filters.add(&asked) {
+                Ok(()) => asked.success("Filter added"),
+                Err(why) => asked.error(why),
+            }),
             _ => go_on(centre.act(&asked)),
         }
     }
@@ -125,5 +130,6 @@ impl Session {
     /// Does this client get the event?
     pub(crate) fn wants(&self, event: &Event) -> bool {
         self.mask.as_ref().is_some_and(|mask| mask.wants(event.class))
+            && self.filters.pass(&event.text)
     }
 }

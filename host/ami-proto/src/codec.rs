@@ -153,7 +153,8 @@ impl Decoder {
     }
 
     fn fail(&mut self, fault: Fault) -> DecodeError {
-        let error = DecodeError::new(fault, &self.buffer);
+        // Whatever it is, it answers no action.
+        let error = DecodeError { action_id: None, ..DecodeError::new(fault, &self.buffer) };
         self.mode = Mode::Failed;
         self.buffer = BytesMut::new();
         error

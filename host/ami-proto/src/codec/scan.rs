@@ -43,8 +43,8 @@ pub(super) enum Step {
     NeedMore,
     /// It is, from `start` to `end` of the buffer.
     Message { start: usize, end: usize },
-    /// It breaks a limit, with the line from `line` to `end`. It started at `start`; what is to be
-    /// skipped starts at `line`.
+    /// It breaks a limit within the line at `line`, where what is to be skipped starts. It started
+    /// at `start`; `end` is behind the byte that is too many.
     TooMuch { fault: Fault, start: usize, line: usize, end: usize, skip: Skip },
 }
 
@@ -104,11 +104,12 @@ impl Scan {
                 self.end_at(line, buffer);
                 return Step::Message { start: self.start, end: self.line };
             }
+            // In this order: the other limits may have been seen to break before the line's end.
+            if let Some((fault, end)) = self.broken_limit(line, self.line, limits) {
+                return self.too_much(fault, line, end);
+            }
             if self.bounds.len() >= limits.lines {
                 return self.too_much(Fault::TooManyLines(limits.lines), line, self.line);
-            }
-            if let Some(fault) = self.broken_limit(line, self.line, limits) {
-                return self.too_much(fault, line, self.line);
             }
             self.bounds.push(offset(line - self.start));
             if self.bounds.len() == 1 || self.raw != Raw::No {
@@ -119,23 +120,26 @@ impl Scan {
         // A lone CR may be half of the blank line, which no limit counts.
         let rest = if buffer[self.line..] == *b"\r" { self.line } else { buffer.len() };
         match self.broken_limit(self.line, rest, limits) {
-            Some(fault) => self.too_much(fault, self.line, buffer.len()),
+            Some((fault, end)) => self.too_much(fault, self.line, end),
             None => Step::NeedMore,
         }
     }
 
-    /// The limit that the message breaks with a line from `line` to `end`, if any.
-    fn broken_limit(&self, line: usize, end: usize, limits: &Limits) -> Option<Fault> {
-        if end - line > limits.line {
-            Some(Fault::LineTooLong(limits.line))
-        } else if end - self.start > limits.message {
-            Some(Fault::MessageTooLong(limits.message))
-        } else {
+    /// The limit that the message breaks with a line from `line` to `end`, if any, and the
+    /// end of what breaks it: what its bytes reach first, however many of them have come.
+    fn broken_limit(&self, line: usize, end: usize, limits: &Limits) -> Option<(Fault, usize)> {
+        let line_ends = line.saturating_add(limits.line);
+        let message_ends = self.start.saturating_add(limits.message);
+        if end <= line_ends.min(message_ends) {
             None
+        } else if line_ends <= message_ends {
+            Some((Fault::LineTooLong(limits.line), line_ends + 1))
+        } else {
+            Some((Fault::MessageTooLong(limits.message), message_ends + 1))
         }
     }
 
-    /// Gives up on the message; the limit was broken by the line from `line` to `end`.
+    /// Gives up on the message, whose line at `line` breaks a limit with the byte before `end`.
     fn too_much(&self, fault: Fault, line: usize, end: usize) -> Step {
         Step::TooMuch { fault, start: self.start, line, end, skip: Skip::new(self.raw_goes_on()) }
     }

@@ -180,7 +180,7 @@ fn an_error_names_the_action_that_lost_its_answer() {
     decoder.buffer().extend_from_slice(&[b'\x1b'; 50]);
     let error = decoder.next().unwrap().unwrap_err();
     assert_eq!(error.action_id.as_deref(), Some("a-7"));
-    insta::assert_snapshot!(error, @r"skipped a message with a line of more than 40 bytes: Response: Success\r\nactionid: a-7\r\n\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b");
+    insta::assert_snapshot!(error, @r"skipped a message with a line of more than 40 bytes: Response: Success\r\nactionid: a-7\r\n\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b");
     assert!(!error.is_fatal());
 }
 

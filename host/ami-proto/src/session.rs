@@ -276,7 +276,8 @@ impl Session {
         }
     }
 
-    fn on_finished(&mut self, Finished { id, purpose, outcome }: Finished) {
+    fn on_finished(&mut self, Finished { id, purpose, outcome, problem }: Finished) {
+        self.outputs.extend(problem.map(Output::Problem));
         match purpose {
             Purpose::Submitted => {
                 self.learn_version(&outcome);
@@ -356,7 +357,8 @@ impl Session {
         self.state = State::Closed;
         self.timers.stop_all();
         let unsent: Vec<RequestId> = self.transmit.drain(..).map(|(id, _)| id).collect();
-        for Finished { id, purpose, outcome } in self.requests.fail_all(|id| !unsent.contains(&id))
+        for Finished { id, purpose, outcome, .. } in
+            self.requests.fail_all(|id| !unsent.contains(&id))
         {
             if purpose == Purpose::Submitted {
                 self.outputs.push_back(Output::Reply { id, outcome });

@@ -51,7 +51,7 @@ pub struct SessionConfig {
     pub max_queued: usize,
     /// Items that one list may have.
     pub max_list_items: usize,
-    /// Bytes that one list may have.
+    /// Bytes that all lists in flight may have together.
     pub max_list_bytes: usize,
     /// What a server may send at all.
     pub limits: Limits,

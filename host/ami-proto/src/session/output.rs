@@ -83,7 +83,8 @@ pub enum Outcome {
     Unknown,
     /// It was sent, and no answer came in time.
     TimedOut,
-    /// The list is longer than allowed ([`super::SessionConfig::max_list_items`]).
+    /// The list is longer than allowed ([`super::SessionConfig::max_list_items`]), or too much for
+    /// what other lists hold already ([`super::SessionConfig::max_list_bytes`]).
     ListTooLong,
 }
 
@@ -146,6 +147,15 @@ pub enum Problem {
         /// In the server's words.
         reason: String,
     },
+    /// A list has another number of items than its end says; it is given on as it came.
+    ListCount {
+        /// Of the action that asked for it.
+        action_id: String,
+        /// Its `ListItems`.
+        said: String,
+        /// How many came.
+        came: usize,
+    },
     /// `FullyBooted` did not come in time; the session went on.
     NoFullyBooted {
         /// How long it was waited for.
@@ -159,6 +169,12 @@ impl fmt::Display for Problem {
             Self::Decode(error) => error.fmt(f),
             Self::FilterRefused { filter, reason } => {
                 write!(f, "the server refused the filter to {filter}: {reason}")
+            }
+            Self::ListCount { action_id, said, came } => {
+                write!(
+                    f,
+                    "the list that answers {action_id} has {came} items, and says it has {said}"
+                )
             }
             Self::NoFullyBooted { waited_ms } => write!(
                 f,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::config::SessionConfig;
-use super::output::{Outcome, RequestId};
+use super::output::{Outcome, Problem, RequestId};
 use crate::message::Message;
 
 /// Who wants the answer.
@@ -33,6 +33,8 @@ pub(super) struct Finished {
     pub(super) id: RequestId,
     pub(super) purpose: Purpose,
     pub(super) outcome: Outcome,
+    /// What is wrong with the answer all the same.
+    pub(super) problem: Option<Problem>,
 }
 
 /// What a message turned out to be.
@@ -84,6 +86,8 @@ pub(super) struct Requests {
     max_in_flight: usize,
     max_list_items: usize,
     max_list_bytes: usize,
+    /// Bytes of the items that are held, of all lists in flight.
+    held_bytes: usize,
     /// How long the latest response took.
     pub(super) latency_ms: Option<u64>,
 }
@@ -100,6 +104,7 @@ impl Requests {
             max_in_flight: config.max_in_flight.max(1),
             max_list_items: config.max_list_items,
             max_list_bytes: config.max_list_bytes,
+            held_bytes: 0,
             latency_ms: None,
         }
     }
@@ -116,14 +121,14 @@ impl Requests {
         format!("{}-{}{mark}", self.prefix, id.number)
     }
 
-    /// The other way round; `None` for what is not this session's.
+    /// The other way round; `None` for what this session has not written just so.
     fn own_id(&self, action_id: &[u8]) -> Option<RequestId> {
         let rest = action_id.strip_prefix(self.prefix.as_bytes())?.strip_prefix(b"-")?;
         let (digits, list) = match rest.strip_suffix(b"l") {
             Some(digits) => (digits, true),
             None => (rest, false),
         };
-        if digits.first() == Some(&b'+') {
+        if !digits.first().is_some_and(|digit| (b'1'..=b'9').contains(digit)) {
             return None;
         }
         let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -200,12 +205,12 @@ impl Requests {
     /// Ends every action, in order: those for which `left` is false were never sent.
     pub(super) fn fail_all(&mut self, left: impl Fn(RequestId) -> bool) -> Vec<Finished> {
         let in_flight = std::mem::take(&mut self.in_flight);
-        self.submitted = 0;
+        (self.submitted, self.held_bytes) = (0, 0);
         let mut finished: Vec<_> = in_flight
             .into_values()
             .map(|InFlight { id, purpose, .. }| {
                 let outcome = if left(id) { Outcome::Unknown } else { Outcome::NotSent };
-                Finished { id, purpose, outcome }
+                Finished { id, purpose, outcome, problem: None }
             })
             .collect();
         finished.append(&mut self.drop_waiting());
@@ -215,17 +220,19 @@ impl Requests {
     /// Ends the action whose answer, by its `ActionID`, could not be read.
     pub(super) fn unreadable(&mut self, action_id: &str) -> Option<Finished> {
         let id = self.own_id(action_id.as_bytes())?;
+        named(&mut self.in_flight, id)?;
         self.give_up(id.number, Outcome::Unknown)
     }
 
     /// Finds out whose response this is.
     pub(super) fn response(&mut self, message: Message, now_ms: u64) -> Fate {
-        let number = match message.get_bytes("ActionID") {
-            Some(action_id) => self.own_id(action_id).map(|id| id.number),
+        let id = match message.get_bytes("ActionID") {
+            Some(action_id) => self.own_id(action_id),
+            None if is_goodbye(&message) => self.asked_to_leave(),
             None => self.only_unanswered(),
         };
-        let Some(number) = number else { return Fate::Unclaimed(message) };
-        let Some(action) = self.in_flight.get_mut(&number) else {
+        let Some(id) = id else { return Fate::Unclaimed(message) };
+        let Some(action) = named(&mut self.in_flight, id) else {
             self.owed = self.owed.saturating_sub(1);
             return Fate::Unclaimed(message);
         };
@@ -235,16 +242,20 @@ impl Requests {
         }
         self.latency_ms = Some(now_ms.saturating_sub(action.sent_ms));
         action.list |= list_mark(&message).is_some_and(|mark| mark.eq_ignore_ascii_case(b"start"));
-        action.response = Some(message);
+        action.response = Some(message.detached());
         // An error ends a list too, even one that had started.
-        if action.list && !action.complete && !refused { Fate::Kept } else { self.finish(number) }
+        if action.list && !action.complete && !refused {
+            Fate::Kept
+        } else {
+            self.finish(id.number)
+        }
     }
 
     /// Finds out whether an event is an item of a list in flight.
     pub(super) fn event(&mut self, message: Message) -> Fate {
         let id = message.get_bytes("ActionID").and_then(|action_id| self.own_id(action_id));
         let Some(id) = id else { return Fate::Live(message) };
-        let Some(action) = self.in_flight.get_mut(&id.number).filter(|action| action.list) else {
+        let Some(action) = named(&mut self.in_flight, id).filter(|action| action.list) else {
             // Live events carry ActionIDs too (OriginateResponse), but never a list's.
             return if id.list { Fate::Unclaimed(message) } else { Fate::Live(message) };
         };
@@ -252,13 +263,17 @@ impl Requests {
             return Fate::Live(message);
         }
         action.complete |= completes_list(&message);
-        action.items_bytes += message.as_bytes().len();
-        action.too_long |=
-            action.items.len() >= self.max_list_items || action.items_bytes > self.max_list_bytes;
+        let bytes = message.as_bytes().len();
+        action.too_long |= action.items.len() >= self.max_list_items
+            || self.held_bytes + bytes > self.max_list_bytes;
         if action.too_long {
             action.items = Vec::new();
+            self.held_bytes -= std::mem::take(&mut action.items_bytes);
         } else {
-            action.items.push(message);
+            // An item of few bytes must not keep a whole read buffer.
+            action.items.push(message.detached());
+            action.items_bytes += bytes;
+            self.held_bytes += bytes;
         }
         if action.complete && action.response.is_some() {
             self.finish(id.number)
@@ -269,41 +284,72 @@ impl Requests {
 
     /// The one action that waits for a response, if it is the only one that can be meant by a
     /// response that names none.
-    fn only_unanswered(&self) -> Option<u64> {
+    fn only_unanswered(&self) -> Option<RequestId> {
         let mut open = self.in_flight.values().filter(|action| action.response.is_none());
         let only = open.next()?;
-        (self.owed == 0 && open.next().is_none()).then_some(only.id.number)
+        (self.owed == 0 && open.next().is_none()).then_some(only.id)
+    }
+
+    /// The goodbye that was said; a server's own answers nothing.
+    fn asked_to_leave(&self) -> Option<RequestId> {
+        let mut open = self.in_flight.values();
+        open.find(|action| action.purpose == Purpose::Logoff).map(|action| action.id)
     }
 
     fn finish(&mut self, number: u64) -> Fate {
         let Some(action) = self.remove(number) else { return Fate::Kept };
+        let problem = self.miscount(&action);
         let outcome = match action.response {
             Some(_) if action.too_long => Outcome::ListTooLong,
             Some(response) => Outcome::Response { response, items: action.items },
             None => Outcome::Unknown,
         };
-        Fate::Finishes(Finished { id: action.id, purpose: action.purpose, outcome })
+        Fate::Finishes(Finished { id: action.id, purpose: action.purpose, outcome, problem })
+    }
+
+    /// What is wrong with a list that has another number of items than it says.
+    fn miscount(&self, action: &InFlight) -> Option<Problem> {
+        let (last, items) = action.items.split_last()?;
+        let said = last.get_lossy("ListItems").filter(|_| completes_list(last))?;
+        let action_id = self.action_id(action.id);
+        let is_right = said.trim().parse() == Ok(items.len());
+        (!is_right).then(|| Problem::ListCount {
+            action_id,
+            said: said.into_owned(),
+            came: items.len(),
+        })
     }
 
     fn give_up(&mut self, number: u64, outcome: Outcome) -> Option<Finished> {
         let InFlight { id, purpose, response, .. } = self.remove(number)?;
         self.owed += usize::from(response.is_none() && outcome == Outcome::TimedOut);
-        Some(Finished { id, purpose, outcome })
+        Some(Finished { id, purpose, outcome, problem: None })
     }
 
     fn remove(&mut self, number: u64) -> Option<InFlight> {
         let action = self.in_flight.remove(&number)?;
         self.submitted -= usize::from(action.purpose == Purpose::Submitted);
+        self.held_bytes -= action.items_bytes;
         Some(action)
     }
 }
 
+/// The action in flight with this id, and no other that shares its number.
+fn named(in_flight: &mut BTreeMap<u64, InFlight>, id: RequestId) -> Option<&mut InFlight> {
+    in_flight.get_mut(&id.number).filter(|action| action.id == id)
+}
+
 fn not_sent(id: RequestId) -> Finished {
-    Finished { id, purpose: Purpose::Submitted, outcome: Outcome::NotSent }
+    Finished { id, purpose: Purpose::Submitted, outcome: Outcome::NotSent, problem: None }
 }
 
 fn list_mark(message: &Message) -> Option<&[u8]> {
     message.get_bytes("EventList")
+}
+
+/// Whether a response says goodbye.
+fn is_goodbye(message: &Message) -> bool {
+    message.response().is_some_and(|verdict| verdict.eq_ignore_ascii_case("Goodbye"))
 }
 
 /// Whether an event is the last of its list. Old versions say so by its name alone.

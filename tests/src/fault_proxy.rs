@@ -47,8 +47,10 @@ impl Drop for FaultProxy {
     }
 }
 
-/// Kept small, so that a stall is felt by the sender after some hundred events.
-const BUFFER: u32 = 32 * 1024;
+/// Kept small, so that a stall is felt by the sender after some hundred events; but several times
+/// the largest segment of the loopback device (64 KiB), or a sender that fell behind once is given
+/// one segment each 200 ms and never catches up.
+const BUFFER: u32 = 256 * 1024;
 
 impl FaultProxy {
     /// Listens on a free port and passes connections on to `server`.

@@ -2,9 +2,12 @@
 //! REST clients at the other, both gateways as sandboxed plugins in between.
 
 mod bad_input;
+mod faults;
+mod feed;
 mod main_job;
 mod outage;
 mod platform;
 mod reload;
 mod rest;
+mod views;
 mod ws;

@@ -1,16 +1,16 @@
 //! Asterisk dies and comes back: clients are told, and afterwards the model is what Asterisk lists.
 
 use crate::{
-    platform::{Platform, SOON, TOKEN},
+    platform::{Platform, TOKEN},
+    views::equals_the_listings,
     ws::Client,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     phones::Phone,
-    wait,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,63 +83,4 @@ async fn state(client: &mut Client, state: &str) -> Result<Value> {
             event["event"] == "serverStatus" && event["state"] == state
         })
         .await
-}
-
-/// Compares what `query` says with Asterisk's own CoreShowChannels and QueueStatus.
-async fn equals_the_listings(client: &mut Client, pbx: &Asterisk) -> Result<()> {
-    let mut auditor = pbx.auditor().await?;
-    let mut last = String::new();
-    // A phone may just be changing its state: two looks at different moments can differ once.
-    let equal = wait::until("the model to equal the listings", SOON, async || {
-        let theirs = their_view(&mut auditor).await?;
-        let ours = our_view(client).await?;
-        last = format!("ours:   {ours:?}\ntheirs: {theirs:?}");
-        Ok((ours == theirs && !theirs.is_empty()).then_some(()))
-    });
-    equal.await.context(last)
-}
-
-async fn their_view(auditor: &mut telepulse_tests::ami::Client) -> Result<BTreeSet<String>> {
-    let mut view = BTreeSet::new();
-    for item in auditor.core_show_channels().await? {
-        let field = |name| item.get(name).unwrap_or_default().to_owned();
-        view.insert(format!(
-            "channel {} {}",
-            field("Channel"),
-            field("ChannelStateDesc").to_lowercase()
-        ));
-    }
-    for item in auditor.queue_status().await? {
-        let field = |name| item.get(name).unwrap_or_default().to_owned();
-        if item.is_event("QueueParams") {
-            view.insert(format!("queue {} {}", field("Queue"), field("Calls")));
-        } else if item.is_event("QueueMember") {
-            let agent = field("Location").replace("PJSIP/", "");
-            view.insert(format!("member {} {agent} {}", field("Queue"), field("Penalty")));
-        }
-    }
-    Ok(view)
-}
-
-async fn our_view(client: &mut Client) -> Result<BTreeSet<String>> {
-    let mut view = BTreeSet::new();
-    let calls = client.ok(json!({"action": "query", "query": "calls"})).await?;
-    for call in calls["items"].as_array().into_iter().flatten() {
-        for channel in call["channels"].as_array().into_iter().flatten() {
-            view.insert(format!("channel {} {}", text(channel, "channel"), text(channel, "state")));
-        }
-    }
-    let queues = client.ok(json!({"action": "query", "query": "queues"})).await?;
-    for queue in queues["items"].as_array().into_iter().flatten() {
-        let name = text(queue, "queue");
-        view.insert(format!("queue {name} {}", queue["count"]));
-        for member in queue["members"].as_array().into_iter().flatten() {
-            view.insert(format!("member {name} {} {}", text(member, "agent"), member["penalty"]));
-        }
-    }
-    Ok(view)
-}
-
-fn text<'a>(item: &'a Value, key: &str) -> &'a str {
-    item[key].as_str().unwrap_or_default()
 }

@@ -85,12 +85,11 @@ impl Session {
         self.advance(now_ms);
         let received = self.decoder.buffered().saturating_sub(self.leftover);
         self.stats.bytes_in += received as u64;
-        if received > 0 {
-            self.heard();
-        }
+        let mut is_partial = received > 0;
         while self.state != State::Closed
             && let Some(frame) = self.decoder.next()
         {
+            is_partial = false;
             match frame {
                 Ok(Frame::Message(message)) => self.on_message(message),
                 Ok(Frame::Banner(banner)) => self.on_banner(banner),
@@ -99,6 +98,9 @@ impl Session {
         }
         if self.state == State::Closed {
             self.decoder.buffer().clear();
+        } else if is_partial {
+            // A part of a long message; who knows what it will be.
+            self.heard();
         }
         self.leftover = self.decoder.buffered();
     }
@@ -249,6 +251,9 @@ impl Session {
             Kind::Response(_) => (self.requests.response(message, self.now_ms), false),
             Kind::Other => (Fate::Unclaimed(message), false),
         };
+        if !matches!(fate, Fate::Live(_)) {
+            self.heard();
+        }
         match fate {
             Fate::Live(_) if self.is_shedding => self.stats.shed += 1,
             Fate::Live(event) => self.outputs.push_back(Output::Event(event)),
@@ -310,7 +315,9 @@ impl Session {
         }
     }
 
-    /// Something was received: the link lives.
+    /// Something was received that may be an answer: the link lives, both ways. Live events do not
+    /// show that: they come as well when nothing of ours arrives, and from a link that is so slow
+    /// that they are old.
     fn heard(&mut self) {
         if matches!(self.state, State::AwaitingBoot | State::Ready) {
             self.timers.stop(Timer::Pong);

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ami_proto::{
-    Action, Decoder, Frame, Kind, Limits, Message, Outcome, Output, Session, SessionConfig, State,
-    json, recording,
+    Action, Decoder, Frame, Kind, Limits, Message, Outcome, Output, Session, SessionConfig, json,
+    recording,
 };
+use proptest::prelude::*;
 
 /// The recordings, which the end-to-end tests make; an empty list would test nothing.
 fn recordings() -> Vec<PathBuf> {
@@ -86,54 +87,72 @@ fn action(recorded: &Message) -> Action {
         .fold(Action::new(name), |action, (key, value)| action.header(text(key), text(value)))
 }
 
-/// A session asks what the recorded client asked, and hears what that one heard.
-fn replay(file: &Path) -> (Session, Vec<Output>) {
-    let sent = messages(
-        Decoder::without_banner(Limits::default()),
-        &stream(&file.with_extension("amisent")),
-        file,
-    );
-    let config = SessionConfig {
-        learn_version: false,
-        max_in_flight: usize::MAX,
-        max_queued: usize::MAX,
-        ..SessionConfig::new("telepulse", "secret", "replay")
-    };
-    let mut session = Session::new(config, 0);
-    // Ids of the recording, and the session's own for the same actions.
-    let mut ids: HashMap<String, String> = HashMap::new();
-    for (action_id, own) in sent.iter().zip(["replay-1", "replay-2"]) {
-        ids.insert(action_id.action_id().expect("an id").to_owned(), own.to_owned());
-    }
-    let mut later = sent[2..].iter();
-    let mut outputs = Vec::new();
-    session.buffer().extend_from_slice(b"Asterisk Call Manager/11.0.0\r\n");
-    session.handle_input(0);
-    for message in messages(Decoder::new(Limits::default()), &stream(file), file) {
-        let mut text = String::from_utf8(message.as_bytes().to_vec()).expect("UTF-8");
-        if let Some(own) = message.action_id().and_then(|id| ids.get(id)) {
-            let recorded = message.action_id().expect("an id");
-            text = text.replace(&format!("ActionID: {recorded}\r"), &format!("ActionID: {own}\r"));
+/// What a recorded client asked and heard, for a session of ours that asks the same.
+struct Replay {
+    actions: Vec<Action>,
+    /// What the server said, with our `ActionID`s.
+    stream: Vec<u8>,
+}
+
+impl Replay {
+    fn of(file: &Path) -> Self {
+        let sent = stream(&file.with_extension("amisent"));
+        let sent = messages(Decoder::without_banner(Limits::default()), &sent, file);
+        // Ours submits before it logs in, so the challenge and the login have the last numbers.
+        let actions: Vec<Action> = sent[2..].iter().map(action).collect();
+        let mark = |action: &Action| if action.is_list() { "l" } else { "" };
+        let own = actions.iter().enumerate().map(|(i, a)| format!("replay-{}{}", i + 1, mark(a)));
+        let count = actions.len();
+        let login = [1, 2].map(|number| format!("replay-{}", count + number));
+        let recorded = sent.iter().map(|action| action.action_id().expect("an id").to_owned());
+        let ids: HashMap<String, String> = recorded.zip(login.into_iter().chain(own)).collect();
+        let mut stream_of_ours = b"Asterisk Call Manager/11.0.0\r\n".to_vec();
+        for message in messages(Decoder::new(Limits::default()), &stream(file), file) {
+            let text = std::str::from_utf8(message.as_bytes()).expect("UTF-8");
+            let text = match message.action_id().and_then(|id| Some((id, ids.get(id)?))) {
+                Some((id, own)) => {
+                    text.replace(&format!("ActionID: {id}\r"), &format!("ActionID: {own}\r"))
+                }
+                None => text.to_owned(),
+            };
+            stream_of_ours.extend_from_slice(text.as_bytes());
         }
-        session.buffer().extend_from_slice(text.as_bytes());
-        session.handle_input(0);
-        outputs.extend(std::iter::from_fn(|| session.poll_output()));
-        while session.poll_transmit().is_some() {}
-        if session.state() == State::Ready {
-            for recorded in later.by_ref() {
-                let id = session.submit(action(recorded), 60_000, 0).expect("taken");
-                let recorded = recorded.action_id().expect("an id").to_owned();
-                ids.insert(recorded, session.action_id(id));
-            }
-        }
+        Self { actions, stream: stream_of_ours }
     }
-    (session, outputs)
+
+    /// The stream, read in these pieces; what the session told.
+    fn play<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> (Session, Vec<Output>) {
+        let config = SessionConfig {
+            learn_version: false,
+            max_in_flight: usize::MAX,
+            max_queued: usize::MAX,
+            ..SessionConfig::new("telepulse", "secret", "replay")
+        };
+        let mut session = Session::new(config, 0);
+        for action in &self.actions {
+            session.submit(action.clone(), 60_000, 0).expect("taken");
+        }
+        let mut outputs = Vec::new();
+        for piece in pieces {
+            session.buffer().extend_from_slice(piece);
+            session.handle_input(0);
+            outputs.extend(std::iter::from_fn(|| session.poll_output()));
+            while session.poll_transmit().is_some() {}
+        }
+        (session, outputs)
+    }
+}
+
+/// What was told, to be compared.
+fn told(outputs: &[Output]) -> Vec<String> {
+    outputs.iter().map(|output| format!("{output:?}")).collect()
 }
 
 #[test]
 fn a_session_gets_every_answer_and_keeps_every_live_event() {
     for file in recordings() {
-        let (session, outputs) = replay(&file);
+        let replay = Replay::of(&file);
+        let (session, outputs) = replay.play(std::iter::once(&replay.stream[..]));
         let name = file.display();
         let (mut live, mut items, mut responses) = (0, 0, 2);
         for output in &outputs {
@@ -158,5 +177,33 @@ fn a_session_gets_every_answer_and_keeps_every_live_event() {
         let events = heard.iter().filter(|message| message.event().is_some()).count();
         assert_eq!(live + items, events, "{name}: events");
         assert_eq!(responses, heard.len() - events, "{name}: responses");
+    }
+}
+
+#[test]
+fn a_session_that_reads_single_bytes_tells_the_same() {
+    for file in recordings() {
+        let replay = Replay::of(&file);
+        let whole = told(&replay.play(std::iter::once(&replay.stream[..])).1);
+        assert_eq!(told(&replay.play(replay.stream.chunks(1)).1), whole, "{}", file.display());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_cut_of_a_recorded_stream_tells_the_same(
+        file in prop::sample::select(recordings()),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..64),
+    ) {
+        let replay = Replay::of(&file);
+        let stream = &replay.stream;
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+        cuts.extend([0, stream.len()]);
+        cuts.sort_unstable();
+        let pieces = cuts.windows(2).map(|cut| &stream[cut[0]..cut[1]]);
+        let whole = told(&replay.play(std::iter::once(&stream[..])).1);
+        prop_assert_eq!(told(&replay.play(pieces).1), whole);
     }
 }

@@ -34,10 +34,11 @@ pub struct SessionConfig {
     pub filters: Vec<EventFilter>,
     /// Whether to ask for Asterisk's version at login, at the price of one action.
     pub learn_version: bool,
-    /// A ping goes out when nothing was received for so long.
+    /// A ping goes out when nothing but live events was received for so long.
     pub ping_every_ms: u64,
-    /// The link is dead when a ping is not followed by any byte for so long. Also how long the
-    /// session waits for answers to what it asks by itself after login.
+    /// The link is dead when a ping is followed by nothing but live events for so long: what we
+    /// send does not arrive, or what comes is that old. Also how long the session waits for answers
+    /// to what it asks by itself after login.
     pub reply_deadline_ms: u64,
     /// From the start of the session to the accepted login.
     pub login_deadline_ms: u64,

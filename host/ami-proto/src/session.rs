@@ -251,7 +251,7 @@ impl Session {
             Kind::Response(_) => (self.requests.response(message, self.now_ms), false),
             Kind::Other => (Fate::Unclaimed(message), false),
         };
-        if !matches!(fate, Fate::Live(_)) {
+        if self.state == State::AwaitingBoot || !matches!(fate, Fate::Live(_)) {
             self.heard();
         }
         match fate {

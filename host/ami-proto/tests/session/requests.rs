@@ -254,13 +254,31 @@ fn a_link_that_dies_gives_every_action_an_outcome() {
 #[test]
 fn a_silent_link_is_pinged_and_then_dead() {
     let mut walk = Walk::ready(config());
-    walk.until(10_000).receive("Event: Reload\n\n").until(26_000);
+    walk.until(16_000);
     walk.receive("Response: Success\nActionID: t-2\nPing: Pong\n\n").until(60_000);
     insta::assert_snapshot!(walk.transcript(), @"
-    10000 = event [Event: Reload]
-    25000 > Action: Ping, ActionID: t-2
-    41000 > Action: Ping, ActionID: t-3
-    46000 = closed: the server did not answer for 5000 ms
+    15000 > Action: Ping, ActionID: t-2
+    31000 > Action: Ping, ActionID: t-3
+    36000 = closed: the server did not answer for 5000 ms
+    ");
+}
+
+#[test]
+fn live_events_do_not_hide_that_nothing_is_answered() {
+    let mut walk = Walk::ready(config());
+    for second in 1..25 {
+        walk.until(second * 1_000);
+        if walk.session.state() == State::Ready {
+            walk.receive("Event: Reload\n\n");
+        }
+    }
+    let events = "= event [Event: Reload]\n";
+    let told = walk.transcript();
+    assert_eq!(told.matches(events).count(), 19);
+    let other: String = told.split_inclusive('\n').filter(|line| !line.ends_with(events)).collect();
+    insta::assert_snapshot!(other, @"
+    15000 > Action: Ping, ActionID: t-2
+    20000 = closed: the server did not answer for 5000 ms
     ");
 }
 
@@ -290,7 +308,7 @@ fn a_process_that_stood_still_asks_again_before_it_judges() {
 #[test]
 fn a_clock_that_steps_back_changes_nothing() {
     let mut walk = Walk::ready(config());
-    walk.until(14_000).receive("Event: Reload\n\n");
+    walk.until(14_000).receive("Response: Success\nActionID: late\n\n");
     walk.now_ms = 0;
     walk.submit(Action::new("A"));
     walk.session.handle_timeout(5);

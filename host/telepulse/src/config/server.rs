@@ -48,8 +48,8 @@ pub struct Server {
     /// The most live calls; past it a dial is refused. `None`: no bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u32>,
-    /// After so many seconds of silence the server is pinged; after as many again (at least 2, at
-    /// most 10) without a byte the link is dead. From 1 to 3600.
+    /// After so many seconds with nothing but events the server is pinged; after as many again (at
+    /// least 2, at most 10) without an answer the link is dead. From 1 to 3600.
     #[serde(default = "default_keep_alive")]
     pub keep_alive: u32,
     /// How the link is encrypted. `None`: it is not.

@@ -255,7 +255,9 @@ impl Session {
             self.heard();
         }
         match fate {
-            Fate::Live(_) if self.is_shedding => self.stats.shed += 1,
+            Fate::Live(event) if self.is_shedding && event.event() != Some("FullyBooted") => {
+                self.stats.shed += 1;
+            }
             Fate::Live(event) => self.outputs.push_back(Output::Event(event)),
             Fate::Kept => {}
             Fate::Unclaimed(message) => self.outputs.push_back(Output::Unclaimed(message)),

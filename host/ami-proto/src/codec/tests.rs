@@ -64,6 +64,36 @@ fn carriage_returns_within_lines_are_content() {
 }
 
 #[test]
+fn a_very_long_value_is_whole() {
+    let value = "0123456789abcdef".repeat(15_000);
+    let stream = format!("Event: UserEvent\r\nBody: {value}\r\nMore: 1\r\n\r\n");
+    let mut decoder = Decoder::without_banner(Limits::default());
+    for piece in stream.as_bytes().chunks(1_460) {
+        decoder.buffer().extend_from_slice(piece);
+    }
+    let Some(Ok(Frame::Message(message))) = decoder.next() else { panic!("no message") };
+    assert_eq!((message.get("body"), message.get("more")), (Some(value.as_str()), Some("1")));
+}
+
+#[test]
+fn nothing_is_copied_until_it_is_asked_for() {
+    let mut decoder = Decoder::without_banner(Limits::default());
+    decoder.buffer().extend_from_slice(b"Event: A\r\nK: v\r\n\r\nEvent: B\r\n\r\n");
+    let read = decoder.buffer().as_ptr_range();
+    let lies_in_it = |bytes: &[u8]| {
+        let bytes = bytes.as_ptr_range();
+        read.contains(&bytes.start) && bytes.end <= read.end
+    };
+    for frame in decoder.by_ref() {
+        let Ok(Frame::Message(message)) = frame else { panic!("{frame:?}") };
+        let shared = message.clone();
+        assert!(lies_in_it(message.as_bytes()) && lies_in_it(shared.as_bytes()));
+        assert!(message.fields().all(|(key, value)| lies_in_it(key) && lies_in_it(value)));
+        assert!(!lies_in_it(message.detached().as_bytes()));
+    }
+}
+
+#[test]
 fn lines_without_a_colon_are_kept() {
     check(b"Event: A\r\nnonsense\r\n\r\n", &["Event=A =nonsense"]);
 }

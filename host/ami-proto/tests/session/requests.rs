@@ -428,12 +428,19 @@ fn an_owner_who_cannot_keep_up_gets_answers_and_no_events() {
     walk.session.shed(true);
     walk.receive("Event: Newchannel\nChannel: A\n\nEvent: Hangup\nChannel: A\n\n")
         .receive("Response: Success\nActionID: t-2\nPing: Pong\n\n");
+    walk.submit(actions::status());
+    walk.receive("Response: Success\nActionID: t-3l\nEventList: start\n\n")
+        .receive("Event: StatusComplete\nActionID: t-3l\nEventList: Complete\n\n")
+        .receive("Event: FullyBooted\nStatus: Fully Booted\n\n");
     walk.session.shed(false);
     walk.receive("Event: Newchannel\nChannel: B\n\n");
     assert_eq!(walk.session.stats().shed, 2);
     insta::assert_snapshot!(walk.transcript(), @"
     0 > Action: Ping, ActionID: t-2
     0 = t-2 [Response: Success, ActionID: t-2, Ping: Pong]
+    0 > Action: Status, ActionID: t-3l
+    0 = t-3l [Response: Success, ActionID: t-3l, EventList: start] + [Event: StatusComplete, ActionID: t-3l, EventList: Complete]
+    0 = event [Event: FullyBooted, Status: Fully Booted]
     0 = event [Event: Newchannel, Channel: B]
     ");
 }

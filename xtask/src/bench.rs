@@ -1,5 +1,10 @@
 //! `bench`: runs the benchmark programs, and gathers their figures in one table.
 
+mod ami;
+mod peers;
+mod result;
+mod servers;
+
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -54,13 +59,38 @@ const BENCHES: [Bench; 5] = [
 /// A line with this prefix, then `NAME: VALUE`, is a figure from a program that does not use divan.
 const FIGURE: &str = "figure ";
 
+/// A benchmark of several programs at once, which prints a table of its own.
+struct Composed {
+    name: &'static str,
+    what: &'static str,
+    measure: fn() -> Result<()>,
+}
+
+const COMPOSED: [Composed; 2] = [
+    Composed {
+        name: "ami",
+        what: "AMI events a second, beside peers and floors",
+        measure: ami::compare,
+    },
+    Composed {
+        name: "servers",
+        what: "100 servers at 200 events/s each: losses, and how late",
+        measure: servers::measure,
+    },
+];
+
 /// What `bench` takes.
 pub(crate) fn names() -> Vec<PossibleValue> {
-    BENCHES.iter().map(|bench| PossibleValue::new(bench.name).help(bench.what)).collect()
+    let single = BENCHES.iter().map(|bench| (bench.name, bench.what));
+    let composed = COMPOSED.iter().map(|bench| (bench.name, bench.what));
+    single.chain(composed).map(|(name, what)| PossibleValue::new(name).help(what)).collect()
 }
 
 /// Runs them all, or one, and prints the table.
 pub(crate) fn bench(only: Option<&str>) -> Result<()> {
+    for bench in COMPOSED.iter().filter(|bench| only.is_none_or(|only| only == bench.name)) {
+        (bench.measure)()?;
+    }
     let chosen = || BENCHES.iter().filter(|bench| only.is_none_or(|name| name == bench.name));
     if chosen().any(|bench| bench.needs_plugins) {
         step("Rust for plugins", tools::ensure_wasm_target)?;
@@ -79,7 +109,9 @@ pub(crate) fn bench(only: Option<&str>) -> Result<()> {
         }
         table.extend(figures.into_iter().map(|figure| (bench.name, figure)));
     }
-    println!("\n{:10}{:36}figures", "benchmark", "what");
+    if !table.is_empty() {
+        println!("\n{:10}{:36}figures", "benchmark", "what");
+    }
     for (bench, (what, value)) in table {
         println!("{bench:10}{what:36}{value}");
     }

@@ -1,6 +1,9 @@
-//! Any stream of bytes: the same frames however it is cut, no byte lost, memory bounded.
+//! Any stream of bytes: the same frames however it is cut, and the same as the plainest reading of
+//! it gives; no byte lost, memory bounded.
 
-use ami_proto::{DecodeError, Decoder, Frame, Limits};
+use ami_proto::{AmiVersion, DecodeError, Decoder, Frame, Limits};
+
+use super::reference;
 
 /// Small enough that short inputs break them.
 const SMALL: Limits = Limits { banner: 96, line: 160, lines: 12, message: 640 };
@@ -21,6 +24,7 @@ pub fn run(data: &[u8]) {
     if stream.len() <= SINGLE_BYTES {
         assert_eq!(whole, frames(decoder(), limits, stream.chunks(1)), "single bytes");
     }
+    assert_agrees_with_reference(&whole, stream, limits, options & 1 != 0);
     if whole.iter().all(Result::is_ok) {
         assert_no_byte_lost(&whole, stream);
     }
@@ -68,6 +72,32 @@ impl<'a> Iterator for Cuts<'a> {
         self.rest = rest;
         (!piece.is_empty()).then_some(piece)
     }
+}
+
+fn assert_agrees_with_reference(
+    frames: &[Result<Frame, DecodeError>],
+    stream: &[u8],
+    limits: Limits,
+    has_banner: bool,
+) {
+    let (messages, stream, raw) = match frames {
+        [Ok(Frame::Banner(banner)), messages @ ..] => {
+            let end = stream.iter().position(|byte| *byte == b'\n').expect("a line");
+            let raw = banner.version().is_none_or(AmiVersion::command_output_is_raw);
+            (messages, &stream[end + 1..], raw)
+        }
+        messages if !has_banner => (messages, stream, true),
+        _ => return,
+    };
+    let Some(expected) = reference::read(stream, limits, raw) else { return };
+    let read = messages.iter().map(|frame| match frame {
+        Ok(Frame::Message(message)) => {
+            Ok(message.fields().map(|(key, value)| (key.to_vec(), value.to_vec())).collect())
+        }
+        Ok(Frame::Banner(banner)) => panic!("a second {banner:?}"),
+        Err(error) => Err(error.fault),
+    });
+    assert_eq!(read.collect::<Vec<reference::Read>>(), expected, "as the reference reads it");
 }
 
 /// The messages are the stream, but for blank lines between them and an unfinished end.

@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod codec;
+mod reference;
 pub mod session;
 pub mod writer;

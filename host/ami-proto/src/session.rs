@@ -3,6 +3,7 @@
 mod config;
 mod login;
 mod output;
+mod reading;
 mod requests;
 mod timers;
 

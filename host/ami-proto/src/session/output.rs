@@ -88,6 +88,18 @@ pub enum Outcome {
     ListTooLong,
 }
 
+impl Outcome {
+    /// Whether the answer is all that was asked for: not a list that was cancelled, nor one that an
+    /// error ended after it had begun. What such a list leaves out may be there all the same.
+    pub fn is_whole(&self) -> bool {
+        let Self::Response { response, items } = self else { return false };
+        let cancelled = |last: &Message| {
+            last.get("EventList").is_some_and(|mark| mark.eq_ignore_ascii_case("cancelled"))
+        };
+        items.last().is_none_or(|last| !response.is_error() && !cancelled(last))
+    }
+}
+
 /// Why an action was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {

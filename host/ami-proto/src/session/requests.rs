@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::config::SessionConfig;
 use super::output::{Outcome, Problem, RequestId};
+use super::reading::{completes_list, is_goodbye, is_never_an_item, starts_list};
 use crate::message::Message;
 
 /// Who wants the answer.
@@ -241,7 +242,7 @@ impl Requests {
             return Fate::Unclaimed(message);
         }
         self.latency_ms = Some(now_ms.saturating_sub(action.sent_ms));
-        action.list |= list_mark(&message).is_some_and(|mark| mark.eq_ignore_ascii_case(b"start"));
+        action.list |= starts_list(&message);
         action.response = Some(message.detached());
         // An error ends a list too, even one that had started.
         if action.list && !action.complete && !refused {
@@ -341,33 +342,4 @@ fn named(in_flight: &mut BTreeMap<u64, InFlight>, id: RequestId) -> Option<&mut 
 
 fn not_sent(id: RequestId) -> Finished {
     Finished { id, purpose: Purpose::Submitted, outcome: Outcome::NotSent, problem: None }
-}
-
-fn list_mark(message: &Message) -> Option<&[u8]> {
-    message.get_bytes("EventList")
-}
-
-/// Whether a response says goodbye.
-fn is_goodbye(message: &Message) -> bool {
-    message.response().is_some_and(|verdict| verdict.eq_ignore_ascii_case("Goodbye"))
-}
-
-/// Whether an event is the last of its list. Old versions say so by its name alone.
-fn completes_list(message: &Message) -> bool {
-    match list_mark(message) {
-        Some(mark) => {
-            [&b"Complete"[..], b"cancelled"].iter().any(|end| mark.eq_ignore_ascii_case(end))
-        }
-        None => message.event().is_some_and(|name| {
-            name.len()
-                .checked_sub("Complete".len())
-                .and_then(|at| name.get(at..))
-                .is_some_and(|end| end.eq_ignore_ascii_case("Complete"))
-        }),
-    }
-}
-
-/// Events whose `ActionID` may be of somebody else's making.
-fn is_never_an_item(message: &Message) -> bool {
-    message.event().is_some_and(|name| name.eq_ignore_ascii_case("UserEvent"))
 }

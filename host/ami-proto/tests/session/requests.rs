@@ -68,6 +68,38 @@ fn lists_that_are_empty_refused_cancelled_or_old() {
     ");
 }
 
+/// Answers a listing with these; whether that was taken for all there is.
+fn is_whole(answer: &[&str]) -> bool {
+    let mut walk = Walk::ready(config());
+    walk.submit_unsent(actions::status());
+    let answer: Vec<String> = answer
+        .iter()
+        .map(|text| text.replacen('\n', "\r\nActionID: t-2l\r\n", 1).replace("\n\n", "\n\r\n"))
+        .collect();
+    walk.session.buffer().extend_from_slice(answer.concat().as_bytes());
+    walk.session.handle_input(0);
+    match walk.session.poll_output() {
+        Some(Output::Reply { outcome, .. }) => outcome.is_whole(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_list_that_was_cut_short_is_known() {
+    let (start, item) = ("Response: Success\nEventList: start\n\n", "Event: Status\n\n");
+    let complete = "Event: StatusComplete\nEventList: Complete\n\n";
+    let cancelled = "Event: StatusComplete\nEventList: cancelled\n\n";
+    let error = "Response: Error\nMessage: x\n\n";
+    assert!(is_whole(&[start, item, complete]));
+    assert!(is_whole(&[start, complete]));
+    assert!(is_whole(&["Response: Success\n\n", item, "Event: StatusComplete\n\n"]));
+    // There is nothing to list, or no right to: whoever asked reads the error.
+    assert!(is_whole(&[error]));
+    assert!(!is_whole(&[start, item, cancelled]));
+    assert!(!is_whole(&[start, cancelled]));
+    assert!(!is_whole(&[start, item, error]));
+}
+
 #[test]
 fn a_list_is_known_by_its_response_too() {
     let mut walk = Walk::ready(config());

@@ -79,6 +79,10 @@ impl Talk {
             return self
                 .lost(&format!("{} was not answered: {outcome:?}", listing.action().name()));
         };
+        if !outcome.is_whole() {
+            // What it leaves out would be taken for gone.
+            return self.lost(&format!("{} was cut short", listing.action().name()));
+        }
         let events = match &mut self.audit {
             Some(audit) => &mut audit.found,
             None => link.publisher.pending(),

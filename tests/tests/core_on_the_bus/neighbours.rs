@@ -1,7 +1,7 @@
 //! Bad servers beside a good one: each is told for itself, and none disturbs its neighbour.
 
 use crate::{
-    bench::{Bench, server},
+    bench::{Bench, SOON, server},
     server::{Manner, Server},
 };
 use anyhow::{Context, Result, ensure};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     phones::Phone,
+    wait,
 };
 use tokio::time::Instant;
 
@@ -64,7 +65,7 @@ async fn a_good_server_beside_twenty_bad_ones() -> Result<()> {
             Manner::Liar => &["CONNECTED"],
             Manner::OneLine => &["AUTHENTICATING", "DISCONNECTED", "CONNECTING"],
             Manner::Rejecting => &["REJECTED"],
-            Manner::Honest | Manner::Slow => &[],
+            Manner::Honest | Manner::Slow | Manner::Cancelling => &[],
         };
         ensure!(expected.contains(&state), "{manner:?}: {told}");
     }
@@ -72,6 +73,24 @@ async fn a_good_server_beside_twenty_bad_ones() -> Result<()> {
     for (_, server) in rejecting {
         ensure!(server.connections() == 1, "a server that refuses was asked again");
     }
+    bench.app.shutdown().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_is_called_off_is_not_taken_for_whole() -> Result<()> {
+    let cancelling = Server::start(Manner::Cancelling).await?;
+    let bench = Bench::with(&cancelling.configuration("pbx1")).await?;
+    let (statuses, _guard) = bench.record("telepulse.proxy.status")?;
+    // It is listed anew, and never believed.
+    wait::until("a third connection", SOON, async || {
+        Ok((cancelling.connections() >= 3).then_some(()))
+    })
+    .await?;
+    let told = bench.server("pbx1").await?;
+    let why = told["lastError"]["reason"].as_str().context("an error")?;
+    ensure!(why.ends_with(" was cut short"), "{told}");
+    ensure!(statuses.all().iter().all(|status| status["state"] != "CONNECTED"), "it was believed");
     bench.app.shutdown().await;
     Ok(())
 }

@@ -26,6 +26,8 @@ pub(crate) enum Manner {
     Silent,
     /// Begins every listing and ends none.
     Endless,
+    /// Begins every listing and calls it off.
+    Cancelling,
     /// Answers what nobody asked, with other ids, twice, and with ends of lists that never began.
     Liar,
     /// Greets, and goes on with one line for ever.
@@ -166,9 +168,15 @@ fn answer(manner: Manner, fields: &[(String, String)]) -> String {
             "Response: Success\r\n{id}Message: Authentication accepted\r\n\r\n\
              Event: FullyBooted\r\nUptime: 1\r\n\r\n"
         ),
-        list if manner == Manner::Endless && LISTS.contains(&list) => {
+        list if LISTS.contains(&list)
+            && [Manner::Endless, Manner::Cancelling].contains(&manner) =>
+        {
             let item = "Event: Status\r\nChannel: PJSIP/666-1\r\nUniqueid: 6.6\r\n";
-            format!("Response: Success\r\n{id}EventList: start\r\n\r\n{item}{id}\r\n")
+            let end = match manner {
+                Manner::Endless => String::new(),
+                _ => format!("Event: {list}Complete\r\n{id}EventList: cancelled\r\n\r\n"),
+            };
+            format!("Response: Success\r\n{id}EventList: start\r\n\r\n{item}{id}\r\n{end}")
         }
         _ if manner == Manner::Liar => {
             let lie = "Response: Success\r\nActionID: tp00000000-7l\r\nEventList: start\r\n\r\n\

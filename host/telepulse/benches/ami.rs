@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 /// The last event of the stream; not one of those that count.
 const END: &str = "StreamEnd";
 /// Longer than any depth takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn main() -> ExitCode {
     match run() {

@@ -88,9 +88,10 @@ fn field(json: &[u8], key: &[u8]) -> Option<u64> {
 async fn measure(port: usize, servers: usize) -> Result<()> {
     let folder = tempfile::tempdir()?;
     std::fs::create_dir(folder.path().join("plugins.d"))?;
-    let mut text = "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[log]\nlevel = \"error\"\n\
+    let mut text =
+        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[log]\nlevel = \"error\"\n\
                     [admin]\nlisten = \"127.0.0.1:0\"\n"
-        .to_owned();
+            .to_owned();
     for number in 0..servers {
         write!(
             text,
@@ -127,7 +128,8 @@ fn tell(seen: &Seen) -> Result<()> {
     let mut late = seen.late_us.clone();
     late.sort_unstable();
     let at = |thousandth: usize| late[(late.len() - 1) * thousandth / 1000];
-    let ((first, cpu_first), (last, cpu_last)) = (seen.first.context("none")?, seen.last.context("none")?);
+    let ((first, cpu_first), (last, cpu_last)) =
+        (seen.first.context("none")?, seen.last.context("none")?);
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.map_or("0", |peak| peak.trim().trim_end_matches("kB").trim());

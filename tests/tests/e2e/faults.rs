@@ -22,6 +22,7 @@ use telepulse_tests::{
     storm::Storm,
     wait,
 };
+use tokio::time::Instant;
 
 const CALLS_PER_SECOND: u32 = 100;
 /// From the listings to a model that is true.
@@ -48,12 +49,59 @@ async fn people_who_go_on_are_known_again_thirty_times() -> Result<()> {
     rounds("faults::people_who_go_on_are_known_again_thirty_times", 30).await
 }
 
-async fn rounds(name: &str, count: usize) -> Result<()> {
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_too_slowly_is_cut_by_asterisk_and_comes_back() -> Result<()> {
+    let name = "faults::who_reads_too_slowly_is_cut_by_asterisk_and_comes_back";
     let Some(installation) = asterisk::require(name) else { return Ok(()) };
-    let mut pbx = Asterisk::start(&installation, Options::default()).await?;
+    let pbx = Asterisk::start(&installation, Options::default()).await?;
     let proxy = FaultProxy::start(pbx.manager()).await?;
+    let platform = connected_through(&proxy, &pbx, 60).await?;
+    let feed = Feed::start(platform.ws_port).await?;
+    let mut client = Client::connect(platform.ws_port, TOKEN).await?;
+    let mut auditor = pbx.auditor().await?;
+    let storm = Storm::start(&pbx, CALLS_PER_SECOND).await?;
+    storm.made_more(100, SOON).await?;
+
+    let mark = feed.mark();
+    proxy.set(Fault::Stall);
+    let stalled = Instant::now();
+    wait::until("Asterisk to have cut the link", Duration::from_mins(1), async || {
+        let sessions = auditor.console("manager show connected").await?;
+        Ok((!sessions.contains(pbx.username())).then_some(()))
+    })
+    .await?;
+    let (cut, released) = (stalled.elapsed(), Instant::now());
+    proxy.set(Fault::None);
+    // What was on its way still comes, and is old; then the link ends, and the listings tell.
+    let lost = state_after(&feed, mark, "DISCONNECTED").await?;
+    ensure!(lost["reason"] == "Asterisk closed the connection", "{lost}");
+    let drained = released.elapsed();
+    state_after(&feed, mark, "CONNECTED").await?;
+    let back = released.elapsed();
+    eprintln!(
+        "cut after {cut:?}; what was on its way came within {drained:?}, true after {back:?}"
+    );
+    storm.made_more(100, SOON).await?;
+    let made = storm.stop().await;
+    nobody_calls(&pbx).await?;
+    equals_the_listings(&mut client, &pbx).await?;
+    let events = feed.since(0);
+    feed::check(&events, &[])?;
+    let resyncs = events.iter().filter(|event| event["event"] == "resync").count();
+    ensure!(resyncs == 1, "{resyncs} resyncs");
+    eprintln!("{made} calls, {} events", events.len());
+    platform.stop().await;
+    Ok(())
+}
+
+/// A platform whose link passes the proxy.
+async fn connected_through(
+    proxy: &FaultProxy,
+    pbx: &Asterisk,
+    keep_alive: u32,
+) -> Result<Platform> {
     let server = format!(
-        "[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = 2\n\
+        "[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = {keep_alive}\n\
          username = \"{}\"\nsecret = \"{}\"\n",
         proxy.address().port(),
         pbx.username(),
@@ -61,6 +109,24 @@ async fn rounds(name: &str, count: usize) -> Result<()> {
     );
     let platform = Platform::builder().raw(&server).start().await?;
     platform.connected("pbx1").await?;
+    Ok(platform)
+}
+
+/// Waits until the storm has passed.
+async fn nobody_calls(pbx: &Asterisk) -> Result<()> {
+    let mut auditor = pbx.auditor().await?;
+    wait::until("the storm to pass", SOON, async || {
+        let theirs = their_view(&mut auditor).await?;
+        Ok((!theirs.iter().any(|line| line.contains("@storm"))).then_some(()))
+    })
+    .await
+}
+
+async fn rounds(name: &str, count: usize) -> Result<()> {
+    let Some(installation) = asterisk::require(name) else { return Ok(()) };
+    let mut pbx = Asterisk::start(&installation, Options::default()).await?;
+    let proxy = FaultProxy::start(pbx.manager()).await?;
+    let platform = connected_through(&proxy, &pbx, 2).await?;
     let feed = Feed::start(platform.ws_port).await?;
     let mut client = Client::connect(platform.ws_port, TOKEN).await?;
     let mut people = People::meet(&pbx, &mut client).await?;
@@ -78,11 +144,7 @@ async fn rounds(name: &str, count: usize) -> Result<()> {
     let made = storm.stop().await;
     let outcomes = orders.stop().await?;
     pauses.compare(&outcomes).await?;
-    wait::until("the storm to pass", SOON, async || {
-        let theirs = their_view(&mut pbx.auditor().await?).await?;
-        Ok((!theirs.iter().any(|line| line.contains("@storm"))).then_some(()))
-    })
-    .await?;
+    nobody_calls(&pbx).await?;
     equals_the_listings(&mut client, &pbx).await?;
     people.are_the_same(&mut client).await?;
     feed::check(&feed.since(0), &people.calls())?;
@@ -133,7 +195,7 @@ async fn round_of(
 
     let expected = standing(their_view(&mut pbx.auditor().await?).await?);
     let mut last = String::new();
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     wait::until("everybody to be known", RESYNC, async || {
         let ours = standing(our_view(client).await?);
         last = format!("ours:   {ours:?}\ntheirs: {expected:?}");

@@ -128,15 +128,16 @@ impl Scan {
     /// The limit that the message breaks with a line from `line` to `end`, if any, and the
     /// end of what breaks it: what its bytes reach first, however many of them have come.
     fn broken_limit(&self, line: usize, end: usize, limits: &Limits) -> Option<(Fault, usize)> {
+        if end - line <= limits.line && end - self.start <= limits.message {
+            return None;
+        }
         let line_ends = line.saturating_add(limits.line);
         let message_ends = self.start.saturating_add(limits.message);
-        if end <= line_ends.min(message_ends) {
-            None
-        } else if line_ends <= message_ends {
-            Some((Fault::LineTooLong(limits.line), line_ends + 1))
+        Some(if line_ends <= message_ends {
+            (Fault::LineTooLong(limits.line), line_ends + 1)
         } else {
-            Some((Fault::MessageTooLong(limits.message), message_ends + 1))
-        }
+            (Fault::MessageTooLong(limits.message), message_ends + 1)
+        })
     }
 
     /// Gives up on the message, whose line at `line` breaks a limit with the byte before `end`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 /// What plugins are compiled for.
 pub(crate) const WASM: &str = "wasm32-wasip2";
@@ -46,6 +47,27 @@ pub(crate) fn run(command: &mut Command, cure: &str) -> Result<()> {
         bail!("{} ended with {status}; {cure}", line(command));
     }
     Ok(())
+}
+
+/// Builds one benchmark program of a package, and says where it is: what is measured is the program,
+/// without Cargo before it.
+pub(crate) fn bench_program(package: &str, bench: &str) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["bench", "--package", package, "--bench", bench, "--no-run"]);
+    build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    let output = build.output().context("cargo did not start")?;
+    if !output.status.success() {
+        bail!("{} ended with {}; the compiler's own words are above", line(&build), output.status);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let built = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(
+        |message| {
+            let is_it =
+                message["target"]["name"] == bench && message["target"]["kind"][0] == "bench";
+            message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+        },
+    );
+    built.with_context(|| format!("cargo named no program for the benchmark {bench}"))
 }
 
 /// Does the program start, and end well? It is given no input and its output is not shown.

@@ -28,8 +28,8 @@ pub(super) struct Client {
 enum How {
     /// A program of the peers' workspace, and what follows the port.
     Rust(&'static str, Option<&'static str>),
-    /// A depth of our own program.
-    Ours(&'static str),
+    /// Our own program, at a depth.
+    Ours(PathBuf, &'static str),
     Node(&'static str),
     Python(&'static str),
 }
@@ -43,17 +43,8 @@ impl Client {
                 command.arg(port.to_string()).args(depth).arg(events.to_string());
                 command
             }
-            How::Ours(depth) => {
-                let mut command = tools::cargo();
-                command.args([
-                    "bench",
-                    "--quiet",
-                    "--package",
-                    "telepulse",
-                    "--bench",
-                    "ami",
-                    "--",
-                ]);
+            How::Ours(ref program, depth) => {
+                let mut command = Command::new(program);
                 command.args([&port.to_string(), depth]);
                 command
             }
@@ -82,17 +73,18 @@ impl Client {
 /// Builds and installs them all; whose tools are missing here is told in its row.
 pub(super) fn clients() -> Result<Vec<Client>> {
     step("Floors and Rust peers", build_rust)?;
-    step("Ours", build_ours)?;
+    let program = step("Ours", || tools::bench_program("telepulse", "ami"))?;
     let node = step("Node peers", || Ok(install_node().err()))?;
     let python = step("Python peers", || Ok(install_python().err()))?;
     let client = |name, how| Client { name, is_ours: false, is_peer: false, missing: None, how };
     let floor = |name, depth| client(name, How::Rust("floor", Some(depth)));
-    let ours = |name, depth| Client { is_ours: true, ..client(name, How::Ours(depth)) };
+    let ours =
+        |name, depth| Client { is_ours: true, ..client(name, How::Ours(program.clone(), depth)) };
     let peer = |name, how| {
         let missing = match how {
             How::Node(_) => &node,
             How::Python(_) => &python,
-            How::Rust(..) | How::Ours(_) => &None,
+            How::Rust(..) | How::Ours(..) => &None,
         };
         let missing = missing.as_ref().map(|error| format!("cannot be had here: {error:#}"));
         Client { is_peer: true, missing, ..client(name, how) }
@@ -137,12 +129,6 @@ pub(super) fn build_rust() -> Result<()> {
     let mut build = tools::cargo();
     build.args(["build", "--release", "--locked", "--manifest-path"]);
     build.arg(sources().join("rust/Cargo.toml")).arg("--target-dir").arg(installed());
-    tools::run(&mut build, "the compiler's own words are above")
-}
-
-fn build_ours() -> Result<()> {
-    let mut build = tools::cargo();
-    build.args(["bench", "--package", "telepulse", "--bench", "ami", "--no-run"]);
     tools::run(&mut build, "the compiler's own words are above")
 }
 

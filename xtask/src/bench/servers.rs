@@ -2,7 +2,8 @@
 //! and how late does it reach the bus?
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -38,12 +39,8 @@ struct Told {
 /// Builds, runs, and prints what came.
 pub(super) fn measure() -> Result<()> {
     step("The servers", peers::build_rust)?;
-    step("Ours", || {
-        let mut build = tools::cargo();
-        build.args(["bench", "--package", "telepulse", "--bench", "servers", "--no-run"]);
-        tools::run(&mut build, "the compiler's own words are above")
-    })?;
-    let told = step(&format!("{SERVERS} servers, {SECONDS} s"), run)?;
+    let ours = step("Ours", || tools::bench_program("telepulse", "servers"))?;
+    let told = step(&format!("{SERVERS} servers, {SECONDS} s"), || run(&ours))?;
     #[expect(clippy::cast_precision_loss, reason = "shown with few digits")]
     let ms = |us: u64| us as f64 / 1000.0;
     let sent = SERVERS * PER_SECOND * SECONDS;
@@ -76,24 +73,23 @@ pub(super) fn measure() -> Result<()> {
     Ok(())
 }
 
-fn run() -> Result<Told> {
+fn run(ours: &Path) -> Result<Told> {
     let mut load = Command::new(peers::rust_program("load"));
     load.args([PER_SECOND.to_string(), SECONDS.to_string()]).stdout(Stdio::piped());
     let mut load = load.spawn().context("starting the servers")?;
-    let told = talk_with(&mut load);
+    let told = talk_with(&mut load, ours);
     // It waits for us to end it.
     let _ = load.kill();
     let _ = load.wait();
     told
 }
 
-fn talk_with(load: &mut std::process::Child) -> Result<Told> {
+fn talk_with(load: &mut Child, ours: &Path) -> Result<Told> {
     let mut line = String::new();
     let stdout = load.stdout.take().context("its output")?;
     BufReader::new(stdout).read_line(&mut line)?;
     let port = line.trim().strip_prefix("serving ").context("the servers said no port")?.to_owned();
-    let mut ours = tools::cargo();
-    ours.args(["bench", "--quiet", "--package", "telepulse", "--bench", "servers", "--"]);
+    let mut ours = Command::new(ours);
     ours.args([port, SERVERS.to_string()]);
     let output = ours.stdin(Stdio::null()).output().context("starting ours")?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,8 +1,30 @@
 //! What the platform tells: one envelope, and the details of each type of event.
 
+mod calls;
+mod lines;
+mod places;
+mod queues;
+mod servers;
+mod users;
+
 use crate::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
+
+pub use calls::{
+    CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, Disposition,
+    OriginateFailed, Recording, RecordingChange, TransferredHow,
+};
+pub use lines::{ActiveLines, ChannelState, Direction, Line, LineState, PhoneNumber};
+pub use places::{Conference, ConferenceChange, Parked, Unparked, UnparkReason};
+pub use queues::{
+    AgentComplete, CallerChange, MemberStatus, QueueCaller, QueueCount, QueueMemberStatus,
+};
+pub use servers::{Resync, ServerState, ServerStatus};
+pub use users::{
+    ActiveUsers, AgentName, ExtensionState, ExtensionStatus, Message, Presence, UserState,
+    UserStatus,
+};
 
 /// An event before it has its place in the stream.
 ///
@@ -166,22 +188,42 @@ details! {
     "callStarted" CallStarted
     /// A call was answered. Scope: agent, queue.
     "callAnswered" CallAnswered
+    /// An extension put its call on hold. Scope: agent, queue.
+    "callHeld" CallHeld
+    /// It took the call back. Scope: agent, queue.
+    "callResumed" CallResumed
+    /// Somebody was handed over. Scope: agent, queue.
+    "callTransferred" CallTransferred
     /// A call is over. Scope: agent, queue.
     "callEnded" CallEnded
     /// An extension's display name. Scope: agent.
     "agentName" AgentName
     /// An extension's device state. Scope: agent.
     "extensionStatus" ExtensionStatus
+    /// What somebody says of being there. Scope: agent.
+    "presence" Presence
     /// A member of a queue. Scope: agent and queue.
     "queueMemberStatus" QueueMemberStatus
     /// How many callers wait. Scope: queue.
     "queueCount" QueueCount
+    /// A caller came into a queue or left it. Scope: queue.
+    "queueCaller" QueueCaller
     /// The number that an extension talks to. Scope: agent.
     "phoneNumber" PhoneNumber
     /// A queue call that a member took is over. Scope: agent.
     "agentComplete" AgentComplete
     /// A `dial` came to nothing. Scope: the agent who asked.
     "originateFailed" OriginateFailed
+    /// A call was parked. Scope: agent, if it is an extension's.
+    "parked" Parked
+    /// It is parked no more. Scope: agent, if it is an extension's.
+    "unparked" Unparked
+    /// Something happened in a conference. Scope: agent, if an extension's channel did it.
+    "conference" Conference
+    /// A recording began, paused, went on or ended. Scope: agent, queue.
+    "recording" Recording
+    /// Words for the people at an extension. Scope: agent.
+    "message" Message
     /// What was missed was replaced by a new listing. No scope.
     "resync" Resync
 }
@@ -200,381 +242,6 @@ pub struct Other {
     pub kind: String,
     /// Its fields, without those of the envelope.
     pub fields: Map<String, Value>,
-}
-
-/// `serverStatus`: the state of the link to one Asterisk server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ServerStatus {
-    /// Where the link stands.
-    pub state: ServerState,
-    /// Why, where there is something to say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// The states of a link to an Asterisk server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ServerState {
-    /// Opening the TCP connection, or waiting to try again.
-    Connecting,
-    /// Logging in.
-    Authenticating,
-    /// Logged in; the listings are being read.
-    Syncing,
-    /// The model is true.
-    Connected,
-    /// The link is down; the next try is due.
-    Disconnected,
-    /// Asterisk refused the login.
-    Rejected,
-    /// The server was taken out of the configuration.
-    Removed,
-}
-
-/// `userStatus`: whether an extension's phone can be reached.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UserStatus {
-    /// Online means: the device state is neither unavailable nor invalid.
-    pub status: UserState,
-    /// The device, like `PJSIP/201`.
-    pub device: String,
-    /// Where its contact is, if Asterisk told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
-}
-
-/// Whether a phone can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UserState {
-    /// It can.
-    Online,
-    /// It cannot.
-    Offline,
-}
-
-/// `activeUsers`: the whole list, sent when it changes, at most twice a second.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActiveUsers {
-    /// Extensions online.
-    pub users: Vec<String>,
-}
-
-/// `activeLines`: the whole state of an extension's lines after a change; empty when idle.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ActiveLines {
-    /// One entry a channel of the extension.
-    pub lines: Vec<Line>,
-}
-
-/// One line: a channel of an extension, seen from that extension.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Line {
-    /// The call that the channel takes part in.
-    pub call: String,
-    /// The AMI channel name.
-    pub channel: String,
-    /// What the line is doing.
-    pub state: LineState,
-    /// Who began: `out` if the extension dialled, `in` if it was rung.
-    pub direction: Direction,
-    /// The other side's number; empty when not known.
-    pub number: String,
-    /// The other side's name; empty when not known.
-    pub name: String,
-    /// The queue that the call came through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
-    /// Whether it is being recorded.
-    pub recording: bool,
-    /// Whether that recording is paused.
-    pub recording_paused: bool,
-    /// Whether the extension is muted.
-    pub muted: bool,
-    /// Channels that listen in.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub spied_by: Vec<String>,
-    /// Since when the line is in this state.
-    pub since: Timestamp,
-}
-
-/// What a line is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LineState {
-    /// The extension is calling somebody (including off hook).
-    Dialing,
-    /// The extension's phone rings.
-    Ringing,
-    /// Talking.
-    Up,
-    /// The extension put the other side on hold.
-    Hold,
-    /// The other side put the extension on hold: it hears music.
-    Moh,
-    /// In a parking lot.
-    Parked,
-    /// In a conference.
-    Conference,
-}
-
-/// Who began a call, seen from one extension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Direction {
-    /// The extension was rung.
-    In,
-    /// The extension dialled.
-    Out,
-}
-
-/// `channelState`: a channel's state, in Asterisk's words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChannelState {
-    /// The AMI channel name.
-    pub channel: String,
-    /// Its call.
-    pub call: String,
-    /// `down`, `reserved`, `offhook`, `dialing`, `ring`, `ringing`, `up`, `busy`, …; `hungup` at the end.
-    pub state: String,
-    /// The other side's number (ConnectedLineNum, else the dialled Exten).
-    pub number: String,
-    /// The other side's name.
-    pub name: String,
-    /// The hang-up cause (Q.850), at the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<u32>,
-    /// The cause in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause_text: Option<String>,
-}
-
-/// `callStarted`: published once for each agent concerned, and once without agent where there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CallStarted {
-    /// The call's id: opaque, unique over servers, kept until `callEnded`.
-    pub call: String,
-    /// Who calls: an extension or a number.
-    pub from: String,
-    /// Who is called; empty while not known.
-    pub to: String,
-    /// Seen from `agent`; absent where there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub direction: Option<Direction>,
-}
-
-/// `callAnswered`: two parties talk for the first time (or one talks to an application).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CallAnswered {
-    /// The call.
-    pub call: String,
-    /// Who calls.
-    pub from: String,
-    /// Who answered.
-    pub to: String,
-    /// Whole seconds from the start to the answer.
-    pub wait: u64,
-}
-
-/// `callEnded`: the call summed up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CallEnded {
-    /// The call.
-    pub call: String,
-    /// Who called.
-    pub from: String,
-    /// Who was called.
-    pub to: String,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it was answered, if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answered: Option<Timestamp>,
-    /// Whole seconds from start to end.
-    pub duration: u64,
-    /// Whole seconds from answer to end; 0 if never answered.
-    pub talk_time: u64,
-    /// What became of it.
-    pub disposition: Disposition,
-    /// The hang-up cause (Q.850); 0 if not known.
-    pub cause: u32,
-    /// The cause in words; says `lost` words when the end was found by a listing after an outage.
-    pub cause_text: String,
-    /// Recording files.
-    pub recordings: Vec<String>,
-    /// The older call that this one was merged into.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merged_into: Option<String>,
-}
-
-/// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Disposition {
-    /// Somebody answered.
-    Answered,
-    /// Nobody answered in time.
-    NoAnswer,
-    /// The called side was busy.
-    Busy,
-    /// It could not be put through.
-    Failed,
-    /// The caller gave up first.
-    Cancelled,
-    /// It became part of another call.
-    Merged,
-    /// It ended while the link to Asterisk was down; how, nobody knows.
-    Lost,
-}
-
-/// `agentName`: an extension's display name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AgentName {
-    /// The name.
-    pub name: String,
-}
-
-/// `extensionStatus`: what Asterisk says of the extension's device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ExtensionStatus {
-    /// The state.
-    pub status: ExtensionState,
-}
-
-/// States of an extension (AMI ExtensionStatus, DeviceStateChange).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExtensionState {
-    /// Idle.
-    #[serde(rename = "not_inuse")]
-    NotInUse,
-    /// It rings.
-    Ringing,
-    /// In a call.
-    InUse,
-    /// In a call while another rings.
-    RingInUse,
-    /// Busy.
-    Busy,
-    /// On hold.
-    OnHold,
-    /// Not registered or not reachable.
-    Unavailable,
-    /// Asterisk does not know.
-    #[default]
-    Unknown,
-}
-
-/// `queueMemberStatus`: one agent in one queue. `loggedoff` when no longer a member.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct QueueMemberStatus {
-    /// The state; `paused` wins over the device's.
-    pub status: MemberStatus,
-    /// Why paused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The member's penalty.
-    pub penalty: u32,
-    /// Calls taken in this queue.
-    pub calls_taken: u32,
-    /// When the last of them ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_call: Option<Timestamp>,
-}
-
-/// States of a queue member (AMI QueueMemberStatus, numbers 0 to 8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MemberStatus {
-    /// No member of the queue.
-    LoggedOff,
-    /// A member that takes no calls for now.
-    Paused,
-    /// Idle.
-    #[serde(rename = "not_inuse")]
-    NotInUse,
-    /// In a call.
-    InUse,
-    /// Busy.
-    Busy,
-    /// It rings.
-    Ringing,
-    /// In a call while another rings.
-    RingInUse,
-    /// On hold.
-    OnHold,
-    /// Not reachable (also Asterisk's "invalid").
-    Unavailable,
-    /// Asterisk does not know.
-    Unknown,
-}
-
-/// `queueCount`: how many callers wait.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QueueCount {
-    /// Callers waiting.
-    pub count: u32,
-}
-
-/// `phoneNumber`: whom the extension rings or talks with; null when the call is over.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PhoneNumber {
-    /// The other side's number.
-    pub number: Option<String>,
-    /// The other side's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The queue that the call came through (a detail here, not scope).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
-}
-
-/// `agentComplete`: a queue call that this agent took is over (AMI AgentComplete).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AgentComplete {
-    /// The queue (a detail here, not scope).
-    pub queue: String,
-    /// Uniqueid of the caller's channel.
-    pub unique_id: String,
-    /// The call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<String>,
-    /// Seconds talked.
-    pub talk_time: u64,
-    /// Seconds waited in the queue.
-    pub hold_time: u64,
-    /// The recording's file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recording: Option<String>,
-    /// Who ended it: `caller`, `agent` or `transfer`.
-    pub reason: String,
-}
-
-/// `originateFailed`: a `dial` that Asterisk accepted came to nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OriginateFailed {
-    /// The `actionId` of the dial's reply.
-    pub action_id: String,
-    /// Why (AMI OriginateResponse, Reason, in words).
-    pub reason: String,
-}
-
-/// `resync`: events from `from` to `to` may have been missed; the state was read anew.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Resync {
-    /// When the link was lost.
-    pub from: Timestamp,
-    /// When the state was true again.
-    pub to: Timestamp,
 }
 
 #[cfg(test)]

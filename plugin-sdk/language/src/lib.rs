@@ -20,10 +20,12 @@ pub use command::{
     QueueUnpause, Request, Target, Transfer, TransferKind, read_fields,
 };
 pub use event::{
-    ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallStarted,
-    ChannelState, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus, Line,
-    LineState, MemberStatus, OriginateFailed, Other, PhoneNumber, QueueCount, QueueMemberStatus,
-    Resync, ServerState, ServerStatus, Stamped, UserState, UserStatus,
+    ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
+    CallResumed, CallStarted, CallTransferred, CallerChange, ChannelState, Conference,
+    ConferenceChange, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
+    Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Presence,
+    QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange, Resync, ServerState,
+    ServerStatus, Stamped, TransferredHow, UnparkReason, Unparked, UserState, UserStatus,
 };
 pub use filter::Filter;
 pub use items::{

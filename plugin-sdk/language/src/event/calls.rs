@@ -1,0 +1,176 @@
+//! A call's life, from its start to the record of its end.
+
+use crate::{Direction, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// `callStarted`: published once for each agent concerned, and once without agent where there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallStarted {
+    /// The call's id: opaque, unique over servers, kept until `callEnded`.
+    pub call: String,
+    /// Who calls: an extension or a number.
+    pub from: String,
+    /// Who is called; empty while not known.
+    pub to: String,
+    /// Seen from `agent`; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+}
+
+/// `callAnswered`: two parties talk for the first time (or one talks to an application).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallAnswered {
+    /// The call.
+    pub call: String,
+    /// Who calls.
+    pub from: String,
+    /// Who answered.
+    pub to: String,
+    /// Whole seconds from the start to the answer.
+    pub wait: u64,
+}
+
+/// `callHeld`: the extension of the scope put its other side on hold (AMI Hold).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallHeld {
+    /// The call.
+    pub call: String,
+    /// The channel that holds.
+    pub channel: String,
+    /// Who is on hold; empty when not known.
+    pub number: String,
+}
+
+/// `callResumed`: it took the other side back (AMI Unhold).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallResumed {
+    /// The call.
+    pub call: String,
+    /// The channel that held.
+    pub channel: String,
+    /// Who was on hold; empty when not known.
+    pub number: String,
+    /// Whole seconds on hold.
+    pub duration: u64,
+}
+
+/// `callTransferred`: one party of a call goes to somebody else (AMI BlindTransfer,
+/// AttendedTransfer; or the command `transfer`). Told once for each extension concerned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallTransferred {
+    /// The call, as it is named from now on.
+    pub call: String,
+    /// Whether they spoke with each other before.
+    pub kind: TransferredHow,
+    /// Who handed over: an extension or a number; absent where nobody in the call did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Who goes; empty when not known.
+    pub party: String,
+    /// To whom.
+    pub to: String,
+}
+
+/// How a call was transferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransferredHow {
+    /// At once, unannounced.
+    Blind,
+    /// After who takes over was asked.
+    Attended,
+}
+
+/// `recording`: a channel's recording (AMI MixMonitorStart, MixMonitorMute, MixMonitorStop).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The call.
+    pub call: String,
+    /// The channel that is recorded.
+    pub channel: String,
+    /// What happened.
+    pub change: RecordingChange,
+    /// The file, as Asterisk names it; empty if it does not say.
+    pub file: String,
+    /// Whose command it was: the extension, else the name of the user; absent where it was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// What happened to a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordingChange {
+    /// It runs.
+    Started,
+    /// It goes on in silence.
+    Paused,
+    /// It is heard again.
+    Resumed,
+    /// It is over.
+    Stopped,
+}
+
+/// `callEnded`: the call summed up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallEnded {
+    /// The call.
+    pub call: String,
+    /// Who called.
+    pub from: String,
+    /// Who was called.
+    pub to: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was answered, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Timestamp>,
+    /// Whole seconds from start to end.
+    pub duration: u64,
+    /// Whole seconds from answer to end; 0 if never answered.
+    pub talk_time: u64,
+    /// What became of it.
+    pub disposition: Disposition,
+    /// The hang-up cause (Q.850); 0 if not known.
+    pub cause: u32,
+    /// The cause in words; says `lost` words when the end was found by a listing after an outage.
+    pub cause_text: String,
+    /// Files of the recordings that were made of it, as far as Asterisk named them.
+    pub recordings: Vec<String>,
+    /// The older call that this one was merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<String>,
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Disposition {
+    /// Somebody answered.
+    Answered,
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The called side was busy.
+    Busy,
+    /// It could not be put through.
+    Failed,
+    /// The caller gave up first.
+    Cancelled,
+    /// It became part of another call.
+    Merged,
+    /// It ended while the link to Asterisk was down; how, nobody knows.
+    Lost,
+}
+
+/// `originateFailed`: a `dial` that Asterisk accepted came to nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OriginateFailed {
+    /// The `actionId` of the dial's reply.
+    pub action_id: String,
+    /// Why (AMI OriginateResponse, Reason, in words).
+    pub reason: String,
+}

@@ -42,7 +42,7 @@ pub use backoff::Backoff;
 pub use codec::{DecodeError, Decoder, Fault, Frame, Limits};
 pub use event_class::event_class;
 pub use filter::{EventFilter, Match};
-pub use message::{Fields, Kind, Lookup, Message};
+pub use message::{Fields, Key, Kind, Lookup, Message};
 pub use secret::Secret;
 pub use session::{
     Auth, CloseReason, Outcome, Output, Problem, RequestId, Session, SessionConfig, State,

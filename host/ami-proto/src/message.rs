@@ -1,6 +1,7 @@
 //! One AMI message: shared bytes, and where its lines start.
 
 mod lines;
+mod lookup;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use memchr::{memchr, memmem};
 
 pub(crate) use lines::{Lines, trim_end};
+pub use lookup::{Key, Lookup};
 
 use crate::codec::{DecodeError, Decoder, Limits};
 
@@ -66,6 +68,11 @@ impl Message {
         if self.lines.count() == 0 {
             return Kind::Other;
         }
+        // As Asterisk writes it, which is nearly always.
+        let (_, line) = self.lines.line(&self.bytes, 0);
+        if let Some(name) = line.strip_prefix(b"Event: ").filter(|_| self.raw_from > 0) {
+            return std::str::from_utf8(name).map_or(Kind::Other, Kind::Event);
+        }
         let Field { key, value, .. } = self.field(0, true);
         let Ok(value) = std::str::from_utf8(value) else { return Kind::Other };
         if key.eq_ignore_ascii_case(b"Event") {
@@ -120,7 +127,7 @@ impl Message {
     /// Looks up keys that stand together in the order in which they are asked for, such as those of
     /// a channel's snapshot; see [`Lookup`].
     pub fn lookup(&self) -> Lookup<'_> {
-        Lookup { message: self, next: 0 }
+        Lookup::new(self)
     }
 
     /// The first value under `key` (any case), with U+FFFD for what is not UTF-8.
@@ -186,42 +193,6 @@ impl Message {
     }
 }
 
-/// A place in a message to look keys up from: it is right behind the key that was found last, so
-/// that neighbours asked for in their order cost one look each.
-///
-/// A key that is not among the next few lines is looked up as [`Message::get`] does it. Where a key
-/// comes more than once, it is the next one behind that place that is found.
-#[derive(Debug, Clone)]
-pub struct Lookup<'m> {
-    message: &'m Message,
-    next: usize,
-}
-
-impl<'m> Lookup<'m> {
-    /// How many lines are looked at before all are.
-    const NEAR: usize = 4;
-
-    /// The value under `key` (any case); `None` if it is absent or not UTF-8.
-    pub fn get(&mut self, key: &str) -> Option<&'m str> {
-        self.get_bytes(key).and_then(|value| std::str::from_utf8(value).ok())
-    }
-
-    /// The value under `key` (any case), byte for byte.
-    pub fn get_bytes(&mut self, key: &str) -> Option<&'m [u8]> {
-        let Message { bytes, lines, raw_from } = self.message;
-        if *raw_from != u32::MAX || !is_plain_key(key.as_bytes()) {
-            return self.message.get_bytes(key);
-        }
-        let near = self.next..self.next + Self::NEAR;
-        let (index, line) = near
-            .into_iter()
-            .find_map(|index| Some((index, lines.at(bytes, index, key.as_bytes())?)))
-            .or_else(|| lines.find(bytes, key.as_bytes()))?;
-        self.next = index + 1;
-        Some(value_after_colon(&line[key.len() + 1..]))
-    }
-}
-
 /// One line of a message.
 pub(crate) struct Field<'a> {
     pub(crate) key: &'a [u8],
@@ -245,13 +216,21 @@ fn behind_channel(line: &[u8], colon: usize) -> usize {
 }
 
 /// Asterisk writes one space after the colon; more than that is the value's own.
+#[inline]
 fn value_after_colon(rest: &[u8]) -> &[u8] {
     rest.strip_prefix(b" ").unwrap_or(rest)
 }
 
 /// Whether a line that starts with `key` and a colon surely has that key.
-fn is_plain_key(key: &[u8]) -> bool {
-    !key.is_empty() && !key.iter().any(|byte| matches!(byte, b':' | b'(' | b'\n'))
+const fn is_plain_key(key: &[u8]) -> bool {
+    let mut at = 0;
+    while at < key.len() {
+        if matches!(key[at], b':' | b'(' | b'\n') {
+            return false;
+        }
+        at += 1;
+    }
+    !key.is_empty()
 }
 
 /// The fields of a message, in the order of the wire.

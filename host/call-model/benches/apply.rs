@@ -17,6 +17,7 @@ fn pbx() -> Pbx {
         device: "PJSIP/{ext}".into(),
         extensions: "^[0-9]{2,6}$".parse().expect("a pattern"),
         context: "internal".into(),
+        voicemail: None,
         max_calls: None,
     })
 }

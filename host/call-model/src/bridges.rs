@@ -1,6 +1,7 @@
 //! Bridges are sets of channels; who talks with whom follows from them.
 
 use ami_proto::Message;
+use telepulse_language::SmolStr;
 
 use crate::channel::Ix;
 use crate::pbx::{Out, Pbx};
@@ -10,7 +11,7 @@ use crate::text::field;
 /// A bridge with somebody in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Bridge {
-    pub(crate) id: Box<str>,
+    pub(crate) id: SmolStr,
     pub(crate) kind: BridgeKind,
     /// In the order in which they entered.
     pub(crate) members: Vec<Ix>,
@@ -84,7 +85,7 @@ impl Pbx {
     /// Takes a channel out of its bridge.
     pub(crate) fn unplace(&mut self, channel: Ix) {
         let Some(bridge) = self.channels[channel].bridge.take() else { return };
-        self.channels[channel].audio.holds = false;
+        self.channels[channel].audio.holds = None;
         self.touch(self.channels[channel].agent);
         self.touch_bridge(bridge);
         let members = &mut self.bridges[bridge].members;

@@ -1,6 +1,6 @@
 //! Calls: channels that Asterisk links, from the first one's birth to the last one's end.
 
-use telepulse_language::{CallState, Disposition, Timestamp};
+use telepulse_language::{CallState, Disposition, SmolStr, Timestamp};
 
 use crate::channel::{DialStatus, Ix, Party};
 
@@ -8,9 +8,9 @@ use crate::channel::{DialStatus, Ix, Party};
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     /// Server and Uniqueid of the first channel.
-    pub(crate) id: String,
+    pub(crate) id: SmolStr,
     /// Every Linkedid that means this call: more than one after a merge.
-    pub(crate) linkedids: Vec<Box<str>>,
+    pub(crate) linkedids: Vec<SmolStr>,
     /// Live channels, oldest first.
     pub(crate) channels: Vec<Ix>,
     /// The channel with which it began, while that lives.
@@ -20,8 +20,8 @@ pub(crate) struct Call {
     /// Who calls; empty while not known.
     pub(crate) from: Party,
     /// Who is called; empty while not known.
-    pub(crate) to: Box<str>,
-    pub(crate) queue: Option<Box<str>>,
+    pub(crate) to: SmolStr,
+    pub(crate) queue: Option<SmolStr>,
     /// The extensions that took part, in the order of joining.
     pub(crate) agents: Vec<Part>,
     /// Since when an originated channel is up, while it is not known what it talks to.
@@ -31,6 +31,8 @@ pub(crate) struct Call {
     /// How the last failed attempt to reach somebody ended.
     pub(crate) dial_status: Option<DialStatus>,
     pub(crate) ending: Ending,
+    /// The files into which it was recorded.
+    pub(crate) recordings: Vec<SmolStr>,
 }
 
 /// One extension's part in a call.
@@ -45,7 +47,7 @@ pub(crate) struct Part {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
     pub(crate) cause: u32,
-    pub(crate) text: Box<str>,
+    pub(crate) text: SmolStr,
     /// The first channel's word counts; others' only until it has spoken.
     pub(crate) by_first: bool,
     /// Its last channel was missing from a listing.

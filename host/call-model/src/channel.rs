@@ -1,7 +1,9 @@
 //! One channel: a leg of a call between Asterisk and a phone, a trunk, or its own other half.
 
-use telepulse_language::{Direction, LineState, Timestamp};
+use telepulse_language::{Direction, LineState, SmolStr, Timestamp};
 
+use crate::parking::Space;
+use crate::recordings::Recordings;
 use crate::snapshot::{Snapshot, State};
 use crate::text::set;
 
@@ -12,22 +14,22 @@ pub(crate) type Ix = usize;
 /// A number and a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Party {
-    pub(crate) number: Box<str>,
-    pub(crate) name: Box<str>,
+    pub(crate) number: SmolStr,
+    pub(crate) name: SmolStr,
 }
 
 /// A channel that exists in Asterisk.
 #[derive(Clone, Debug)]
 pub(crate) struct Channel {
-    pub(crate) name: Box<str>,
-    pub(crate) uniqueid: Box<str>,
+    pub(crate) name: SmolStr,
+    pub(crate) uniqueid: SmolStr,
     /// By which Asterisk groups channels into calls; may change.
-    pub(crate) linkedid: Box<str>,
+    pub(crate) linkedid: SmolStr,
     pub(crate) state: State,
     pub(crate) caller: Party,
     pub(crate) connected: Party,
     /// What was dialled, on a channel that calls.
-    pub(crate) dialled: Box<str>,
+    pub(crate) dialled: SmolStr,
     /// The extension whose phone this is.
     pub(crate) agent: Option<Ix>,
     pub(crate) call: Ix,
@@ -37,9 +39,13 @@ pub(crate) struct Channel {
     /// Started by an Originate: its own phone rings first, though it is the one who calls.
     pub(crate) is_originated: bool,
     pub(crate) audio: Audio,
-    pub(crate) recording: Recording,
+    pub(crate) recordings: Recordings,
+    /// Where it is parked.
+    pub(crate) parked: Option<Box<Space>>,
+    /// The conference that it is in.
+    pub(crate) conference: Option<Ix>,
     /// Names of the channels that listen in.
-    pub(crate) spied_by: Vec<Box<str>>,
+    pub(crate) spied_by: Vec<SmolStr>,
     /// How dialling this channel ended (`BUSY`, `NOANSWER`, …), once it did.
     pub(crate) dial_status: Option<DialStatus>,
     /// The cause with which its end was asked for.
@@ -53,15 +59,19 @@ pub(crate) struct Channel {
     pub(crate) heard: u32,
     /// Last synchronisation in which an event told where it is bridged.
     pub(crate) placed: u32,
+    /// The same of where it is parked.
+    pub(crate) parked_heard: u32,
 }
 
 /// What a channel hears and lets others hear.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Audio {
-    /// It put the other side on hold.
-    pub(crate) holds: bool,
+    /// It put the other side on hold, since.
+    pub(crate) holds: Option<Timestamp>,
     /// It hears music.
     pub(crate) hears_music: bool,
+    /// A command silenced what it says; Asterisk neither tells nor lists this.
+    pub(crate) is_muted: bool,
 }
 
 /// Whether a channel is recorded.

@@ -1,10 +1,11 @@
 //! Channels come, change and go: the events that every other part of the model hangs on.
 
 use ami_proto::Message;
-use telepulse_language::{ChannelState, Direction, Timestamp};
+use telepulse_language::{ChannelState, Direction, SmolStr, Timestamp, UnparkReason};
 
-use crate::channel::{Audio, Channel, Ix, Party, Recording, device_of, is_dialled};
+use crate::channel::{Audio, Channel, Ix, Party, device_of, is_dialled};
 use crate::pbx::{Out, Pbx};
+use crate::recordings::Recordings;
 use crate::snapshot::{Snapshot, State};
 use crate::text::{field, number, set};
 
@@ -115,6 +116,7 @@ impl Pbx {
         }
         if changed.state || changed.parties {
             self.touch(agent);
+            self.learn_name(ix);
             self.learn_parties(ix);
             self.announce(ix, out);
         }
@@ -164,7 +166,9 @@ impl Pbx {
             is_local,
             is_originated: is_first && matches!(state, State::Down | State::Ringing),
             audio: Audio::default(),
-            recording: Recording::No,
+            recordings: Recordings::default(),
+            parked: None,
+            conference: None,
             spied_by: Vec::new(),
             dial_status: None,
             cause: None,
@@ -173,12 +177,14 @@ impl Pbx {
             seen: self.sync.round,
             heard: self.sync.round,
             placed: 0,
+            parked_heard: 0,
         });
         self.by_uniqueid.insert(snapshot.uniqueid.into(), ix);
         if let Some(agent) = agent {
             self.extensions[agent].channels.push(ix);
             self.touch(Some(agent));
         }
+        self.learn_name(ix);
         self.join_call(ix, out);
         self.tell_channel(ix, None, out);
         self.announce(ix, out);
@@ -189,6 +195,8 @@ impl Pbx {
     /// A channel is gone: so is everything that only it held.
     pub(crate) fn remove_channel(&mut self, ix: Ix, end: &End<'_>, out: &mut Out<'_>) {
         self.tell_channel(ix, Some(end), out);
+        self.unpark(ix, UnparkReason::Hangup, None, out);
+        self.leave_conference(ix, out);
         self.unplace(ix);
         let uniqueid = self.channels[ix].uniqueid.clone();
         self.caller_gone(&uniqueid, out);
@@ -204,46 +212,27 @@ impl Pbx {
     fn tell_channel(&self, ix: Ix, end: Option<&End<'_>>, out: &mut Out<'_>) {
         let channel = &self.channels[ix];
         let (number, name) = if channel.connected.number.is_empty() {
-            (&*channel.dialled, "")
+            (channel.dialled.clone(), SmolStr::default())
         } else {
-            (&*channel.connected.number, &*channel.connected.name)
+            (channel.connected.number.clone(), channel.connected.name.clone())
         };
         let (cause, cause_text) = match end {
-            Some(End::Hangup { cause, text }) => (Some(*cause), Some((*text).to_owned())),
+            Some(End::Hangup { cause, text }) => (Some(*cause), Some(SmolStr::new(text))),
             Some(End::Lost) | None => (None, None),
         };
         let details = ChannelState {
-            channel: channel.name.to_string(),
+            channel: channel.name.clone(),
             call: self.calls[channel.call].id.clone(),
-            state: if end.is_some() { "hungup" } else { channel.state.word() }.to_owned(),
-            number: number.to_owned(),
-            name: name.to_owned(),
+            state: SmolStr::new_static(match end {
+                Some(_) => "hungup",
+                None => channel.state.word(),
+            }),
+            number,
+            name,
             cause,
             cause_text: cause_text.filter(|text| !text.is_empty()),
         };
         self.tell(channel.agent.map(|agent| self.number(agent)), None, details, out);
-    }
-
-    /// Hold, music and recording: plain marks on a channel.
-    pub(crate) fn on_flag(&mut self, event: &str, message: &Message, out: &mut Out<'_>) {
-        self.on_channel(message, out);
-        let Some(ix) = self.known_channel(message, "Uniqueid") else { return };
-        let channel = &mut self.channels[ix];
-        match event {
-            "Hold" => channel.audio.holds = true,
-            "Unhold" => channel.audio.holds = false,
-            "MusicOnHoldStart" => channel.audio.hears_music = true,
-            "MusicOnHoldStop" => channel.audio.hears_music = false,
-            "MixMonitorStart" => channel.recording = Recording::Running,
-            "MixMonitorStop" => channel.recording = Recording::No,
-            "MixMonitorMute" if channel.recording != Recording::No => {
-                let is_paused = field(message, "State") == "1";
-                channel.recording = if is_paused { Recording::Paused } else { Recording::Running };
-            }
-            _ => {}
-        }
-        let agent = channel.agent;
-        self.touch(agent);
     }
 
     pub(crate) fn on_spy(&mut self, starts: bool, message: &Message) {

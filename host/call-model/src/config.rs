@@ -1,6 +1,7 @@
 //! What a [`Pbx`](crate::Pbx) has to be told about its server: names, numbering and limits.
 
 use std::str::FromStr;
+use telepulse_language::SmolStr;
 
 use regex_lite::Regex;
 use thiserror::Error;
@@ -9,13 +10,15 @@ use thiserror::Error;
 #[derive(Clone, Debug)]
 pub struct PbxConfig {
     /// The server's id, in every event and at the front of every call id.
-    pub server: String,
+    pub server: SmolStr,
     /// How an extension becomes a device where no hint says: `PJSIP/{ext}`.
     pub device: String,
     /// Which numbers are extensions, when they are read out of a device name.
     pub extensions: ExtensionPattern,
     /// The dialplan context in which dialled numbers are looked up.
     pub context: String,
+    /// What is dialled there for an extension's voicemail box: `*{ext}`. `None`: there is none.
+    pub voicemail: Option<String>,
     /// The most live calls; past it `dial` is refused. `None`: no limit.
     pub max_calls: Option<u32>,
 }
@@ -47,8 +50,8 @@ impl FromStr for ExtensionPattern {
 /// The `device` template, read both ways.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceTemplate {
-    before: Box<str>,
-    after: Box<str>,
+    before: SmolStr,
+    after: SmolStr,
     extensions: ExtensionPattern,
 }
 
@@ -81,6 +84,7 @@ mod tests {
             device: device.into(),
             extensions: "^[0-9]{2,6}$".parse().unwrap(),
             context: "internal".into(),
+            voicemail: None,
             max_calls: None,
         };
         let template = DeviceTemplate::new(&config);

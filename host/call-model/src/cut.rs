@@ -1,6 +1,5 @@
 //! What of a snapshot a user may see (contract section 10, 3): it fails closed.
 
-use serde_json::Value;
 use telepulse_language::{Principal, Snapshot};
 
 /// Leaves out what `who` may not see. A user who is limited in a dimension (agents, queues,
@@ -18,15 +17,13 @@ pub fn cut(mut snapshot: Snapshot, who: &Principal) -> Snapshot {
         let queue = call.queue.as_deref();
         may(&call.server, None, queue) || agents.any(|agent| may(&call.server, Some(agent), queue))
     });
-    let word = |item: &Value, key: &str| item.get(key).and_then(Value::as_str).map(str::to_owned);
-    let seen = |item: &Value| {
-        let (agent, queue) = (word(item, "agent"), word(item, "queue"));
-        who.may_see(word(item, "server").as_deref(), agent.as_deref(), queue.as_deref())
-    };
-    snapshot.parked.retain(seen);
-    snapshot.conferences.retain(seen);
+    snapshot.parked.retain(|parked| may(&parked.server, parked.agent.as_deref(), None));
+    snapshot.conferences.retain(|room| {
+        let mut agents = room.members.iter().filter_map(|member| member.agent.as_deref());
+        may(&room.server, None, None) || agents.any(|agent| may(&room.server, Some(agent), None))
+    });
     snapshot.servers.retain(|server| {
-        who.servers.as_ref().is_none_or(|visible| visible.contains(&server.server))
+        who.servers.as_ref().is_none_or(|visible| visible.contains(server.server.as_str()))
     });
     snapshot
 }
@@ -34,7 +31,7 @@ pub fn cut(mut snapshot: Snapshot, who: &Principal) -> Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn check(who: &Value, expected: &Value) {
         let who: Principal = serde_json::from_value(who.clone()).unwrap();

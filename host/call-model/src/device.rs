@@ -1,19 +1,24 @@
 //! Extensions: who has which phone, and what Asterisk says of it.
 
-use telepulse_language::{ExtensionState, Line, PhoneNumber, UserState};
+use telepulse_language::{ExtensionState, Line, PhoneNumber, Presence, SmolStr, UserState};
 
 use crate::channel::Ix;
 
 /// An extension: a number with a phone.
 #[derive(Clone, Debug)]
 pub(crate) struct Extension {
-    pub(crate) number: Box<str>,
+    pub(crate) number: SmolStr,
     /// The device that is dialled for it.
-    pub(crate) device: Box<str>,
+    pub(crate) device: SmolStr,
     /// Where its hint stands, if it has one: then the hint's state counts, else the device's.
-    pub(crate) hint_context: Option<Box<str>>,
+    pub(crate) hint_context: Option<SmolStr>,
     /// What Asterisk says; `None` while it said nothing.
     pub(crate) state: Option<PhoneState>,
+    /// The display name; empty while not known.
+    pub(crate) name: SmolStr,
+    pub(crate) presence: Option<Presence>,
+    /// Where its phone is, host and port; empty while not known.
+    pub(crate) address: SmolStr,
     /// Its channels, oldest first.
     pub(crate) channels: Vec<Ix>,
     /// What was last told of it.
@@ -22,6 +27,8 @@ pub(crate) struct Extension {
     pub(crate) is_dirty: bool,
     /// Last synchronisation in which an event told its state.
     pub(crate) seen: u32,
+    /// Last synchronisation in which an event told its presence.
+    pub(crate) presence_seen: u32,
 }
 
 /// What subscribers know of an extension.
@@ -29,7 +36,10 @@ pub(crate) struct Extension {
 pub(crate) struct Told {
     pub(crate) lines: Vec<Line>,
     pub(crate) number: Option<PhoneNumber>,
-    pub(crate) user: Option<(UserState, Box<str>)>,
+    /// Status, device, address.
+    pub(crate) user: Option<(UserState, SmolStr, SmolStr)>,
+    pub(crate) name: SmolStr,
+    pub(crate) presence: Option<Presence>,
     pub(crate) status: Option<ExtensionState>,
 }
 
@@ -87,10 +97,14 @@ impl Extension {
             device: device.into(),
             hint_context: None,
             state: None,
+            name: SmolStr::default(),
+            presence: None,
+            address: SmolStr::default(),
             channels: Vec::new(),
             told: Told::default(),
             is_dirty: false,
             seen: 0,
+            presence_seen: 0,
         }
     }
 
@@ -106,6 +120,11 @@ impl Extension {
             _ => UserState::Online,
         }
     }
+}
+
+/// The part of a hint that stands for presence: `PJSIP/101,CustomPresence:101` to the second.
+pub(crate) fn hint_presence(hint: &str) -> Option<&str> {
+    hint.split_once(',').map(|(_devices, presence)| presence).filter(|part| !part.is_empty())
 }
 
 /// The phones of a hint: `PJSIP/101&SIP/101,CustomPresence:101` to both. What is no channel's

@@ -1,10 +1,10 @@
 //! Phones: which extension has which device, and what Asterisk says of it.
 
 use ami_proto::Message;
-use telepulse_language::{ExtensionStatus, UserStatus};
+use telepulse_language::{ExtensionStatus, SmolStr, UserStatus};
 
 use crate::channel::{Ix, device_of};
-use crate::device::{Extension, PhoneState, hint_devices};
+use crate::device::{Extension, PhoneState, hint_devices, hint_presence};
 use crate::pbx::{Out, Pbx};
 use crate::queue::Member;
 use crate::text::{field, number, set};
@@ -63,6 +63,9 @@ impl Pbx {
         let mut is_new = false;
         for device in hint_devices(hint) {
             is_new |= self.give_device(agent, device);
+        }
+        if let Some(presentity) = hint_presence(hint) {
+            self.by_presentity.insert(presentity.into(), agent);
         }
         let extension = &mut self.extensions[agent];
         extension.hint_context = Some(context.into());
@@ -142,11 +145,11 @@ impl Pbx {
 
     /// The extension of a queue member by the device whose state counts, else by what is called;
     /// where no rule finds one, the interface itself.
-    pub(crate) fn agent_of_member<'m>(&'m self, member: &'m Member) -> &'m str {
+    pub(crate) fn agent_of_member(&self, member: &Member) -> SmolStr {
         [member.state_device(), &member.interface]
             .into_iter()
             .find_map(|device| self.number_of_interface(device))
-            .unwrap_or(&member.interface)
+            .map_or_else(|| member.interface.clone(), SmolStr::new)
     }
 
     fn number_of_interface<'m>(&'m self, interface: &'m str) -> Option<&'m str> {
@@ -168,16 +171,20 @@ impl Pbx {
     pub(crate) fn tell_phone(&mut self, agent: Ix, out: &mut Out<'_>) {
         let extension = &self.extensions[agent];
         let user = extension.user();
-        let is_same = extension
-            .told
-            .user
-            .as_ref()
-            .is_some_and(|(told, device)| *told == user && *device == extension.device);
+        let is_same = extension.told.user.as_ref().is_some_and(|(told, device, address)| {
+            *told == user && *device == extension.device && *address == extension.address
+        });
         if !is_same {
-            let device = extension.device.clone();
-            let details = UserStatus { status: user, device: device.to_string(), address: None };
+            let (device, address) = (extension.device.clone(), extension.address.clone());
+            let details = UserStatus {
+                status: user,
+                device: device.clone(),
+                address: (!address.is_empty()).then(|| address.clone()),
+            };
+            let before = extension.told.user.as_ref().map(|(user, ..)| *user);
+            self.roll.has_changed |= before != Some(user);
             self.tell(Some(self.number(agent)), None, details, out);
-            self.extensions[agent].told.user = Some((user, device));
+            self.extensions[agent].told.user = Some((user, device, address));
         }
         let extension = &self.extensions[agent];
         let status = extension.state.map(|state| state.status);
@@ -187,5 +194,6 @@ impl Pbx {
             self.tell(Some(self.number(agent)), None, ExtensionStatus { status }, out);
             self.extensions[agent].told.status = Some(status);
         }
+        self.tell_person(agent, out);
     }
 }

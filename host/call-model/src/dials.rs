@@ -58,8 +58,8 @@ impl Pbx {
     }
 
     pub(crate) fn tell_failed(&self, id: &str, pending: &Pending, reason: &str, out: &mut Out<'_>) {
-        let agent = (!pending.asked_by.is_empty()).then_some(&*pending.asked_by);
-        let details = OriginateFailed { action_id: id.to_owned(), reason: reason.to_owned() };
+        let agent = (!pending.asked_by.is_empty()).then_some(&pending.asked_by);
+        let details = OriginateFailed { action_id: id.into(), reason: reason.into() };
         self.tell(agent, None, details, out);
     }
 }

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
+use telepulse_language::{SmolStr, format_smolstr};
 
 /// How many are remembered. An id comes back within a second, by a restart of Asterisk, or when a
 /// channel that was held back appears after its call's end: long before so many calls have ended.
@@ -10,8 +11,8 @@ const REMEMBERED: usize = 4_096;
 /// Ids without number that are spent, and how often each was given.
 #[derive(Default)]
 pub(crate) struct Ended {
-    times: FxHashMap<Box<str>, u32>,
-    order: VecDeque<Box<str>>,
+    times: FxHashMap<SmolStr, u32>,
+    order: VecDeque<SmolStr>,
 }
 
 impl Ended {
@@ -32,10 +33,10 @@ impl Ended {
     }
 
     /// The id for a new call: as it is, or numbered if it was spent.
-    pub(crate) fn fresh(&self, id: String) -> String {
-        match self.times.get(id.as_str()) {
+    pub(crate) fn fresh(&self, id: SmolStr) -> SmolStr {
+        match self.times.get(&id) {
             None => id,
-            Some(times) => format!("{id}{NUMBERED}{}", times + 1),
+            Some(times) => format_smolstr!("{id}{NUMBERED}{}", times + 1),
         }
     }
 }
@@ -54,7 +55,7 @@ mod tests {
     #[test]
     fn no_id_is_given_twice() {
         let mut ended = Ended::default();
-        let fresh = |ended: &Ended| ended.fresh("pbx1-1.0".to_owned());
+        let fresh = |ended: &Ended| ended.fresh("pbx1-1.0".into());
         assert_eq!(fresh(&ended), "pbx1-1.0");
         ended.add("pbx1-1.0");
         assert_eq!(fresh(&ended), "pbx1-1.0~~2");

@@ -1,6 +1,6 @@
 //! A call's start, answer and end, told to each extension that takes part.
 
-use telepulse_language::{CallAnswered, CallEnded, CallStarted, Disposition};
+use telepulse_language::{CallAnswered, CallEnded, CallStarted, Disposition, SmolStr};
 
 use crate::call::{Call, Part};
 use crate::channel::Ix;
@@ -33,23 +33,23 @@ impl Pbx {
             to,
             direction: agent.map(|_| channel.direction),
         };
-        self.tell(agent.map(|agent| self.number(agent)), call.queue.as_deref(), details, out);
+        self.tell(agent.map(|agent| self.number(agent)), call.queue.as_ref(), details, out);
     }
 
     /// Who calls whom: seen by the agent, if there is one, else by the whole call.
-    fn sides(&self, ix: Ix, agent: Option<Ix>) -> (String, String) {
+    fn sides(&self, ix: Ix, agent: Option<Ix>) -> (SmolStr, SmolStr) {
         let channel = &self.channels[ix];
         let call = &self.calls[channel.call];
         match agent {
             Some(agent) if channel.is_caller() => {
-                (self.number(agent).to_owned(), self.other_party(ix).0.to_owned())
+                (self.number(agent).clone(), self.other_party(ix).0.clone())
             }
             Some(agent) => {
                 let other = self.other_party(ix).0;
-                let from = if other.is_empty() { &*call.from.number } else { other };
-                (from.to_owned(), self.number(agent).to_owned())
+                let from = if other.is_empty() { &call.from.number } else { other };
+                (from.clone(), self.number(agent).clone())
             }
-            None => (call.from.number.to_string(), call.to.to_string()),
+            None => (call.from.number.clone(), call.to.clone()),
         }
     }
 
@@ -109,7 +109,7 @@ impl Pbx {
         let (from, to) = self.sides(ix, agent);
         let wait = out.now.seconds_since(call.started);
         let details = CallAnswered { call: call.id.clone(), from, to, wait };
-        self.tell(agent.map(|agent| self.number(agent)), call.queue.as_deref(), details, out);
+        self.tell(agent.map(|agent| self.number(agent)), call.queue.as_ref(), details, out);
     }
 
     /// A channel leaves its call; with the last one the call is over.
@@ -148,14 +148,14 @@ impl Pbx {
         &self,
         call: &Call,
         disposition: Disposition,
-        merged_into: Option<String>,
+        merged_into: Option<SmolStr>,
         out: &mut Out<'_>,
     ) {
         let is_lost = disposition == Disposition::Lost;
         let details = CallEnded {
             call: call.id.clone(),
-            from: call.from.number.to_string(),
-            to: call.to.to_string(),
+            from: call.from.number.clone(),
+            to: call.to.clone(),
             started: call.started,
             answered: call.answered,
             duration: out.now.seconds_since(call.started),
@@ -163,14 +163,14 @@ impl Pbx {
             disposition,
             cause: if is_lost { 0 } else { call.ending.cause },
             cause_text: if is_lost {
-                "lost: it ended while the link to Asterisk was down".to_owned()
+                SmolStr::new_static("lost: it ended while the link to Asterisk was down")
             } else {
-                call.ending.text.to_string()
+                call.ending.text.clone()
             },
-            recordings: Vec::new(),
+            recordings: call.recordings.clone(),
             merged_into,
         };
-        let queue = call.queue.as_deref();
+        let queue = call.queue.as_ref();
         for part in &call.agents {
             self.tell(Some(self.number(part.agent)), queue, details.clone(), out);
         }

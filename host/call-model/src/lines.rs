@@ -1,53 +1,60 @@
 //! Lines: the channels of one extension as it sees them, told whole whenever they changed.
 
-use telepulse_language::{ActiveLines, Direction, Line, LineState, PhoneNumber, Timestamp};
+use telepulse_language::{
+    ActiveLines, Direction, Line, LineState, PhoneNumber, SmolStr, Timestamp,
+};
 
 use crate::channel::{Channel, Ix, Recording};
 use crate::pbx::{Out, Pbx};
 use crate::snapshot::{BridgeKind, State};
 
+/// What is not known.
+static NOTHING: SmolStr = SmolStr::new_static("");
+
 /// A line as it is now, borrowed: most looks find nothing new and copy nothing.
 struct View<'v> {
-    call: &'v str,
-    channel: &'v str,
+    call: &'v SmolStr,
+    channel: &'v SmolStr,
     state: LineState,
     direction: Direction,
-    number: &'v str,
-    name: &'v str,
-    queue: Option<&'v str>,
+    number: &'v SmolStr,
+    name: &'v SmolStr,
+    queue: Option<&'v SmolStr>,
     recording: Recording,
-    spied_by: &'v [Box<str>],
+    is_muted: bool,
+    spied_by: &'v [SmolStr],
     since: Timestamp,
 }
 
 impl View<'_> {
     fn shows(&self, line: &Line) -> bool {
-        self.call == line.call
-            && self.channel == line.channel
+        *self.call == line.call
+            && *self.channel == line.channel
             && self.state == line.state
             && self.direction == line.direction
-            && self.number == line.number
-            && self.name == line.name
-            && self.queue == line.queue.as_deref()
+            && *self.number == line.number
+            && *self.name == line.name
+            && self.queue == line.queue.as_ref()
             && (self.recording != Recording::No) == line.recording
             && (self.recording == Recording::Paused) == line.recording_paused
-            && self.spied_by.iter().map(|spy| &**spy).eq(line.spied_by.iter().map(|spy| &**spy))
+            && self.is_muted == line.muted
+            && self.spied_by == line.spied_by
             && self.since == line.since
     }
 
     fn to_line(&self) -> Line {
         Line {
-            call: self.call.to_owned(),
-            channel: self.channel.to_owned(),
+            call: self.call.clone(),
+            channel: self.channel.clone(),
             state: self.state,
             direction: self.direction,
-            number: self.number.to_owned(),
-            name: self.name.to_owned(),
-            queue: self.queue.map(str::to_owned),
+            number: self.number.clone(),
+            name: self.name.clone(),
+            queue: self.queue.cloned(),
             recording: self.recording != Recording::No,
             recording_paused: self.recording == Recording::Paused,
-            muted: false,
-            spied_by: self.spied_by.iter().map(ToString::to_string).collect(),
+            muted: self.is_muted,
+            spied_by: self.spied_by.to_vec(),
             since: self.since,
         }
     }
@@ -75,6 +82,9 @@ impl Pbx {
             self.tell_phone(agent, out);
         }
         self.dirty.clear();
+        if self.roll.has_changed {
+            self.tell_roll(out);
+        }
     }
 
     fn set_line_states(&mut self, agent: Ix, now: Timestamp) {
@@ -96,11 +106,21 @@ impl Pbx {
             (Some(BridgeKind::Conference), _) => Some(LineState::Conference),
             (_, State::Down | State::Reserved) => None,
             (_, State::Ringing) => Some(LineState::Ringing),
-            (_, State::Up) if channel.audio.holds => Some(LineState::Hold),
+            (_, State::Up) if channel.audio.holds.is_some() => Some(LineState::Hold),
             (Some(_), State::Up) if channel.audio.hears_music => Some(LineState::Moh),
             (_, State::Up) => Some(LineState::Up),
             _ => Some(LineState::Dialing),
         }
+    }
+
+    /// By a command, or in its conference.
+    pub(crate) fn is_muted(&self, ix: Ix) -> bool {
+        let channel = &self.channels[ix];
+        let room = channel.conference.map(|room| &self.conferences[room]);
+        let in_room = room.is_some_and(|room| {
+            room.members.iter().any(|member| member.is_muted && member.channel == ix)
+        });
+        channel.audio.is_muted || in_room
     }
 
     fn views(&self, agent: Ix) -> impl Iterator<Item = View<'_>> {
@@ -116,8 +136,9 @@ impl Pbx {
                 direction: channel.direction,
                 number,
                 name,
-                queue: call.queue.as_deref(),
-                recording: channel.recording,
+                queue: call.queue.as_ref(),
+                recording: channel.recordings.state(),
+                is_muted: self.is_muted(*ix),
                 spied_by: &channel.spied_by,
                 since,
             })
@@ -126,15 +147,15 @@ impl Pbx {
 
     /// Number and name of the other side: what Asterisk shows on the phone, else what was dialled,
     /// else who is there. A number of the phone's own (set by an Originate) says nothing.
-    pub(crate) fn other_party(&self, ix: Ix) -> (&str, &str) {
+    pub(crate) fn other_party(&self, ix: Ix) -> (&SmolStr, &SmolStr) {
         let channel = &self.channels[ix];
-        let own = channel.agent.map_or("", |agent| self.number(agent));
+        let own = channel.agent.map(|agent| self.number(agent));
         let connected = &channel.connected;
-        if !connected.number.is_empty() && *connected.number != *own {
+        if !connected.number.is_empty() && Some(&connected.number) != own {
             return (&connected.number, &connected.name);
         }
         if !channel.dialled.is_empty() {
-            return (&channel.dialled, "");
+            return (&channel.dialled, &NOTHING);
         }
         match self.others(ix).as_slice() {
             [other] => {
@@ -142,7 +163,7 @@ impl Pbx {
                 let number = other.agent.map(|agent| self.number(agent));
                 (number.unwrap_or(&other.caller.number), &other.caller.name)
             }
-            _ => ("", ""),
+            _ => (&NOTHING, &NOTHING),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which channels are one call: by Linkedid, and by talking with each other.
 
-use telepulse_language::Disposition;
+use telepulse_language::{Disposition, SmolStr};
 
 use crate::call::{Call, Ending};
 use crate::channel::{Ix, Party};
@@ -42,13 +42,14 @@ impl Pbx {
             started: channel.created,
             answered: None,
             from: Party::default(),
-            to: Box::default(),
+            to: SmolStr::default(),
             queue: self.sync.call_queues.get(&linkedid).cloned(),
             agents: Vec::new(),
             picked_up: None,
             has_others: false,
             dial_status: None,
             ending: Ending::default(),
+            recordings: Vec::new(),
         });
         self.by_linkedid.insert(linkedid, call);
         call
@@ -114,6 +115,7 @@ impl Pbx {
         call.linkedids.extend(merged.linkedids.iter().cloned());
         call.channels.extend(&merged.channels);
         call.first = call.first.or(merged.first);
+        call.recordings.extend(merged.recordings.iter().cloned());
         call.has_others = true;
         call.answered = call.answered.or(merged.answered);
         if call.queue.is_none() {

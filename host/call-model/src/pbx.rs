@@ -3,15 +3,18 @@
 use ami_proto::Message;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
-use telepulse_language::{Details, Event, Timestamp};
+use telepulse_language::{Details, Event, SmolStr, Timestamp};
 
 use crate::bridges::Bridge;
 use crate::call::Call;
 use crate::channel::{Channel, Ix};
+use crate::conferences::Conference;
 use crate::config::{DeviceTemplate, PbxConfig};
 use crate::device::Extension;
 use crate::ended::Ended;
+use crate::people::Roll;
 use crate::plan::Pending;
+use crate::question::Question;
 use crate::queue::Queue;
 use crate::snapshot::BridgeKind;
 use crate::text::field;
@@ -25,27 +28,34 @@ pub struct Pbx {
     pub(crate) template: DeviceTemplate,
     pub(crate) channels: Slab<Channel>,
     /// Uniqueid to channel.
-    pub(crate) by_uniqueid: FxHashMap<Box<str>, Ix>,
+    pub(crate) by_uniqueid: FxHashMap<SmolStr, Ix>,
     pub(crate) bridges: Slab<Bridge>,
     /// BridgeUniqueid to bridge. A bridge is here while somebody is in it.
-    pub(crate) by_bridge: FxHashMap<Box<str>, Ix>,
+    pub(crate) by_bridge: FxHashMap<SmolStr, Ix>,
     pub(crate) calls: Slab<Call>,
     /// Linkedid to call.
-    pub(crate) by_linkedid: FxHashMap<Box<str>, Ix>,
+    pub(crate) by_linkedid: FxHashMap<SmolStr, Ix>,
     pub(crate) ended: Ended,
     /// Extensions are never forgotten: their number is bounded by the numbering plan.
     pub(crate) extensions: Vec<Extension>,
-    pub(crate) by_number: FxHashMap<Box<str>, Ix>,
+    pub(crate) by_number: FxHashMap<SmolStr, Ix>,
     /// Device to extension, by hints and by the template.
-    pub(crate) by_device: FxHashMap<Box<str>, Ix>,
+    pub(crate) by_device: FxHashMap<SmolStr, Ix>,
+    /// What the presence part of a hint names, to extension.
+    pub(crate) by_presentity: FxHashMap<SmolStr, Ix>,
+    pub(crate) roll: Roll,
+    pub(crate) conferences: Slab<Conference>,
+    pub(crate) by_conference: FxHashMap<SmolStr, Ix>,
+    /// What is to be asked of the server.
+    pub(crate) questions: Vec<Question>,
     pub(crate) queues: Vec<Queue>,
     /// Dials that were planned and whose outcome Asterisk has not told yet, by their channel's id.
-    pub(crate) pending: FxHashMap<Box<str>, Pending>,
+    pub(crate) pending: FxHashMap<SmolStr, Pending>,
     /// Extensions whose lines may have changed.
     pub(crate) dirty: Vec<Ix>,
     pub(crate) sync: Sync,
     /// When Asterisk was started, in its own words.
-    pub(crate) started: Option<Box<str>>,
+    pub(crate) started: Option<SmolStr>,
 }
 
 /// Where the synchronisation with the server's own listings stands.
@@ -55,20 +65,23 @@ pub(crate) struct Sync {
     pub(crate) round: u32,
     pub(crate) is_running: bool,
     /// Uniqueids that were hung up since it began: a listing may still have them.
-    pub(crate) hung_up: FxHashSet<Box<str>>,
+    pub(crate) hung_up: FxHashSet<SmolStr>,
     /// Uniqueids of channels that left a bridge before a listing told of them.
-    pub(crate) unbridged: FxHashSet<Box<str>>,
+    pub(crate) unbridged: FxHashSet<SmolStr>,
     /// Waiting callers (queue, Uniqueid) that left since it began.
-    pub(crate) left: FxHashSet<(Box<str>, Box<str>)>,
+    pub(crate) left: FxHashSet<(SmolStr, SmolStr)>,
     /// Members (queue, interface) that were removed since it began.
-    pub(crate) removed: FxHashSet<(Box<str>, Box<str>)>,
+    pub(crate) removed: FxHashSet<(SmolStr, SmolStr)>,
+    /// Uniqueids of channels that left a conference since it began.
+    pub(crate) left_room: FxHashSet<SmolStr>,
     /// Listings that the server refused: what they would have confirmed is left as it is.
     pub(crate) channels_refused: bool,
     pub(crate) queues_refused: bool,
+    pub(crate) rooms_refused: bool,
     /// The queues in which listed calls are, by Linkedid.
-    pub(crate) call_queues: FxHashMap<Box<str>, Box<str>>,
+    pub(crate) call_queues: FxHashMap<SmolStr, SmolStr>,
     /// What the listed bridges are for.
-    pub(crate) bridge_kinds: FxHashMap<Box<str>, BridgeKind>,
+    pub(crate) bridge_kinds: FxHashMap<SmolStr, BridgeKind>,
 }
 
 /// How much there is, for tests and for figures.
@@ -86,6 +99,10 @@ pub struct Counts {
     pub queues: usize,
     /// Callers who wait in queues.
     pub waiting: usize,
+    /// Channels in parking lots.
+    pub parked: usize,
+    /// Conferences.
+    pub conferences: usize,
 }
 
 /// Where events of the language go: the list to fill, and what all of them have.
@@ -120,6 +137,22 @@ impl Pbx {
         "MixMonitorMute",
         "ChanSpyStart",
         "ChanSpyStop",
+        "BlindTransfer",
+        "AttendedTransfer",
+        "ParkedCall",
+        "UnParkedCall",
+        "ParkedCallTimeOut",
+        "ParkedCallGiveUp",
+        "ParkedCallSwap",
+        "ConfbridgeStart",
+        "ConfbridgeEnd",
+        "ConfbridgeJoin",
+        "ConfbridgeLeave",
+        "ConfbridgeMute",
+        "ConfbridgeUnmute",
+        "ConfbridgeTalking",
+        "PresenceStatus",
+        "ContactStatus",
         "OriginateResponse",
         "QueueMemberAdded",
         "QueueMemberRemoved",
@@ -152,6 +185,11 @@ impl Pbx {
             extensions: Vec::new(),
             by_number: FxHashMap::default(),
             by_device: FxHashMap::default(),
+            by_presentity: FxHashMap::default(),
+            roll: Roll::default(),
+            conferences: Slab::new(),
+            by_conference: FxHashMap::default(),
+            questions: Vec::new(),
             queues: Vec::new(),
             pending: FxHashMap::default(),
             dirty: Vec::new(),
@@ -179,8 +217,26 @@ impl Pbx {
             "BridgeEnter" => self.on_bridge_enter(message, out),
             "BridgeLeave" => self.on_bridge_leave(message, out),
             "BridgeDestroy" => self.on_bridge_destroy(message, out),
-            "Hold" | "Unhold" | "MusicOnHoldStart" | "MusicOnHoldStop" | "MixMonitorStart"
-            | "MixMonitorStop" | "MixMonitorMute" => self.on_flag(event, message, out),
+            "Hold" => self.on_hold(message, out),
+            "Unhold" => self.on_unhold(message, out),
+            "MusicOnHoldStart" | "MusicOnHoldStop" => {
+                self.on_music(event == "MusicOnHoldStart", message, out);
+            }
+            "MixMonitorStart" | "MixMonitorStop" | "MixMonitorMute" => {
+                self.on_recording(event, message, out);
+            }
+            "BlindTransfer" => self.on_blind_transfer(message, out),
+            "AttendedTransfer" => self.on_attended_transfer(message, out),
+            "ParkedCall" => self.on_parked(message, out),
+            "UnParkedCall" | "ParkedCallTimeOut" | "ParkedCallGiveUp" | "ParkedCallSwap" => {
+                self.on_unparked(event, message, out);
+            }
+            "ConfbridgeStart" | "ConfbridgeEnd" | "ConfbridgeJoin" | "ConfbridgeLeave"
+            | "ConfbridgeMute" | "ConfbridgeUnmute" | "ConfbridgeTalking" => {
+                self.on_conference(event, message, out);
+            }
+            "PresenceStatus" => self.on_presence(message),
+            "ContactStatus" => self.on_contact(message),
             "ChanSpyStart" | "ChanSpyStop" => self.on_spy(event == "ChanSpyStart", message),
             "QueueMemberAdded"
             | "QueueMemberPause"
@@ -189,7 +245,8 @@ impl Pbx {
             | "QueueMemberRinginuse" => self.on_member(message, out),
             "QueueMemberRemoved" => self.on_member_removed(message, out),
             "QueueCallerJoin" => self.on_caller_join(message, out),
-            "QueueCallerLeave" | "QueueCallerAbandon" => self.on_caller_leave(message, out),
+            "QueueCallerLeave" => self.on_caller_leave(message, out),
+            "QueueCallerAbandon" => self.on_caller_abandon(message, out),
             "AgentCalled" | "AgentConnect" => self.on_agent_called(message, out),
             "AgentComplete" => self.on_agent_complete(message, out),
             "DeviceStateChange" => self.on_device_state(message, out),
@@ -208,13 +265,16 @@ impl Pbx {
             extensions: self.extensions.len(),
             queues: self.queues.len(),
             waiting: self.queues.iter().map(|queue| queue.callers.len()).sum(),
+            parked: self.channels.iter().filter(|(_, channel)| channel.parked.is_some()).count(),
+            conferences: self.conferences.len(),
         }
     }
 
     /// Whether no channel, bridge, call or waiting caller is left.
     pub fn is_empty(&self) -> bool {
         let counts = self.counts();
-        [counts.channels, counts.bridges, counts.calls, counts.waiting] == [0; 4]
+        [counts.channels, counts.bridges, counts.calls, counts.waiting, counts.conferences]
+            == [0; 5]
             && self.by_uniqueid.is_empty()
             && self.by_bridge.is_empty()
             && self.by_linkedid.is_empty()
@@ -246,22 +306,22 @@ impl Pbx {
     /// Appends an event; `agent` and `queue` are its scope.
     pub(crate) fn tell(
         &self,
-        agent: Option<&str>,
-        queue: Option<&str>,
+        agent: Option<&SmolStr>,
+        queue: Option<&SmolStr>,
         details: impl Into<Details>,
         out: &mut Out<'_>,
     ) {
         out.events.push(Event {
             server: self.config.server.clone(),
             time: out.now,
-            agent: agent.map(str::to_owned),
-            queue: queue.map(str::to_owned),
+            agent: agent.cloned(),
+            queue: queue.cloned(),
             details: details.into(),
         });
     }
 
     /// The number of an extension.
-    pub(crate) fn number(&self, agent: Ix) -> &str {
+    pub(crate) fn number(&self, agent: Ix) -> &SmolStr {
         &self.extensions[agent].number
     }
 }

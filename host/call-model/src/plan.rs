@@ -1,18 +1,25 @@
 //! Commands become actions: found out against the model, or refused with a typed reason.
 
+mod channel;
+mod conference;
 mod dial;
 mod find;
 mod hangup;
+mod listen;
+mod park;
 mod queues;
+mod record;
 mod transfer;
 
 use std::collections::BTreeSet;
 
 use ami_proto::{Action, Message};
 use serde_json::{Value, json};
-use telepulse_language::{Code, Command, Principal, Refusal, Timestamp};
+use telepulse_language::{
+    Code, Command, Event, Message as Words, Principal, Refusal, SmolStr, Timestamp,
+};
 
-use crate::pbx::Pbx;
+use crate::pbx::{Out, Pbx};
 
 pub(crate) use dial::Pending;
 
@@ -24,8 +31,23 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// The result for who asked, once every action was accepted.
     pub result: Value,
+    /// What then is so, as far as Asterisk has no event for it; for [`Pbx::carried_out`].
+    pub effects: Vec<Effect>,
+    /// The header of the last response that the result has, and under which key.
+    reads: Option<(&'static str, &'static str)>,
     /// How Asterisk's refusals of these actions are to be taken.
     rules: &'static [Rule],
+}
+
+/// What is so once a command was carried out, and no event of Asterisk's tells.
+#[derive(Debug)]
+pub enum Effect {
+    /// A channel (Uniqueid) is silenced, or not any more.
+    Mute(SmolStr, bool),
+    /// A conference is locked, or not any more.
+    Lock(SmolStr, bool),
+    /// This is to be told.
+    Tell(Event),
 }
 
 /// What a refusal in Asterisk's words means.
@@ -39,7 +61,20 @@ pub(crate) struct Rule {
 
 impl Plan {
     fn new(actions: Vec<Action>) -> Self {
-        Self { actions, result: json!({}), rules: &[] }
+        Self { actions, result: json!({}), effects: Vec::new(), reads: None, rules: &[] }
+    }
+
+    /// There is nothing to do.
+    fn nothing() -> Self {
+        Self::new(Vec::new())
+    }
+
+    fn effects(self, effects: Vec<Effect>) -> Self {
+        Self { effects, ..self }
+    }
+
+    fn reads(self, header: &'static str, key: &'static str) -> Self {
+        Self { reads: Some((header, key)), ..self }
     }
 
     fn result(self, result: Value) -> Self {
@@ -48,6 +83,14 @@ impl Plan {
 
     fn rules(self, rules: &'static [Rule]) -> Self {
         Self { rules, ..self }
+    }
+
+    /// Takes what the result needs from the last response.
+    pub fn learn(&mut self, response: &Message) {
+        if let Some((header, key)) = self.reads {
+            let value = response.get_lossy(header).unwrap_or_default();
+            self.result = json!({ key: value });
+        }
     }
 
     /// Whether the response to action number `step` lets the plan go on; otherwise what to tell
@@ -87,7 +130,16 @@ impl Pbx {
         let plan = match command {
             Command::Dial(dial) => self.plan_dial(dial, who, entropy, now),
             Command::Hangup(hangup) => self.plan_hangup(hangup),
-            Command::Transfer(transfer) => self.plan_transfer(transfer),
+            Command::Transfer(transfer) => self.plan_transfer(transfer, now),
+            Command::Spy(listen) => self.plan_listen(listen, "", who, entropy, now),
+            Command::Whisper(listen) => self.plan_listen(listen, "w", who, entropy, now),
+            Command::Barge(listen) => self.plan_listen(listen, "B", who, entropy, now),
+            Command::Record(record) => self.plan_record(record, who, now),
+            Command::Park(park) => self.plan_park(park),
+            Command::Pickup(pickup) => self.plan_pickup(pickup, who, entropy, now),
+            Command::Dtmf(dtmf) => self.plan_dtmf(dtmf),
+            Command::Mute(mute) => self.plan_mute(mute, true),
+            Command::Unmute(mute) => self.plan_mute(mute, false),
             Command::QueueAdd(add) => self.plan_queue_add(add),
             Command::QueueRemove(remove) => self.plan_queue_remove(remove),
             Command::QueuePause(pause) => {
@@ -98,6 +150,17 @@ impl Pbx {
                 let reason = unpause.reason.as_deref();
                 self.plan_queue_pause(&unpause.agent, unpause.queue.as_deref(), false, reason)
             }
+            Command::ConferenceKick(member) => self.plan_kick(member),
+            Command::ConferenceMute(member) => self.plan_conference_mute(member, true),
+            Command::ConferenceUnmute(member) => self.plan_conference_mute(member, false),
+            Command::ConferenceLock(lock) => self.plan_lock(&lock.conference, true),
+            Command::ConferenceUnlock(lock) => self.plan_lock(&lock.conference, false),
+            Command::SetVariable(set) => self.plan_set_variable(set),
+            Command::GetVariable(get) => self.plan_get_variable(get),
+            Command::Message(message) => {
+                let agent = self.find_extension(&message.to, "to")?;
+                Ok(self.plan_message(agent, message.text.as_str(), who, now))
+            }
         }?;
         for action in &plan.actions {
             action.check().map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
@@ -105,13 +168,66 @@ impl Pbx {
         Ok(plan)
     }
 
-    /// The extensions that take part in what a command is about; `None` if this server has no such
-    /// call, channel, extension or queue.
+    /// Takes in that a plan was carried out, and appends what is to be told of it.
+    pub fn carried_out(&mut self, effects: Vec<Effect>, now: Timestamp, events: &mut Vec<Event>) {
+        for effect in effects {
+            match effect {
+                Effect::Tell(event) => events.push(event),
+                Effect::Lock(name, is_locked) => {
+                    self.lock_conference(&name, is_locked, &mut Out { now, events });
+                }
+                Effect::Mute(uniqueid, is_muted) => {
+                    if let Some(&channel) = self.by_uniqueid.get(&uniqueid) {
+                        self.channels[channel].audio.is_muted = is_muted;
+                        self.touch(self.channels[channel].agent);
+                    }
+                }
+            }
+        }
+        self.flush_lines(&mut Out { now, events });
+    }
+
+    fn plan_message(
+        &self,
+        agent: usize,
+        text: &str,
+        who: Option<&Principal>,
+        now: Timestamp,
+    ) -> Plan {
+        let details = Words { from: sender(who), text: text.into() };
+        let mut events = Vec::new();
+        self.tell(Some(self.number(agent)), None, details, &mut Out { now, events: &mut events });
+        Plan::nothing().effects(events.into_iter().map(Effect::Tell).collect())
+    }
+
+    /// The extensions that take part in what a command is about, without the one whose phone only
+    /// carries it out (see [`Pbx::acting`]); `None` if this server has no such call, channel,
+    /// extension, queue or conference.
     pub fn concerned(&self, command: &Command) -> Option<BTreeSet<String>> {
         match command {
             Command::Dial(dial) => self.concerned_by_dial(&dial.from),
             Command::Hangup(hangup) => self.concerned_by(&hangup.target),
             Command::Transfer(transfer) => self.concerned_by(&transfer.target),
+            Command::Record(record) => self.concerned_by(&record.target),
+            Command::Park(park) => self.concerned_by(&park.target),
+            Command::Spy(listen) | Command::Whisper(listen) | Command::Barge(listen) => {
+                self.concerned_by_name(&listen.target)
+            }
+            Command::Pickup(pickup) => self.concerned_by_name(&pickup.target),
+            Command::Dtmf(dtmf) => self.concerned_by_name(&dtmf.channel),
+            Command::Mute(mute) | Command::Unmute(mute) => self.concerned_by_name(&mute.channel),
+            Command::SetVariable(set) => self.concerned_by_name(&set.channel),
+            Command::GetVariable(get) => self.concerned_by_name(&get.channel),
+            Command::ConferenceKick(member)
+            | Command::ConferenceMute(member)
+            | Command::ConferenceUnmute(member) => self.concerned_by_conference(&member.conference),
+            Command::ConferenceLock(lock) | Command::ConferenceUnlock(lock) => {
+                self.concerned_by_conference(&lock.conference)
+            }
+            Command::Message(message) => {
+                let is_known = self.by_number.contains_key(message.to.as_str());
+                is_known.then(|| BTreeSet::from([message.to.to_string()]))
+            }
             Command::QueueAdd(add) => self.concerned_by_queue(&add.agent, Some(&add.queue)),
             Command::QueueRemove(gone) => self.concerned_by_queue(&gone.agent, Some(&gone.queue)),
             Command::QueuePause(pause) => {
@@ -122,6 +238,23 @@ impl Pbx {
             }
         }
     }
+
+    /// The extension whose phone carries a command out, if it need not take part in what the command
+    /// is about: who listens to a call, or picks it up.
+    pub fn acting(command: &Command) -> Option<&str> {
+        match command {
+            Command::Spy(listen) | Command::Whisper(listen) | Command::Barge(listen) => {
+                Some(&listen.agent)
+            }
+            Command::Pickup(pickup) => Some(&pickup.agent),
+            _ => None,
+        }
+    }
+}
+
+/// Who gives a command, as others are told: the extension, else the user's name.
+fn sender(who: Option<&Principal>) -> Option<SmolStr> {
+    who.map(|who| SmolStr::new(who.extension.as_ref().unwrap_or(&who.name)))
 }
 
 /// Nothing of that name here.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use telepulse_language::{
-    Agent, Call, CallChannel, Caller, Filter, Lines, Query, QueryKind, Queue, Snapshot, User,
+    Agent, Call, CallChannel, Caller, ConferenceParty, ConferenceRoom, Filter, Lines, ParkedCall,
+    Query, QueryKind, Queue, SmolStr, Snapshot, User,
 };
 
 use crate::call::Call as LiveCall;
+use crate::conferences::Member;
 use crate::pbx::Pbx;
 use crate::queue::Queue as LiveQueue;
 use crate::snapshot::State;
@@ -17,6 +19,11 @@ fn passes(list: Option<&BTreeSet<String>>, value: Option<&str>) -> bool {
         (Some(list), Some(value)) => list.contains(value),
         _ => true,
     }
+}
+
+/// What is known, if it is.
+fn some(word: &SmolStr) -> Option<SmolStr> {
+    (!word.is_empty()).then(|| word.clone())
 }
 
 impl Pbx {
@@ -42,6 +49,12 @@ impl Pbx {
         if wants(QueryKind::Queues) {
             found.queues = self.list_queues(filter);
         }
+        if wants(QueryKind::Parked) {
+            found.parked = self.list_parked(filter);
+        }
+        if wants(QueryKind::Conferences) {
+            found.conferences = self.list_conferences(filter);
+        }
         if wants(QueryKind::Agents) {
             let queues = self.queues.iter();
             found.agents = queues.flat_map(|queue| self.list_members(queue, filter)).collect();
@@ -58,7 +71,8 @@ impl Pbx {
             .filter(|call| {
                 let agents = || call.channels.iter().filter_map(|channel| channel.agent.as_ref());
                 let agents_pass = filter.agents.as_ref().is_none_or(|wanted| {
-                    agents().next().is_none() || agents().any(|agent| wanted.contains(agent))
+                    agents().next().is_none()
+                        || agents().any(|agent| wanted.contains(agent.as_str()))
                 });
                 agents_pass && passes(filter.queues.as_ref(), call.queue.as_deref())
             })
@@ -76,15 +90,15 @@ impl Pbx {
             state: call.state(is_ringing),
             started: call.started,
             answered: call.answered,
-            from: call.from.number.to_string(),
-            to: call.to.to_string(),
-            queue: call.queue.as_ref().map(ToString::to_string),
+            from: call.from.number.clone(),
+            to: call.to.clone(),
+            queue: call.queue.clone(),
             channels: channels
                 .map(|channel| CallChannel {
-                    channel: channel.name.to_string(),
-                    agent: channel.agent.map(|agent| self.extensions[agent].number.to_string()),
-                    number: channel.caller.number.to_string(),
-                    state: channel.state.word().to_owned(),
+                    channel: channel.name.clone(),
+                    agent: channel.agent.map(|agent| self.extensions[agent].number.clone()),
+                    number: channel.caller.number.clone(),
+                    state: channel.state.word().into(),
                 })
                 .collect(),
         }
@@ -97,7 +111,7 @@ impl Pbx {
             .filter(|extension| !extension.told.lines.is_empty())
             .filter(|extension| passes(filter.agents.as_ref(), Some(&extension.number)))
             .map(|extension| Lines {
-                agent: extension.number.to_string(),
+                agent: extension.number.clone(),
                 server: self.config.server.clone(),
                 lines: extension.told.lines.clone(),
             })
@@ -112,17 +126,78 @@ impl Pbx {
             .iter()
             .filter(|extension| passes(filter.agents.as_ref(), Some(&extension.number)))
             .map(|extension| User {
-                agent: extension.number.to_string(),
+                agent: extension.number.clone(),
                 server: self.config.server.clone(),
                 status: extension.user(),
                 extension_status: extension.status(),
-                device: extension.device.to_string(),
-                name: None,
-                presence: None,
+                device: extension.device.clone(),
+                name: some(&extension.name),
+                address: some(&extension.address),
+                presence: extension.presence.clone(),
             })
             .collect();
         users.sort_by(|a, b| a.agent.cmp(&b.agent));
         users
+    }
+
+    fn list_parked(&self, filter: &Filter) -> Vec<ParkedCall> {
+        let mut parked: Vec<ParkedCall> = self
+            .channels
+            .iter()
+            .filter_map(|(_, channel)| Some((channel, channel.parked.as_ref()?)))
+            .map(|(channel, space)| ParkedCall {
+                call: self.calls[channel.call].id.clone(),
+                server: self.config.server.clone(),
+                space: space.space.clone(),
+                lot: space.lot.clone(),
+                channel: channel.name.clone(),
+                agent: channel.agent.map(|agent| self.number(agent).clone()),
+                number: channel.caller.number.clone(),
+                name: channel.caller.name.clone(),
+                by: space.by.clone(),
+                since: space.since,
+                timeout: space.timeout,
+            })
+            .filter(|parked| passes(filter.agents.as_ref(), parked.agent.as_deref()))
+            .collect();
+        parked.sort_by(|a, b| (&a.lot, &a.space).cmp(&(&b.lot, &b.space)));
+        parked
+    }
+
+    fn list_conferences(&self, filter: &Filter) -> Vec<ConferenceRoom> {
+        let rooms = self.conferences.iter().map(|(_, room)| ConferenceRoom {
+            conference: room.name.clone(),
+            server: self.config.server.clone(),
+            since: room.since,
+            locked: room.is_locked,
+            members: room.members.iter().map(|member| self.party_item(member)).collect(),
+        });
+        let mut rooms: Vec<ConferenceRoom> = rooms
+            .filter(|room| {
+                let mut agents = room.members.iter().filter_map(|member| member.agent.as_deref());
+                filter
+                    .agents
+                    .as_ref()
+                    .is_none_or(|wanted| agents.any(|agent| wanted.contains(agent)))
+            })
+            .collect();
+        rooms.sort_by(|a, b| a.conference.cmp(&b.conference));
+        rooms
+    }
+
+    fn party_item(&self, member: &Member) -> ConferenceParty {
+        let channel = &self.channels[member.channel];
+        ConferenceParty {
+            channel: channel.name.clone(),
+            call: self.calls[channel.call].id.clone(),
+            agent: channel.agent.map(|agent| self.number(agent).clone()),
+            number: channel.caller.number.clone(),
+            name: channel.caller.name.clone(),
+            admin: member.is_admin,
+            muted: self.is_muted(member.channel),
+            talking: member.is_talking,
+            since: member.since,
+        }
     }
 
     fn list_queues(&self, filter: &Filter) -> Vec<Queue> {
@@ -131,7 +206,7 @@ impl Pbx {
             .iter()
             .filter(|queue| passes(filter.queues.as_ref(), Some(&queue.name)))
             .map(|queue| Queue {
-                queue: queue.name.to_string(),
+                queue: queue.name.clone(),
                 server: self.config.server.clone(),
                 count: queue.count(),
                 callers: self.list_callers(queue),
@@ -150,8 +225,8 @@ impl Pbx {
                     Some(channel) => self.calls[self.channels[*channel].call].id.clone(),
                     None => self.call_id(&waiting.uniqueid),
                 },
-                number: waiting.party.number.to_string(),
-                name: waiting.party.name.to_string(),
+                number: waiting.party.number.clone(),
+                name: waiting.party.name.clone(),
                 position,
                 since: waiting.since,
             })
@@ -165,15 +240,15 @@ impl Pbx {
             .map(|member| {
                 let told = member.tell();
                 Agent {
-                    agent: self.agent_of_member(member).to_owned(),
-                    queue: queue.name.to_string(),
+                    agent: self.agent_of_member(member).clone(),
+                    queue: queue.name.clone(),
                     server: self.config.server.clone(),
                     status: told.status,
                     reason: told.reason,
                     penalty: told.penalty,
                     calls_taken: told.calls_taken,
                     last_call: told.last_call,
-                    name: member.name.to_string(),
+                    name: member.name.clone(),
                 }
             })
             .filter(|member| {

@@ -1,7 +1,7 @@
 //! Queues: who waits, who serves.
 
 use ami_proto::Message;
-use telepulse_language::{MemberStatus, QueueMemberStatus, Timestamp};
+use telepulse_language::{MemberStatus, QueueMemberStatus, SmolStr, Timestamp};
 
 use crate::channel::{Ix, Party};
 use crate::text::{field, name, number, set};
@@ -9,7 +9,7 @@ use crate::text::{field, name, number, set};
 /// A queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Queue {
-    pub(crate) name: Box<str>,
+    pub(crate) name: SmolStr,
     pub(crate) members: Vec<Member>,
     /// In the order in which they are served.
     pub(crate) callers: Vec<Waiting>,
@@ -21,26 +21,28 @@ pub(crate) struct Queue {
 /// A caller who waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting {
-    pub(crate) uniqueid: Box<str>,
+    pub(crate) uniqueid: SmolStr,
     pub(crate) party: Party,
     pub(crate) since: Timestamp,
     pub(crate) seen: u32,
+    /// Asterisk said that it hung up; that it leaves is said after.
+    pub(crate) has_abandoned: bool,
 }
 
 /// A member of a queue.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Member {
     /// What is called, and by what Asterisk knows the member.
-    pub(crate) interface: Box<str>,
+    pub(crate) interface: SmolStr,
     /// The device whose state counts.
-    pub(crate) state_interface: Box<str>,
-    pub(crate) name: Box<str>,
+    pub(crate) state_interface: SmolStr,
+    pub(crate) name: SmolStr,
     pub(crate) penalty: u32,
     pub(crate) calls_taken: u32,
     pub(crate) last_call: Option<Timestamp>,
     pub(crate) device: DeviceStatus,
     pub(crate) is_paused: bool,
-    pub(crate) reason: Box<str>,
+    pub(crate) reason: SmolStr,
     pub(crate) told: Option<QueueMemberStatus>,
     pub(crate) seen: u32,
 }
@@ -101,7 +103,7 @@ impl Member {
     pub(crate) fn tell(&self) -> QueueMemberStatus {
         QueueMemberStatus {
             status: self.status(),
-            reason: (!self.reason.is_empty()).then(|| self.reason.to_string()),
+            reason: (!self.reason.is_empty()).then(|| self.reason.clone()),
             penalty: self.penalty,
             calls_taken: self.calls_taken,
             last_call: self.last_call,

@@ -1,7 +1,9 @@
 //! Queues as events tell of them: members log on, pause and serve; callers wait.
 
 use ami_proto::Message;
-use telepulse_language::{AgentComplete, MemberStatus, QueueCount, Timestamp};
+use telepulse_language::{
+    AgentComplete, CallerChange, MemberStatus, QueueCaller, QueueCount, Timestamp,
+};
 
 use crate::channel::{Ix, Party};
 use crate::pbx::{Out, Pbx};
@@ -55,9 +57,11 @@ impl Pbx {
             return;
         }
         member.told = Some(told.clone());
+        let name = member.name.clone();
         let queue = &self.queues[queue];
         let agent = self.agent_of_member(&queue.members[at]);
-        self.tell(Some(agent), Some(&queue.name), told, out);
+        self.tell(Some(&agent), Some(&queue.name), told, out);
+        self.learn_member_name(&agent, &name);
     }
 
     pub(crate) fn on_member_removed(&mut self, message: &Message, out: &mut Out<'_>) {
@@ -78,7 +82,7 @@ impl Pbx {
         told.status = MemberStatus::LoggedOff;
         told.reason = None;
         let agent = self.agent_of_member(&member);
-        self.tell(Some(agent), Some(&self.queues[queue].name), told, out);
+        self.tell(Some(&agent), Some(&self.queues[queue].name), told, out);
     }
 
     pub(crate) fn on_caller_join(&mut self, message: &Message, out: &mut Out<'_>) {
@@ -93,10 +97,11 @@ impl Pbx {
             },
             since: out.now,
             seen: self.sync.round,
+            has_abandoned: false,
         };
         let key = (self.queues[queue].name.clone(), caller.uniqueid.clone());
         self.sync.left.remove(&key);
-        self.insert_caller(queue, caller, number(message, "Position"));
+        self.insert_caller(queue, caller, number(message, "Position"), out);
         self.tell_count(queue, out);
         self.came_through(channel, queue);
         if self.channels[channel].is_originated && self.channels[channel].is_up() {
@@ -107,14 +112,62 @@ impl Pbx {
     }
 
     /// Puts a caller into a queue at a position from 1, or moves one who waits there already.
-    fn insert_caller(&mut self, queue: Ix, mut caller: Waiting, position: Option<usize>) {
+    fn insert_caller(
+        &mut self,
+        queue: Ix,
+        mut caller: Waiting,
+        position: Option<usize>,
+        out: &mut Out<'_>,
+    ) {
         let callers = &mut self.queues[queue].callers;
-        if let Some(at) = callers.iter().position(|other| other.uniqueid == caller.uniqueid) {
+        let known = callers.iter().position(|other| other.uniqueid == caller.uniqueid);
+        if let Some(at) = known {
             caller.since = callers.remove(at).since;
         }
         let end = callers.len();
         let at = position.map_or(end, |position| position.saturating_sub(1).min(end));
         callers.insert(at, caller);
+        if known.is_none() {
+            self.tell_caller(queue, at, CallerChange::Joined, out);
+        }
+    }
+
+    fn tell_caller(&self, queue: Ix, at: Ix, change: CallerChange, out: &mut Out<'_>) {
+        let queue = &self.queues[queue];
+        let caller = &queue.callers[at];
+        let channel = self.by_uniqueid.get(&caller.uniqueid);
+        let call = channel.map(|channel| self.calls[self.channels[*channel].call].id.clone());
+        let has_gone = change != CallerChange::Joined;
+        let details = QueueCaller {
+            change,
+            call: call.unwrap_or_default(),
+            number: caller.party.number.clone(),
+            name: caller.party.name.clone(),
+            position: u32::try_from(at + 1).unwrap_or(u32::MAX),
+            wait: has_gone.then(|| out.now.seconds_since(caller.since)),
+        };
+        self.tell(None, Some(&queue.name), details, out);
+    }
+
+    /// A caller waits there no more.
+    fn remove_caller(&mut self, queue: Ix, at: Ix, change: CallerChange, out: &mut Out<'_>) {
+        let has_abandoned = self.queues[queue].callers[at].has_abandoned;
+        let change = if has_abandoned { CallerChange::Abandoned } else { change };
+        self.tell_caller(queue, at, change, out);
+        self.queues[queue].callers.remove(at);
+    }
+
+    /// Callers whom neither listing nor event has seen in this round.
+    pub(crate) fn end_lost_callers(&mut self, out: &mut Out<'_>) {
+        let round = self.sync.round;
+        for queue in 0..self.queues.len() {
+            while let Some(at) =
+                self.queues[queue].callers.iter().position(|caller| caller.seen != round)
+            {
+                self.remove_caller(queue, at, CallerChange::Left, out);
+            }
+            self.tell_count(queue, out);
+        }
     }
 
     /// The call of this channel is, or was, in the queue.
@@ -135,8 +188,17 @@ impl Pbx {
         }
         let Some(queue) = self.queue_of(message) else { return };
         if let Some(at) = self.queues[queue].caller(uniqueid) {
-            self.queues[queue].callers.remove(at);
+            self.remove_caller(queue, at, CallerChange::Left, out);
             self.tell_count(queue, out);
+        }
+    }
+
+    /// It says why; QueueCallerLeave follows.
+    pub(crate) fn on_caller_abandon(&mut self, message: &Message, out: &mut Out<'_>) {
+        self.on_channel_if_known(message, out);
+        let Some(queue) = self.queue_of(message) else { return };
+        if let Some(at) = self.queues[queue].caller(field(message, "Uniqueid")) {
+            self.queues[queue].callers[at].has_abandoned = true;
         }
     }
 
@@ -151,7 +213,7 @@ impl Pbx {
     pub(crate) fn caller_gone(&mut self, uniqueid: &str, out: &mut Out<'_>) {
         for queue in 0..self.queues.len() {
             if let Some(at) = self.queues[queue].caller(uniqueid) {
-                self.queues[queue].callers.remove(at);
+                self.remove_caller(queue, at, CallerChange::Abandoned, out);
                 self.tell_count(queue, out);
             }
         }
@@ -187,19 +249,21 @@ impl Pbx {
         let channel = channels.iter().find_map(|key| self.known_channel(message, key));
         let unique_id = field(message, "Uniqueid");
         let details = AgentComplete {
-            queue: field(message, "Queue").to_owned(),
-            unique_id: unique_id.to_owned(),
+            queue: field(message, "Queue").into(),
+            unique_id: unique_id.into(),
             call: channel.map(|channel| self.calls[self.channels[channel].call].id.clone()),
             talk_time: number(message, "TalkTime").unwrap_or(0),
             hold_time: number(message, "HoldTime").unwrap_or(0),
-            recording: None,
-            reason: field(message, "Reason").to_owned(),
+            recording: channel.and_then(|channel| {
+                self.calls[self.channels[channel].call].recordings.last().cloned()
+            }),
+            reason: field(message, "Reason").into(),
         };
-        self.tell(Some(agent), None, details, out);
+        self.tell(Some(&agent), None, details, out);
     }
 
     /// A caller in a listing (`QueueEntry`).
-    pub(crate) fn entry(&mut self, message: &Message, now: Timestamp) {
+    pub(crate) fn entry(&mut self, message: &Message, out: &mut Out<'_>) {
         let Some(queue) = self.queue_of(message) else { return };
         let uniqueid = field(message, "Uniqueid");
         let waited: u64 = number(message, "Wait").unwrap_or(0);
@@ -209,10 +273,11 @@ impl Pbx {
                 number: field(message, "CallerIDNum").into(),
                 name: (&*name(message, "CallerIDName")).into(),
             },
-            since: Timestamp(now.0.saturating_sub(waited.saturating_mul(1000))),
+            since: Timestamp(out.now.0.saturating_sub(waited.saturating_mul(1000))),
             seen: self.sync.round,
+            has_abandoned: false,
         };
-        self.insert_caller(queue, caller, number(message, "Position"));
+        self.insert_caller(queue, caller, number(message, "Position"), out);
         if let Some(&channel) = self.by_uniqueid.get(uniqueid) {
             self.came_through(channel, queue);
         }

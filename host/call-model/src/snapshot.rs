@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use ami_proto::Message;
+use ami_proto::{Key, Message};
 
 use crate::text::{Group, field};
 
@@ -74,21 +74,28 @@ pub(crate) struct Snapshot<'m> {
     pub(crate) connected_name: Cow<'m, str>,
 }
 
+/// A key of one channel's part of an event, checked when this is compiled.
+macro_rules! key {
+    ($role:literal, $name:literal) => {
+        const { Key::new(concat!($role, $name)) }
+    };
+}
+
 macro_rules! snapshot {
     ($message:expr, $role:literal) => {{
         let message: &Message = $message;
         // In Asterisk's own order, so that each is right behind the last.
         let mut at = Group::of(message);
         let snapshot = Snapshot {
-            channel: at.field(concat!($role, "Channel")),
-            state: State::from_ami(at.field(concat!($role, "ChannelState"))),
-            caller_number: at.field(concat!($role, "CallerIDNum")),
-            caller_name: at.name(concat!($role, "CallerIDName")),
-            connected_number: at.field(concat!($role, "ConnectedLineNum")),
-            connected_name: at.name(concat!($role, "ConnectedLineName")),
-            exten: at.field(concat!($role, "Exten")),
-            uniqueid: at.field(concat!($role, "Uniqueid")),
-            linkedid: at.field(concat!($role, "Linkedid")),
+            channel: at.field(key!($role, "Channel")),
+            state: State::from_ami(at.field(key!($role, "ChannelState"))),
+            caller_number: at.field(key!($role, "CallerIDNum")),
+            caller_name: at.name(key!($role, "CallerIDName")),
+            connected_number: at.field(key!($role, "ConnectedLineNum")),
+            connected_name: at.name(key!($role, "ConnectedLineName")),
+            exten: at.field(key!($role, "Exten")),
+            uniqueid: at.field(key!($role, "Uniqueid")),
+            linkedid: at.field(key!($role, "Linkedid")),
         };
         (!snapshot.uniqueid.is_empty()).then(|| snapshot.linked())
     }};

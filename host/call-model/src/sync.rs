@@ -6,17 +6,20 @@
 //! wait in its queue come after. So a listing only fills in what no event has touched; what neither
 //! knows is gone.
 
+use std::borrow::Cow;
+
 use ami_proto::{Action, Message, actions};
-use telepulse_language::{Event, Timestamp};
+use telepulse_language::{Event, SmolStr, Timestamp};
 
 use crate::channel::{Ix, is_dialled};
 use crate::channels::End;
 use crate::pbx::{Out, Pbx};
+use crate::recordings::FILE_VARIABLE;
 use crate::snapshot::{BridgeKind, Snapshot};
 use crate::text::{field, number, set};
 
 /// A listing to ask the server for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Listing {
     /// When Asterisk was started (CoreStatus): nothing outlives another start, whatever ids come
     /// back.
@@ -31,16 +34,37 @@ pub enum Listing {
     Channels,
     /// Queues, members, waiting callers (QueueStatus).
     Queues,
+    /// Who is parked where (ParkedCalls).
+    Parked,
+    /// Conferences (ConfbridgeListRooms).
+    Rooms,
+    /// Who is in one of them (ConfbridgeList).
+    Room(SmolStr),
+    /// What people say of being there (PresenceStateList).
+    Presences,
+    /// Where phones are (PJSIPShowContacts).
+    Contacts,
 }
 
 impl Listing {
     /// In the order in which each finds what it refers to.
-    const ALL: [Self; 6] =
-        [Self::Start, Self::Hints, Self::Devices, Self::Bridges, Self::Channels, Self::Queues];
+    const ALL: [Self; 10] = [
+        Self::Start,
+        Self::Hints,
+        Self::Devices,
+        Self::Presences,
+        Self::Contacts,
+        Self::Bridges,
+        Self::Channels,
+        Self::Queues,
+        Self::Parked,
+        Self::Rooms,
+    ];
 
     /// Those that an event forged by a caller or a dialplan could make wrong, and that are short while
     /// little goes on.
-    const FORGEABLE: [Self; 3] = [Self::Bridges, Self::Channels, Self::Queues];
+    const FORGEABLE: [Self; 5] =
+        [Self::Bridges, Self::Channels, Self::Queues, Self::Parked, Self::Rooms];
 
     /// The action that asks for it.
     pub fn action(&self) -> Action {
@@ -49,8 +73,13 @@ impl Listing {
             Self::Hints => actions::extension_state_list(),
             Self::Devices => actions::device_state_list(),
             Self::Bridges => actions::bridge_list(),
-            Self::Channels => actions::status(),
+            Self::Channels => actions::status_with(&[FILE_VARIABLE]),
             Self::Queues => actions::queue_status(),
+            Self::Parked => actions::parked_calls(),
+            Self::Rooms => actions::confbridge_list_rooms(),
+            Self::Room(name) => actions::confbridge_list(name),
+            Self::Presences => actions::presence_state_list(),
+            Self::Contacts => actions::pjsip_show_contacts(),
         }
     }
 }
@@ -85,6 +114,7 @@ impl Pbx {
     ) -> Vec<Listing> {
         let out = &mut Out { now, events };
         let is_refused = response.is_error() && items.is_empty();
+        let mut more = Vec::new();
         match listing {
             Listing::Start => self.fold_start(response, out),
             Listing::Hints => self.fold_hints(items, out),
@@ -98,9 +128,20 @@ impl Pbx {
                 self.sync.queues_refused = is_refused;
                 self.fold_queues(items, out);
             }
+            Listing::Parked if is_refused => {}
+            Listing::Parked => self.fold_parked(items, out),
+            Listing::Rooms => {
+                // The refusal of an empty list says so; another one says that it is not known.
+                let is_empty = field(response, "Message").contains("No active");
+                self.sync.rooms_refused = is_refused && !is_empty;
+                more = self.fold_rooms(items, out).into_iter().map(Listing::Room).collect();
+            }
+            Listing::Room(name) => self.fold_room(name, items, out),
+            Listing::Presences => self.fold_presences(items),
+            Listing::Contacts => self.fold_contacts(items),
         }
         self.flush_lines(out);
-        Vec::new()
+        more
     }
 
     /// Every listing is in: what none of them had, and no event told of, is gone. The model is true
@@ -112,6 +153,9 @@ impl Pbx {
         }
         if !self.sync.queues_refused {
             self.end_lost_queues(out);
+        }
+        if !self.sync.rooms_refused {
+            self.end_lost_conferences(out);
         }
         self.fail_lost_dials(out);
         self.sync = crate::pbx::Sync { round: self.sync.round, ..Default::default() };
@@ -131,7 +175,7 @@ impl Pbx {
         if time.is_empty() {
             return;
         }
-        let started = format!("{date} {time}").into_boxed_str();
+        let started = format!("{date} {time}").into();
         let before = self.started.replace(started);
         if before.is_some() && before != self.started {
             self.end_lost_channels(out);
@@ -200,6 +244,7 @@ impl Pbx {
         }
         for (snapshot, item) in &listed {
             self.fold_bridge_of(snapshot, item, out);
+            self.fold_recording_of(snapshot, item, out);
         }
     }
 
@@ -233,6 +278,12 @@ impl Pbx {
                 }
             }
         }
+    }
+
+    fn fold_recording_of(&mut self, snapshot: &Snapshot<'_>, item: &Message, out: &mut Out<'_>) {
+        let Some(&channel) = self.by_uniqueid.get(snapshot.uniqueid) else { return };
+        let file = variable(item, FILE_VARIABLE);
+        self.recording_listed(channel, &file, out);
     }
 
     fn fold_bridge_of(&mut self, snapshot: &Snapshot<'_>, item: &Message, out: &mut Out<'_>) {
@@ -292,7 +343,7 @@ impl Pbx {
                     if !self.sync.left.contains(&(queue.into(), uniqueid.into()))
                         && !self.sync.hung_up.contains(uniqueid)
                     {
-                        self.entry(item, out.now);
+                        self.entry(item, out);
                     }
                 }
                 _ => {}
@@ -336,18 +387,10 @@ impl Pbx {
         self.queues.retain(|queue| queue.seen == round);
     }
 
-    fn end_lost_callers(&mut self, out: &mut Out<'_>) {
-        let round = self.sync.round;
-        for queue in 0..self.queues.len() {
-            self.queues[queue].callers.retain(|caller| caller.seen == round);
-            self.tell_count(queue, out);
-        }
-    }
-
     /// Dials from before the outage whose channel is nowhere: nobody will tell of them any more.
     fn fail_lost_dials(&mut self, out: &mut Out<'_>) {
         let round = self.sync.round;
-        let mut lost: Vec<Box<str>> = self
+        let mut lost: Vec<SmolStr> = self
             .pending
             .iter()
             .filter(|(id, dial)| dial.round < round && !self.by_uniqueid.contains_key(*id))
@@ -361,4 +404,11 @@ impl Pbx {
             }
         }
     }
+}
+
+/// The value of a channel's variable in an item of Status: `Variable: NAME=VALUE`, one line each.
+fn variable<'m>(item: &'m Message, name: &str) -> Cow<'m, str> {
+    item.get_all("Variable")
+        .find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
 }

@@ -1,8 +1,9 @@
 //! Words as Asterisk writes them: what means "not known", and escapes taken back.
 
 use std::borrow::Cow;
+use telepulse_language::SmolStr;
 
-use ami_proto::{Lookup, Message};
+use ami_proto::{Key, Lookup, Message};
 
 /// A value, or empty if it only says that there is none.
 pub(crate) fn known(value: &str) -> &str {
@@ -44,12 +45,13 @@ impl<'m> Group<'m> {
     }
 
     /// As [`field`] gives it.
-    pub(crate) fn field(&mut self, key: &str) -> &'m str {
+    #[inline]
+    pub(crate) fn field(&mut self, key: Key) -> &'m str {
         self.0.get(key).map_or("", known)
     }
 
     /// As [`name`] gives it.
-    pub(crate) fn name(&mut self, key: &str) -> Cow<'m, str> {
+    pub(crate) fn name(&mut self, key: Key) -> Cow<'m, str> {
         shown(self.0.get_bytes(key))
     }
 }
@@ -76,7 +78,7 @@ fn unescape(value: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// Replaces `place` if `value` is another; says whether it did.
-pub(crate) fn set(place: &mut Box<str>, value: &str) -> bool {
+pub(crate) fn set(place: &mut SmolStr, value: &str) -> bool {
     let differs = **place != *value;
     if differs {
         *place = value.into();

@@ -18,6 +18,7 @@ fn pbx() -> Pbx {
         device: "PJSIP/{ext}".into(),
         extensions: "^[0-9]{3}$".parse().unwrap(),
         context: "internal".into(),
+        voicemail: None,
         max_calls: None,
     })
 }
@@ -31,11 +32,11 @@ fn time(at: usize) -> Timestamp {
     Timestamp(1_795_215_840_000 + at as u64)
 }
 
-fn fold(pbx: &mut Pbx, listing: Listing, items: &[String], at: usize) {
+fn fold(pbx: &mut Pbx, listing: &Listing, items: &[String], at: usize) {
     let items: Vec<Message> =
         items.iter().map(|item| Message::parse(item.as_bytes()).unwrap()).collect();
     let response = Message::parse(b"Response: Success\r\nEventList: start\r\n").unwrap();
-    let more = pbx.fold(&listing, &response, &items, time(at), &mut Vec::new());
+    let more = pbx.fold(listing, &response, &items, time(at), &mut Vec::new());
     assert_eq!(more, []);
 }
 
@@ -96,7 +97,7 @@ fn finish(pbx: &mut Pbx, at: usize) {
 fn whole(world: &World) -> Pbx {
     let mut pbx = pbx();
     pbx.begin_sync(time(0));
-    fold(&mut pbx, Listing::Queues, &world.listing(Listing::Queues, 0), 0);
+    fold(&mut pbx, &Listing::Queues, &world.listing(&Listing::Queues, 0), 0);
     finish(&mut pbx, 0);
     for (at, event) in world.events.iter().enumerate() {
         apply(&mut pbx, event, at);
@@ -134,7 +135,7 @@ proptest! {
         pbx.begin_sync(time(login));
         for at in login..=end {
             for (_, written, kind) in lists.iter().filter(|(read, ..)| *read == at) {
-                fold(&mut pbx, *kind, &world.listing(*kind, *written), at);
+                fold(&mut pbx, kind, &world.listing(kind, *written), at);
             }
             if let Some(event) = world.events.get(at) {
                 apply(&mut pbx, event, at);
@@ -162,7 +163,7 @@ proptest! {
         pbx.disconnected(time(from), &mut Vec::new());
         pbx.begin_sync(time(to));
         for kind in [Listing::Bridges, Listing::Channels, Listing::Queues] {
-            fold(&mut pbx, kind, &world.listing(kind, to), to);
+            fold(&mut pbx, &kind, &world.listing(&kind, to), to);
         }
         finish(&mut pbx, to);
         for (at, event) in world.events.iter().enumerate().skip(to) {
@@ -182,7 +183,7 @@ proptest! {
         let mut pbx = whole(&world);
         pbx.begin_sync(time(end));
         for kind in [Listing::Bridges, Listing::Channels, Listing::Queues] {
-            fold(&mut pbx, kind, &world.listing(kind, end), end);
+            fold(&mut pbx, &kind, &world.listing(&kind, end), end);
         }
         for event in &world.events[again.index(end + 1)..] {
             apply(&mut pbx, event, end);
@@ -221,7 +222,7 @@ proptest! {
         let end = world.events.len();
         pbx.begin_sync(time(end));
         for kind in [Listing::Bridges, Listing::Channels, Listing::Queues] {
-            fold(&mut pbx, kind, &world.listing(kind, end), end);
+            fold(&mut pbx, &kind, &world.listing(&kind, end), end);
         }
         finish(&mut pbx, end);
         let (ours, theirs) = (seen(&pbx), seen(&whole(&world)));

@@ -18,6 +18,7 @@ fn pbx() -> Pbx {
         device: "PJSIP/{ext}".into(),
         extensions: "^[0-9]{3}$".parse().unwrap(),
         context: "internal".into(),
+        voicemail: None,
         max_calls: Some(5),
     });
     pbx.begin_sync(NOW);
@@ -264,20 +265,20 @@ fn of_several_lines_the_active_one_is_meant() {
 fn transfer_moves_the_other_party() {
     does(
         &json!({"action": "transfer", "agent": "101", "to": "103"}),
-        &["Redirect Channel=PJSIP/102-00000002 Context=internal Exten=103 Priority=1"],
+        &["BlindTransfer Channel=PJSIP/desk-00000001 Context=internal Exten=103"],
     );
     // Through a Local chain: the trunk's caller is whom 104 talks with.
     does(
         &json!({"action": "transfer", "agent": "104", "to": "103"}),
-        &["Redirect Channel=PJSIP/trunk-00000003 Context=internal Exten=103 Priority=1"],
+        &["BlindTransfer Channel=PJSIP/104-00000004 Context=internal Exten=103"],
     );
     does(
         &json!({"action": "transfer", "channel": "1.2", "to": "103"}),
-        &["Redirect Channel=PJSIP/102-00000002 Context=internal Exten=103 Priority=1"],
+        &["BlindTransfer Channel=PJSIP/desk-00000001 Context=internal Exten=103"],
     );
     does(
         &json!({"action": "transfer", "call": "pbx1-1.3", "to": "103"}),
-        &["Redirect Channel=PJSIP/trunk-00000003 Context=internal Exten=103 Priority=1"],
+        &["BlindTransfer Channel=PJSIP/104-00000004 Context=internal Exten=103"],
     );
     refused(
         &json!({"action": "transfer", "agent": "105", "to": "1"}),

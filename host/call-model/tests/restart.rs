@@ -40,6 +40,7 @@ fn pbx() -> Pbx {
         device: "PJSIP/{ext}".into(),
         extensions: "^[0-9]{3}$".parse().unwrap(),
         context: "internal".into(),
+        voicemail: None,
         max_calls: None,
     })
 }

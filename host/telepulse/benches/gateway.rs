@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use telepulse::app::App;
 use telepulse::bus::{Bus as _, LocalBus};
 use telepulse::config::{Config, Source};
-use telepulse_language::{ChannelState, Details, Event, Timestamp};
+use telepulse_language::{ChannelState, Details, Event, Timestamp, format_smolstr};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep_until, timeout};
@@ -159,16 +159,16 @@ async fn publish(bus: &LocalBus, sent: &[AtomicU64], began: Instant) {
 fn event(number: u64) -> Event {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     Event {
-        server: "bench".to_owned(),
+        server: "bench".into(),
         time: Timestamp(u64::try_from(since.as_millis()).unwrap()),
-        agent: Some((100 + number % 100).to_string()),
+        agent: Some((100 + number % 100).to_string().into()),
         queue: None,
         details: Details::ChannelState(ChannelState {
-            channel: format!("PJSIP/201-{number:08x}"),
-            call: format!("bench-{number}"),
-            state: "up".to_owned(),
-            number: "38511234567".to_owned(),
-            name: "Ana Horvat".to_owned(),
+            channel: format_smolstr!("PJSIP/201-{number:08x}"),
+            call: format_smolstr!("bench-{number}"),
+            state: "up".into(),
+            number: "38511234567".into(),
+            name: "Ana Horvat".into(),
             cause: None,
             cause_text: None,
         }),

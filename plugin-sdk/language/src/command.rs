@@ -1,9 +1,24 @@
 //! What the platform can be told to do: read strictly, every field checked where it enters.
 
-use crate::{ChannelName, Code, Extension, Id, Name, Refusal, VariableName, Words};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+mod calls;
+mod channels;
+mod conferences;
+mod listening;
+mod people;
+mod queues;
+mod target;
+
+use crate::{Code, Id, Refusal};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+
+pub use calls::{Dial, Hangup, Park, Pickup, Transfer, TransferKind};
+pub use channels::{Dtmf, GetVariable, Hearing, Mute, SetVariable};
+pub use conferences::{ConferenceLock, ConferenceMember};
+pub use listening::{Listen, Record, RecordOrder};
+pub use people::SendMessage;
+pub use queues::{QueueAdd, QueuePause, QueueRemove, QueueUnpause};
+pub use target::Target;
 
 /// A command with what goes around it.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +134,24 @@ commands! {
     "hangup" Hangup(Hangup)
     /// Hand a party over to another extension.
     "transfer" Transfer(Transfer)
+    /// Listen to somebody's call, unheard.
+    "spy" Spy(Listen)
+    /// The same, and be heard by that somebody alone.
+    "whisper" Whisper(Listen)
+    /// The same, and be heard by both.
+    "barge" Barge(Listen)
+    /// Record a channel, or stop, or pause.
+    "record" Record(Record)
+    /// Put a party into a parking lot.
+    "park" Park(Park)
+    /// Take a call that rings somewhere else.
+    "pickup" Pickup(Pickup)
+    /// Press keys on a channel.
+    "dtmf" Dtmf(Dtmf)
+    /// Silence a channel.
+    "mute" Mute(Mute)
+    /// Let it be heard again.
+    "unmute" Unmute(Mute)
     /// Make an agent a member of a queue.
     "queueAdd" QueueAdd(QueueAdd)
     /// Take an agent out of a queue.
@@ -127,6 +160,22 @@ commands! {
     "queuePause" QueuePause(QueuePause)
     /// Send a member calls again.
     "queueUnpause" QueueUnpause(QueueUnpause)
+    /// Put a member, or everybody, out of a conference.
+    "conferenceKick" ConferenceKick(ConferenceMember)
+    /// Silence a member, or everybody.
+    "conferenceMute" ConferenceMute(ConferenceMember)
+    /// Let a member, or everybody, be heard again.
+    "conferenceUnmute" ConferenceUnmute(ConferenceMember)
+    /// Let nobody else in.
+    "conferenceLock" ConferenceLock(ConferenceLock)
+    /// Let everybody in again.
+    "conferenceUnlock" ConferenceUnlock(ConferenceLock)
+    /// Set a channel's variable.
+    "setVariable" SetVariable(SetVariable)
+    /// Read a channel's variable.
+    "getVariable" GetVariable(GetVariable)
+    /// Say something to the people at an extension.
+    "message" Message(SendMessage)
 }
 
 /// Reads the fields of a request as `T`; what serde says becomes a `badRequest` that names the field.
@@ -144,220 +193,6 @@ fn quoted(message: &str) -> Option<String> {
     message.split('`').nth(1).map(str::to_owned)
 }
 
-/// `dial`. Its result is `{"actionId","call"}`; whether it was answered comes as events.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Dial {
-    /// An extension, or a raw channel (`PJSIP/201`), which needs the right `dial:channel`.
-    pub from: ChannelName,
-    /// The extension or number to call.
-    pub to: Extension,
-    /// What the called side sees.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caller_id: Option<Words>,
-    /// Seconds to ring `from`; 1 to 300, 30 when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<u32>,
-    /// Channel variables for the new channel.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub variables: BTreeMap<VariableName, Words>,
-    /// Ask the phone of `from` to answer by itself.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub auto_answer: bool,
-}
-
-/// What a command is about: exactly one of `call`, `channel`, `agent`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Target {
-    /// A call by its id.
-    Call(Id),
-    /// A channel by AMI name or Uniqueid.
-    Channel(ChannelName),
-    /// The call that an extension is in.
-    Agent(Extension),
-}
-
-/// The three fields that name a target, as they stand on the wire.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct TargetFields {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    call: Option<Id>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    channel: Option<ChannelName>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    agent: Option<Extension>,
-}
-
-impl TryFrom<TargetFields> for Target {
-    type Error = &'static str;
-    fn try_from(fields: TargetFields) -> Result<Self, &'static str> {
-        match (fields.call, fields.channel, fields.agent) {
-            (Some(call), None, None) => Ok(Self::Call(call)),
-            (None, Some(channel), None) => Ok(Self::Channel(channel)),
-            (None, None, Some(agent)) => Ok(Self::Agent(agent)),
-            (None, None, None) => Err("one of `call`, `channel`, `agent` is needed"),
-            _ => Err("only one of `call`, `channel`, `agent` may be given"),
-        }
-    }
-}
-
-impl From<Target> for TargetFields {
-    fn from(target: Target) -> Self {
-        let none = Self::default();
-        match target {
-            Target::Call(call) => Self { call: Some(call), ..none },
-            Target::Channel(channel) => Self { channel: Some(channel), ..none },
-            Target::Agent(agent) => Self { agent: Some(agent), ..none },
-        }
-    }
-}
-
-/// `hangup`: ends the call, or just the channel that was named.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "HangupFields", into = "HangupFields")]
-pub struct Hangup {
-    /// Which call or channel.
-    pub target: Target,
-    /// The cause told to the other side (Q.850, 1 to 127); normal clearing when left out.
-    pub cause: Option<u32>,
-}
-
-// The wire forms spell out the target's fields: serde cannot both flatten and refuse unknown fields.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct HangupFields {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    call: Option<Id>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    channel: Option<ChannelName>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    agent: Option<Extension>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<u32>,
-}
-
-impl TryFrom<HangupFields> for Hangup {
-    type Error = &'static str;
-    fn try_from(
-        HangupFields { call, channel, agent, cause }: HangupFields,
-    ) -> Result<Self, &'static str> {
-        Ok(Self { target: TargetFields { call, channel, agent }.try_into()?, cause })
-    }
-}
-
-impl From<Hangup> for HangupFields {
-    fn from(Hangup { target, cause }: Hangup) -> Self {
-        let TargetFields { call, channel, agent } = target.into();
-        Self { call, channel, agent, cause }
-    }
-}
-
-/// `transfer`: with `agent`, the party that the agent talks to goes to `to`; with `channel`, that
-/// channel goes; with `call`, the caller's channel goes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "TransferFields", into = "TransferFields")]
-pub struct Transfer {
-    /// Who leaves, or what moves.
-    pub target: Target,
-    /// Where it goes.
-    pub to: Extension,
-    /// How.
-    pub kind: TransferKind,
-}
-
-/// How a transfer is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TransferKind {
-    /// At once, without asking.
-    #[default]
-    Blind,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct TransferFields {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    call: Option<Id>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    channel: Option<ChannelName>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    agent: Option<Extension>,
-    to: Extension,
-    #[serde(default)]
-    kind: TransferKind,
-}
-
-impl TryFrom<TransferFields> for Transfer {
-    type Error = &'static str;
-    fn try_from(fields: TransferFields) -> Result<Self, &'static str> {
-        let TransferFields { call, channel, agent, to, kind } = fields;
-        Ok(Self { target: TargetFields { call, channel, agent }.try_into()?, to, kind })
-    }
-}
-
-impl From<Transfer> for TransferFields {
-    fn from(Transfer { target, to, kind }: Transfer) -> Self {
-        let TargetFields { call, channel, agent } = target.into();
-        Self { call, channel, agent, to, kind }
-    }
-}
-
-/// `queueAdd`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct QueueAdd {
-    /// The extension.
-    pub agent: Extension,
-    /// The queue.
-    pub queue: Name,
-    /// The name shown for the member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<Name>,
-    /// Members with a higher penalty are rung later; 0 when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub penalty: Option<u32>,
-}
-
-/// `queueRemove`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct QueueRemove {
-    /// The extension.
-    pub agent: Extension,
-    /// The queue.
-    pub queue: Name,
-}
-
-/// `queuePause`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct QueuePause {
-    /// The extension.
-    pub agent: Extension,
-    /// The queue; all of the agent's queues when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<Name>,
-    /// Why, for the reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Words>,
-}
-
-/// `queueUnpause`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct QueueUnpause {
-    /// The extension.
-    pub agent: Extension,
-    /// The queue; all of the agent's queues when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<Name>,
-    /// Why, for the reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Words>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,6 +208,19 @@ mod tests {
             r#"{"action":"dial","from":"101","id":7,"to":"102","timeout":20,"variables":{"CRM":"9"}}"#,
             r#"{"action":"hangup","agent":"201","server":"pbx1"}"#,
             r#"{"action":"transfer","call":"pbx1-x","kind":"blind","to":"103"}"#,
+            r#"{"action":"transfer","agent":"201","kind":"attended","to":"103"}"#,
+            r#"{"action":"spy","agent":"300","target":"201"}"#,
+            r#"{"action":"barge","agent":"300","target":"PJSIP/201-0000002a"}"#,
+            r#"{"action":"record","agent":"201","change":"start","file":"2026/a-b_c.wav"}"#,
+            r#"{"action":"park","agent":"201","announceTo":"201","lot":"default","timeout":30}"#,
+            r#"{"action":"pickup","agent":"201","target":"202"}"#,
+            r#"{"action":"dtmf","channel":"PJSIP/201-0000002a","digits":"12#"}"#,
+            r#"{"action":"mute","channel":"PJSIP/201-0000002a","hearing":"both"}"#,
+            r#"{"action":"conferenceKick","channel":"PJSIP/201-0000002a","conference":"700"}"#,
+            r#"{"action":"conferenceLock","conference":"700"}"#,
+            r#"{"action":"setVariable","channel":"PJSIP/201-1","name":"CRM","value":"9"}"#,
+            r#"{"action":"getVariable","channel":"PJSIP/201-1","name":"CRM"}"#,
+            r#"{"action":"message","text":"Lunch?","to":"201"}"#,
             r#"{"action":"queuePause","agent":"201","reason":"lunch"}"#,
         ] {
             let envelope = read(json).unwrap();
@@ -414,6 +262,12 @@ mod tests {
             "plain variable name",
         );
         refused(r#"{"action":"hangup","channel":"/.*/"}"#, "channel", "AMI channel name");
+        for file in ["/etc/passwd", "../x", "a/../../b", "a,b.wav", "a|b", "a b"] {
+            let json = json!({"action": "record", "agent": "1", "change": "start", "file": file});
+            refused(&json.to_string(), "file", "may hold only");
+        }
+        refused(r#"{"action":"record","agent":"1","change":"erase"}"#, "change", "unknown variant");
+        refused(r#"{"action":"dtmf","channel":"a/b","digits":"1;2"}"#, "digits", "may hold only");
         refused(r#"{"action":"hangup","agent":"1","cause":"x"}"#, "cause", "invalid type");
         refused(r#"{"action":"hangup","agent":"1","server":"a\nb"}"#, "server", "control");
     }

@@ -10,13 +10,14 @@ mod users;
 use crate::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 pub use calls::{
     CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, Disposition,
     OriginateFailed, Recording, RecordingChange, TransferredHow,
 };
 pub use lines::{ActiveLines, ChannelState, Direction, Line, LineState, PhoneNumber};
-pub use places::{Conference, ConferenceChange, Parked, Unparked, UnparkReason};
+pub use places::{Conference, ConferenceChange, Parked, UnparkReason, Unparked};
 pub use queues::{
     AgentComplete, CallerChange, MemberStatus, QueueCaller, QueueCount, QueueMemberStatus,
 };
@@ -33,13 +34,13 @@ pub use users::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// The Asterisk server's id.
-    pub server: String,
+    pub server: SmolStr,
     /// When it happened, by the host's clock.
     pub time: Timestamp,
     /// Scope: the extension concerned.
-    pub agent: Option<String>,
+    pub agent: Option<SmolStr>,
     /// Scope: the queue concerned.
-    pub queue: Option<String>,
+    pub queue: Option<SmolStr>,
     /// What happened.
     pub details: Details,
 }
@@ -55,20 +56,40 @@ pub struct Stamped {
 
 impl Event {
     /// Writes the event's JSON with its number: `{"event":…,"server":…,"seq":…,"time":…,…}`.
+    ///
+    /// The same bytes as [`Stamped`] gives, in half the time: serde flattens by way of a map, here the
+    /// envelope is written first and the details' own object goes on with it.
     pub fn write_json(&self, seq: u64, out: &mut Vec<u8>) {
-        let wire = Wire {
-            event: self.details.kind(),
-            server: &self.server,
-            seq,
-            time: self.time,
-            agent: self.agent.as_deref(),
-            queue: self.queue.as_deref(),
-            details: &self.details,
-        };
-        // Writing to a Vec cannot fail, and every details type has string keys.
-        let written = serde_json::to_writer(&mut *out, &wire);
-        debug_assert!(written.is_ok(), "an event that is no JSON object: {written:?}");
+        out.extend_from_slice(b"{\"event\":");
+        write(out, self.details.kind());
+        out.extend_from_slice(b",\"server\":");
+        write(out, self.server.as_str());
+        out.extend_from_slice(b",\"seq\":");
+        write(out, &seq);
+        out.extend_from_slice(b",\"time\":");
+        write(out, &self.time);
+        for (key, scope) in [("agent", &self.agent), ("queue", &self.queue)] {
+            if let Some(scope) = scope {
+                out.extend_from_slice(b",\"");
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(b"\":");
+                write(out, scope.as_str());
+            }
+        }
+        let brace = out.len();
+        write(out, &self.details);
+        if out[brace..] == *b"{}" {
+            out.remove(brace);
+        } else {
+            out[brace] = b',';
+        }
     }
+}
+
+fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Writing to a Vec cannot fail, and every details type has string keys.
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok(), "an event that is no JSON: {written:?}");
 }
 
 #[derive(Serialize)]
@@ -105,17 +126,17 @@ impl<'de> Deserialize<'de> for Stamped {
         #[derive(Deserialize)]
         struct Read {
             event: String,
-            server: String,
+            server: SmolStr,
             seq: u64,
             time: Timestamp,
-            agent: Option<String>,
+            agent: Option<SmolStr>,
             // In most types `queue` is scope, in some a detail: it stays in `rest` until the type is known.
             #[serde(flatten)]
             rest: Map<String, Value>,
         }
         let Read { event, server, seq, time, agent, mut rest } = Read::deserialize(deserializer)?;
         let queue = if Details::queue_is_scope(&event) {
-            rest.remove("queue").and_then(|queue| queue.as_str().map(str::to_owned))
+            rest.remove("queue").and_then(|queue| queue.as_str().map(SmolStr::new))
         } else {
             None
         };
@@ -262,6 +283,8 @@ mod tests {
         let mut bytes = Vec::new();
         event.write_json(7, &mut bytes);
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
+        let stamped = Stamped { seq: 7, event: event.clone() };
+        assert_eq!(serde_json::to_string(&stamped).unwrap(), expected, "by serde");
         assert_eq!(serde_json::from_slice::<Stamped>(&bytes).unwrap(), Stamped { seq: 7, event });
     }
 

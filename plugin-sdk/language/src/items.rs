@@ -1,10 +1,12 @@
 //! What a query answers: lines, users, queues, agents, calls and servers as they stand.
 
 use crate::{
-    Code, ExtensionState, Filter, Line, MemberStatus, Refusal, ServerState, Timestamp, UserState,
+    Code, ExtensionState, Filter, Line, MemberStatus, Presence, Refusal, ServerState, Timestamp,
+    UserState,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use smol_str::SmolStr;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -20,9 +22,9 @@ pub enum QueryKind {
     Queues,
     /// Queue members: [`Agent`].
     Agents,
-    /// Parked calls.
+    /// Parked calls: [`ParkedCall`].
     Parked,
-    /// Conferences.
+    /// Conferences: [`ConferenceRoom`].
     Conferences,
     /// Asterisk servers: [`Server`].
     Servers,
@@ -90,9 +92,9 @@ pub struct QueryResult {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lines {
     /// The extension.
-    pub agent: String,
+    pub agent: SmolStr,
     /// The server.
-    pub server: String,
+    pub server: SmolStr,
     /// Its lines, as in `activeLines`.
     pub lines: Vec<Line>,
 }
@@ -102,30 +104,33 @@ pub struct Lines {
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The extension.
-    pub agent: String,
+    pub agent: SmolStr,
     /// The server.
-    pub server: String,
+    pub server: SmolStr,
     /// Whether its phone can be reached.
     pub status: UserState,
     /// What its device is doing.
     pub extension_status: ExtensionState,
     /// The device, like `PJSIP/201`.
-    pub device: String,
+    pub device: SmolStr,
     /// The display name, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<SmolStr>,
+    /// Where the phone is, host and port, where Asterisk told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<SmolStr>,
     /// Presence, where Asterisk has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub presence: Option<String>,
+    pub presence: Option<Presence>,
 }
 
 /// A queue with who waits and who serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     /// The name.
-    pub queue: String,
+    pub queue: SmolStr,
     /// The server.
-    pub server: String,
+    pub server: SmolStr,
     /// Callers waiting.
     pub count: u32,
     /// Those callers, in order.
@@ -138,11 +143,11 @@ pub struct Queue {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Caller {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// The caller's number.
-    pub number: String,
+    pub number: SmolStr,
     /// The caller's name.
-    pub name: String,
+    pub name: SmolStr,
     /// The place in the queue, from 1.
     pub position: u32,
     /// Waiting since.
@@ -154,16 +159,16 @@ pub struct Caller {
 #[serde(rename_all = "camelCase")]
 pub struct Agent {
     /// The extension (or the interface, where no rule maps it to one).
-    pub agent: String,
+    pub agent: SmolStr,
     /// The queue.
-    pub queue: String,
+    pub queue: SmolStr,
     /// The server.
-    pub server: String,
+    pub server: SmolStr,
     /// What the member is doing.
     pub status: MemberStatus,
     /// Why paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<SmolStr>,
     /// The penalty.
     pub penalty: u32,
     /// Calls taken.
@@ -172,16 +177,16 @@ pub struct Agent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_call: Option<Timestamp>,
     /// The member's name in the queue.
-    pub name: String,
+    pub name: SmolStr,
 }
 
 /// A call in progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// The id.
-    pub call: String,
+    pub call: SmolStr,
     /// The server.
-    pub server: String,
+    pub server: SmolStr,
     /// How far it is.
     pub state: CallState,
     /// When it began.
@@ -190,12 +195,12 @@ pub struct Call {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Timestamp>,
     /// Who calls.
-    pub from: String,
+    pub from: SmolStr,
     /// Who is called.
-    pub to: String,
+    pub to: SmolStr,
     /// The queue that it is in or came through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
+    pub queue: Option<SmolStr>,
     /// Its channels.
     pub channels: Vec<CallChannel>,
 }
@@ -216,29 +221,97 @@ pub enum CallState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallChannel {
     /// The AMI channel name.
-    pub channel: String,
+    pub channel: SmolStr,
     /// The extension whose channel it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
+    pub agent: Option<SmolStr>,
     /// The channel's own number.
-    pub number: String,
+    pub number: SmolStr,
     /// Its state, in Asterisk's words.
-    pub state: String,
+    pub state: SmolStr,
+}
+
+/// A call in a parking lot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParkedCall {
+    /// The call.
+    pub call: SmolStr,
+    /// The server.
+    pub server: SmolStr,
+    /// The number to dial to get it back.
+    pub space: SmolStr,
+    /// The parking lot.
+    pub lot: SmolStr,
+    /// The channel that waits.
+    pub channel: SmolStr,
+    /// The extension that waits, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<SmolStr>,
+    /// The number of who waits.
+    pub number: SmolStr,
+    /// The name of who waits.
+    pub name: SmolStr,
+    /// The extension that parked it, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SmolStr>,
+    /// Waiting since.
+    pub since: Timestamp,
+    /// Seconds after which it goes back by itself, counted from `since`.
+    pub timeout: u64,
+}
+
+/// A conference that goes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConferenceRoom {
+    /// Its name or number.
+    pub conference: SmolStr,
+    /// The server.
+    pub server: SmolStr,
+    /// Known since.
+    pub since: Timestamp,
+    /// Whether nobody else may come in.
+    pub locked: bool,
+    /// Who is in it, in the order of coming.
+    pub members: Vec<ConferenceParty>,
+}
+
+/// One channel in a conference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConferenceParty {
+    /// The channel.
+    pub channel: SmolStr,
+    /// Its call.
+    pub call: SmolStr,
+    /// The extension, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<SmolStr>,
+    /// The channel's own number.
+    pub number: SmolStr,
+    /// The channel's own name.
+    pub name: SmolStr,
+    /// Whether it came as an administrator.
+    pub admin: bool,
+    /// Whether it cannot be heard.
+    pub muted: bool,
+    /// Whether it talks just now.
+    pub talking: bool,
+    /// In the conference since.
+    pub since: Timestamp,
 }
 
 /// An Asterisk server, as on `telepulse.proxy.status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Server {
     /// The id.
-    pub server: String,
+    pub server: SmolStr,
     /// Where the link stands.
     pub state: ServerState,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<SmolStr>,
     /// Asterisk's version, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asterisk: Option<String>,
+    pub asterisk: Option<SmolStr>,
     /// In this state since.
     pub since: Timestamp,
 }
@@ -257,9 +330,9 @@ pub struct Snapshot {
     /// Calls.
     pub calls: Vec<Call>,
     /// Parked calls.
-    pub parked: Vec<Value>,
+    pub parked: Vec<ParkedCall>,
     /// Conferences.
-    pub conferences: Vec<Value>,
+    pub conferences: Vec<ConferenceRoom>,
     /// Servers.
     pub servers: Vec<Server>,
 }

@@ -16,8 +16,10 @@ mod text;
 mod time;
 
 pub use command::{
-    Command, Dial, Envelope as CommandEnvelope, Hangup, QueueAdd, QueuePause, QueueRemove,
-    QueueUnpause, Request, Target, Transfer, TransferKind, read_fields,
+    Command, ConferenceLock, ConferenceMember, Dial, Dtmf, Envelope as CommandEnvelope,
+    GetVariable, Hangup, Hearing, Listen, Mute, Park, Pickup, QueueAdd, QueuePause, QueueRemove,
+    QueueUnpause, Record, RecordOrder, Request, SendMessage, SetVariable, Target, Transfer,
+    TransferKind, read_fields,
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
@@ -29,11 +31,15 @@ pub use event::{
 };
 pub use filter::Filter;
 pub use items::{
-    Agent, Call, CallChannel, CallState, Caller, Lines, Query, QueryKind, QueryResult, Queue,
-    Server, Snapshot, User,
+    Agent, Call, CallChannel, CallState, Caller, ConferenceParty, ConferenceRoom, Lines,
+    ParkedCall, Query, QueryKind, QueryResult, Queue, Server, Snapshot, User,
 };
 pub use principal::{Permission, Principal};
 pub use refusal::{Code, Refusal, Reply};
+/// How short words are kept: up to 23 bytes in place, longer ones shared by clones.
+pub use smol_str::{SmolStr, format_smolstr};
 pub use strict::{MAX_BYTES, object};
-pub use text::{ChannelName, Extension, Id, Name, TextError, VariableName, Words};
+pub use text::{
+    ChannelName, Digits, Extension, FileName, Id, Name, TextError, VariableName, Words,
+};
 pub use time::Timestamp;

@@ -179,6 +179,36 @@ checked_text!(
     }
 );
 
+checked_text!(
+    /// Keys of a phone: `0-9 * # A-D`; at most 32.
+    Digits,
+    Rule {
+        max: 32,
+        alphabet: Some(("0-9 * # A-D", |b: u8| {
+            b.is_ascii_digit() || b"*#ABCD".contains(&b)
+        })),
+    }
+);
+
+checked_text!(
+    /// A file of Asterisk's below its own folder: letters, digits, `. _ - /`, at most 200 bytes. Never
+    /// starts with `/` and never has a part that starts with a dot, so that it stays in that folder.
+    FileName,
+    Rule { max: 200, alphabet: Some((FILE_ALPHABET, |b: u8| {
+        b.is_ascii_alphanumeric() || b"._-/".contains(&b)
+    })) },
+    |text| {
+        if text.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+            Err(TextError::Alphabet(FILE_ALPHABET))
+        } else {
+            Ok(())
+        }
+    }
+);
+
+const FILE_ALPHABET: &str =
+    "letters, digits and . _ - /, and is a path below Asterisk's own folder";
+
 #[cfg(test)]
 mod tests {
     use super::*;

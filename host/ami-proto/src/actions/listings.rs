@@ -13,6 +13,11 @@ pub fn status() -> Action {
     Action::new("Status")
 }
 
+/// The same, and with each channel the values of these plain variables, as `Variable: NAME=VALUE`.
+pub fn status_with(variables: &[&str]) -> Action {
+    status().header("Variables", variables.join(","))
+}
+
 /// Every channel (`CoreShowChannel` events); needs the right `system` or `reporting`.
 pub fn core_show_channels() -> Action {
     Action::new("CoreShowChannels")

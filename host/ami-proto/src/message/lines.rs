@@ -85,11 +85,18 @@ fn at<'a, T: Copy + TryInto<usize>>(bytes: &'a [u8], pair: &[T], key: &[u8]) -> 
     let place = |bound: T| bound.try_into().unwrap_or(usize::MAX);
     let start = place(pair[0]);
     let colon = start + key.len();
-    let found = bytes.get(colon) == Some(&b':') && bytes[start..colon].eq_ignore_ascii_case(key);
+    let found = bytes.get(colon) == Some(&b':') && is_key(&bytes[start..colon], key);
     found.then(|| trim_end(&bytes[start..place(pair[1])]))
 }
 
+/// Whether both are one key, in any case; as a rule they are written alike.
+#[inline]
+fn is_key(found: &[u8], key: &[u8]) -> bool {
+    found == key || found.eq_ignore_ascii_case(key)
+}
+
 /// A line without its LF or CRLF.
+#[inline]
 pub(crate) fn trim_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use super::config::SessionConfig;
 use super::output::{Outcome, Problem, RequestId};
@@ -77,6 +78,7 @@ struct InFlight {
 /// The actions of one session.
 pub(super) struct Requests {
     prefix: String,
+    own_prefix: Finder<'static>,
     last_number: u64,
     in_flight: BTreeMap<u64, InFlight>,
     /// How many in flight are the owner's.
@@ -97,6 +99,7 @@ impl Requests {
     pub(super) fn new(config: &SessionConfig) -> Self {
         Self {
             prefix: config.action_prefix.clone(),
+            own_prefix: Finder::new(&config.action_prefix).into_owned(),
             last_number: 0,
             in_flight: BTreeMap::new(),
             submitted: 0,
@@ -254,6 +257,10 @@ impl Requests {
 
     /// Finds out whether an event is an item of a list in flight.
     pub(super) fn event(&mut self, message: Message) -> Fate {
+        // Nearly all are live, and do not have what our ids begin with anywhere.
+        if self.own_prefix.find(message.as_bytes()).is_none() {
+            return Fate::Live(message);
+        }
         let id = message.get_bytes("ActionID").and_then(|action_id| self.own_id(action_id));
         let Some(id) = id else { return Fate::Live(message) };
         let Some(action) = named(&mut self.in_flight, id).filter(|action| action.list) else {

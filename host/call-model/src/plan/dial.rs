@@ -2,7 +2,9 @@
 
 use ami_proto::actions::{self, Originate, Target};
 use serde_json::json;
-use telepulse_language::{Dial, Permission, Principal, Refusal, Timestamp};
+use telepulse_language::{
+    Dial, Permission, Principal, Refusal, SmolStr, Timestamp, format_smolstr,
+};
 
 use super::{Plan, conflict};
 use crate::pbx::Pbx;
@@ -20,15 +22,30 @@ const STARTING_MS: u64 = 5_000;
 /// A dial that was planned and whose outcome is not known.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
-    pub(crate) to: Box<str>,
+    pub(crate) to: SmolStr,
     /// The extension of who asked, else the one that dials: it is told of a failure.
-    pub(crate) asked_by: Box<str>,
+    pub(crate) asked_by: SmolStr,
     planned: Timestamp,
     forget: Timestamp,
     /// The synchronisation in which it was planned.
     pub(crate) round: u32,
     /// Its channel has come.
     pub(crate) has_channel: bool,
+}
+
+/// A Uniqueid for the channel of a dial: nobody else's.
+pub(super) fn dial_id(entropy: u64, now: Timestamp) -> String {
+    format!("tp-{}-{entropy:016x}", now.0)
+}
+
+/// What a dial is to be known by.
+pub(super) struct Dialling<'d> {
+    /// The extension that rings first.
+    pub(super) from: &'d str,
+    /// Whom it is to reach.
+    pub(super) to: &'d str,
+    /// Seconds that it may ring.
+    pub(super) timeout: u32,
 }
 
 impl Pbx {
@@ -50,10 +67,8 @@ impl Pbx {
                            by itself from the dialplan only; leave it out";
             return Err(Refusal::field("autoAnswer", message));
         }
-        self.pending.retain(|_, pending| pending.forget > now);
         self.check_room(now)?;
-
-        let id = format!("tp-{}-{entropy:016x}", now.0);
+        let id = dial_id(entropy, now);
         let action = actions::originate(&Originate {
             other_channel_id: channel.starts_with("Local/").then(|| format!("{id};2")),
             channel,
@@ -73,18 +88,32 @@ impl Pbx {
             channel_id: Some(id.clone()),
         });
         action.check().map_err(|error| Refusal::field("variables", error.to_string()))?;
-        let asked_by = who.and_then(|who| who.extension.as_deref()).unwrap_or(&from);
+        let dialling = Dialling { from: &from, to: &dial.to, timeout };
+        self.begin_dial(&id, &dialling, who, now);
+        let call = self.call_id(&id);
+        Ok(Plan::new(vec![action]).result(json!({ "actionId": id, "call": call })))
+    }
+
+    /// Notes a dial whose outcome is to be known again by its channel's id. One that is never sent is
+    /// forgotten after a while.
+    pub(super) fn begin_dial(
+        &mut self,
+        id: &str,
+        dialling: &Dialling<'_>,
+        who: Option<&Principal>,
+        now: Timestamp,
+    ) {
+        self.pending.retain(|_, pending| pending.forget > now);
+        let asked_by = who.and_then(|who| who.extension.as_deref()).unwrap_or(dialling.from);
         let pending = Pending {
             asked_by: asked_by.into(),
-            to: dial.to.as_str().into(),
+            to: dialling.to.into(),
             planned: now,
-            forget: Timestamp(now.0 + u64::from(timeout) * 1000 + GRACE_MS),
+            forget: Timestamp(now.0 + u64::from(dialling.timeout) * 1000 + GRACE_MS),
             round: self.sync.round,
             has_channel: false,
         };
-        self.pending.insert(id.as_str().into(), pending);
-        let call = self.call_id(&id);
-        Ok(Plan::new(vec![action]).result(json!({ "actionId": id, "call": call })))
+        self.pending.insert(id.into(), pending);
     }
 
     /// The channel to ring first, and the extension that it is.
@@ -108,7 +137,7 @@ impl Pbx {
     }
 
     /// Refuses when as many calls live, or are about to, as the server is allowed.
-    fn check_room(&self, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, now: Timestamp) -> Result<(), Refusal> {
         let Some(most) = self.config.max_calls else { return Ok(()) };
         let starting = self.pending.values().filter(|pending| {
             !pending.has_channel && now.0.saturating_sub(pending.planned.0) < STARTING_MS
@@ -123,7 +152,7 @@ impl Pbx {
     }
 
     /// The id of the call whose first channel has this Uniqueid.
-    pub(crate) fn call_id(&self, uniqueid: &str) -> String {
-        format!("{}-{}", url_safe(&self.config.server), url_safe(uniqueid))
+    pub(crate) fn call_id(&self, uniqueid: &str) -> SmolStr {
+        format_smolstr!("{}-{}", url_safe(&self.config.server), url_safe(uniqueid))
     }
 }

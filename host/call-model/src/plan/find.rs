@@ -3,14 +3,22 @@
 use std::collections::BTreeSet;
 
 use telepulse_language::{
-    ChannelName, Command, Hangup, LineState, QueueAdd, QueuePause, QueueRemove, QueueUnpause,
-    Refusal, Target, Transfer,
+    ChannelName, Command, Hangup, LineState, Park, QueueAdd, QueuePause, QueueRemove, QueueUnpause,
+    Record, Refusal, Target, Transfer,
 };
 
 use super::{conflict, not_found};
 use crate::channel::Ix;
 use crate::pbx::Pbx;
 use crate::snapshot::BridgeKind;
+
+/// What a word can name.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Named {
+    Extension(Ix),
+    Channel(Ix),
+    Call(Ix),
+}
 
 impl Pbx {
     pub(super) fn find_extension(&self, number: &str, field: &str) -> Result<Ix, Refusal> {
@@ -37,13 +45,28 @@ impl Pbx {
     pub fn unknown(&self, command: &Command) -> Refusal {
         match command {
             Command::Dial(dial) => self.no_extension(&dial.from, "from"),
-            Command::Hangup(Hangup { target, .. }) | Command::Transfer(Transfer { target, .. }) => {
-                match target {
-                    Target::Call(_) => self.no_call(),
-                    Target::Channel(_) => self.no_channel(),
-                    Target::Agent(number) => self.no_extension(number, "agent"),
-                }
+            Command::Hangup(Hangup { target, .. })
+            | Command::Transfer(Transfer { target, .. })
+            | Command::Record(Record { target, .. })
+            | Command::Park(Park { target, .. }) => match target {
+                Target::Call(_) => self.no_call(),
+                Target::Channel(_) => self.no_channel(),
+                Target::Agent(number) => self.no_extension(number, "agent"),
+            },
+            Command::Spy(_) | Command::Whisper(_) | Command::Barge(_) | Command::Pickup(_) => {
+                self.no_target()
             }
+            Command::Dtmf(_)
+            | Command::Mute(_)
+            | Command::Unmute(_)
+            | Command::SetVariable(_)
+            | Command::GetVariable(_) => self.no_channel(),
+            Command::ConferenceKick(_)
+            | Command::ConferenceMute(_)
+            | Command::ConferenceUnmute(_)
+            | Command::ConferenceLock(_)
+            | Command::ConferenceUnlock(_) => self.no_conference(),
+            Command::Message(message) => self.no_extension(&message.to, "to"),
             Command::QueueAdd(QueueAdd { agent, .. })
             | Command::QueueRemove(QueueRemove { agent, .. })
             | Command::QueuePause(QueuePause { agent, .. })
@@ -58,7 +81,7 @@ impl Pbx {
         not_found(field, format!("server {server:?} knows no extension {number}"))
     }
 
-    fn no_call(&self) -> Refusal {
+    pub(super) fn no_call(&self) -> Refusal {
         let server = &self.config.server;
         not_found("call", format!("there is no such call on server {server:?}; it may be over"))
     }
@@ -66,6 +89,32 @@ impl Pbx {
     fn no_channel(&self) -> Refusal {
         let server = &self.config.server;
         not_found("channel", format!("there is no such channel on server {server:?}"))
+    }
+
+    pub(super) fn no_target(&self) -> Refusal {
+        let server = &self.config.server;
+        not_found(
+            "target",
+            format!("server {server:?} knows no such extension, channel or call; it may be over"),
+        )
+    }
+
+    pub(super) fn no_conference(&self) -> Refusal {
+        let server = &self.config.server;
+        not_found("conference", format!("there is no such conference on server {server:?}"))
+    }
+
+    /// What one word names: an extension, a channel or a call.
+    pub(super) fn named(&self, word: &str) -> Option<Named> {
+        if let Some(&agent) = self.by_number.get(word) {
+            return Some(Named::Extension(agent));
+        }
+        let by_name = || self.channels.iter().find(|(_, live)| *live.name == *word);
+        let channel = self.by_uniqueid.get(word).copied();
+        if let Some(channel) = channel.or_else(|| by_name().map(|(channel, _)| channel)) {
+            return Some(Named::Channel(channel));
+        }
+        self.calls.iter().find(|(_, call)| *call.id == *word).map(|(call, _)| Named::Call(call))
     }
 
     /// The one channel of an extension that is meant: of several, the only one that is active (not
@@ -162,6 +211,21 @@ impl Pbx {
                 Some(concerned)
             }
         }
+    }
+
+    /// Those who take part in what one word names.
+    pub(super) fn concerned_by_name(&self, word: &str) -> Option<BTreeSet<String>> {
+        Some(match self.named(word)? {
+            Named::Call(call) => self.agents_of(call),
+            Named::Channel(channel) => self.agents_of(self.channels[channel].call),
+            Named::Extension(agent) => BTreeSet::from([self.number(agent).to_string()]),
+        })
+    }
+
+    pub(super) fn concerned_by_conference(&self, name: &str) -> Option<BTreeSet<String>> {
+        let room = &self.conferences[*self.by_conference.get(name)?];
+        let agents = room.members.iter().filter_map(|member| self.channels[member.channel].agent);
+        Some(agents.map(|agent| self.number(agent).to_string()).collect())
     }
 
     pub(super) fn concerned_by_dial(&self, from: &ChannelName) -> Option<BTreeSet<String>> {

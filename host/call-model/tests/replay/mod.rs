@@ -46,6 +46,7 @@ pub(crate) fn pbx() -> Pbx {
         device: "PJSIP/{ext}".into(),
         extensions: "^[0-9]{2,6}$".parse().expect("a pattern"),
         context: "internal".into(),
+        voicemail: None,
         max_calls: None,
     })
 }
@@ -110,6 +111,10 @@ impl Replay {
     fn live(&mut self, message: &Message) {
         let mut events = Vec::new();
         self.pbx.apply(message, self.now, &mut events);
+        for question in self.pbx.take_questions() {
+            // Nobody asked it when this was recorded.
+            self.pbx.answered(&question, None, self.now, &mut events);
+        }
         self.tell(&events, false);
     }
 
@@ -126,14 +131,22 @@ impl Replay {
             "QueueStatus" => Listing::Queues,
             "ExtensionStateList" => Listing::Hints,
             "DeviceStateList" => Listing::Devices,
+            "PresenceStateList" => Listing::Presences,
+            "PJSIPShowContacts" => Listing::Contacts,
+            "ParkedCalls" => Listing::Parked,
+            "ConfbridgeListRooms" => Listing::Rooms,
+            "ConfbridgeList" => Listing::Room("700".into()),
             _ => return,
         };
         if !self.is_syncing {
             return;
         }
         let mut events = Vec::new();
-        self.pbx.fold(&listing, response, items, self.now, &mut events);
-        if listing == Listing::Devices {
+        let more = self.pbx.fold(&listing, response, items, self.now, &mut events);
+        // Those that record list conferences last, and then the members of the one that there is.
+        let is_last = matches!(listing, Listing::Rooms if more.is_empty())
+            || matches!(listing, Listing::Room(_));
+        if is_last {
             self.pbx.finish_sync(self.now, &mut events);
             self.is_syncing = false;
         }

@@ -2,8 +2,8 @@
 
 use super::Address;
 use bytes::Bytes;
-use std::sync::Arc;
-use telepulse_language::Event;
+use std::{ops::Range, sync::Arc};
+use telepulse_language::{Event, SmolStr};
 
 /// The longest header of an unmasked WebSocket frame.
 const HEADER_ROOM: usize = 10;
@@ -18,9 +18,9 @@ pub struct Entry {
     /// The Asterisk server that it is about; empty for a plugin's event without one.
     pub server: Arc<str>,
     /// Scope: the extension concerned.
-    pub agent: Option<Box<str>>,
+    pub agent: Option<SmolStr>,
     /// Scope: the queue concerned.
-    pub queue: Option<Box<str>>,
+    pub queue: Option<SmolStr>,
     address: Address,
     /// The JSON with the header of a WebSocket text frame before it: what most readers need is
     /// the frame, and so it is made once for all of them.
@@ -28,30 +28,41 @@ pub struct Entry {
     header: usize,
 }
 
-impl Entry {
-    /// Encodes `event`; `scratch` is a buffer to reuse.
+/// An event that stands encoded in the buffer of its batch.
+pub(super) struct Draft {
+    /// Its frame lies here.
+    place: Range<usize>,
+    entry: Entry,
+}
+
+impl Draft {
+    /// Encodes `event` at the end of `batch`.
     pub(super) fn encode(
         seq: u64,
         event: Event,
         address: Address,
         server: Arc<str>,
-        scratch: &mut Vec<u8>,
+        batch: &mut Vec<u8>,
     ) -> Self {
-        scratch.clear();
-        scratch.resize(HEADER_ROOM, 0);
-        event.write_json(seq, scratch);
-        let header = write_header(scratch);
+        let start = batch.len();
+        batch.resize(start + HEADER_ROOM, 0);
+        event.write_json(seq, batch);
+        let header = write_header(&mut batch[start..]);
+        let Event { agent, queue, .. } = event;
+        let frame = Bytes::new();
         Self {
-            seq,
-            server,
-            agent: event.agent.map(String::into_boxed_str),
-            queue: event.queue.map(String::into_boxed_str),
-            address,
-            frame: Bytes::copy_from_slice(&scratch[HEADER_ROOM - header..]),
-            header,
+            place: start + HEADER_ROOM - header..batch.len(),
+            entry: Entry { seq, server, agent, queue, address, frame, header },
         }
     }
 
+    /// The entry, whose bytes are a part of its batch's: one allocation serves all of them.
+    pub(super) fn finish(self, batch: &Bytes) -> Entry {
+        Entry { frame: batch.slice(self.place), ..self.entry }
+    }
+}
+
+impl Entry {
     /// The event's type, like `activeLines`.
     pub fn kind(&self) -> &str {
         self.address.kind()

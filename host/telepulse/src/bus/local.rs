@@ -1,8 +1,8 @@
 //! The bus within one process: subscribers are called, nothing is copied.
 
 use super::{
-    Address, AlreadyServed, Below, Bus, EVENTS, Entry, EventSink, Guard, Headers, Incoming,
-    Message, Pattern, RequestError, Stream, requests::Requests,
+    Address, After, AlreadyServed, Below, Bus, EVENTS, Entry, EventSink, Guard, Headers, Incoming,
+    Message, Pattern, RequestError, Stream, beside::Beside, requests::Requests,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -26,6 +26,7 @@ pub struct LocalBus {
     /// Counts how often they were replaced.
     changes: watch::Sender<u64>,
     next_id: AtomicU64,
+    beside: Beside,
     itself: Weak<LocalBus>,
 }
 
@@ -50,6 +51,7 @@ impl LocalBus {
             subscriptions: ArcSwap::default(),
             changes: watch::Sender::new(0),
             next_id: AtomicU64::new(0),
+            beside: Beside::start(itself.clone()),
             itself: itself.clone(),
         })
     }
@@ -90,6 +92,10 @@ impl Bus for LocalBus {
     fn append(&self, events: Vec<Event>) -> u64 {
         let now = now_ns();
         self.stream.append(events, |entry| deliver(&self.subscriptions.load(), entry, now))
+    }
+
+    fn append_beside(&self, events: Vec<Event>, after: After) {
+        self.beside.append(self, events, after);
     }
 
     fn stream(&self) -> &Stream {

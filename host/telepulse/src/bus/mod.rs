@@ -5,12 +5,14 @@
 //! holds it as `Arc<dyn Bus>`, so that another transport fits.
 
 mod address;
+mod beside;
 mod entry;
 mod local;
 mod requests;
 mod stream;
 
 pub use address::{Address, AddressError, Below, MAX_LEN, Pattern};
+pub use beside::After;
 pub use entry::Entry;
 pub use local::LocalBus;
 pub use plugin_host::ports::{EventSink, Guard};
@@ -47,6 +49,11 @@ pub trait Bus: Send + Sync + 'static {
     /// `telepulse.event.<type>`, in the stream's order for every subscriber. Never waits for one.
     /// Answers the number of the last event.
     fn append(&self, events: Vec<Event>) -> u64;
+
+    /// The same on a thread of the bus's own, after what was given there before; then calls `after`
+    /// there with the number of the stream's last event. For who has much else to do meanwhile, and
+    /// bounds what is on its way.
+    fn append_beside(&self, events: Vec<Event>, after: After);
 
     /// The event stream with its history.
     fn stream(&self) -> &Stream;

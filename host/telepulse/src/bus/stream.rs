@@ -1,17 +1,21 @@
 //! The event stream: one numbering for the whole platform, and a bounded history to read again.
 
-use super::{Address, EVENTS, Entry};
+use super::{Address, EVENTS, Entry, entry::Draft};
+use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use telepulse_language::Event;
+use telepulse_language::{Event, SmolStr};
 use tokio::sync::watch;
 
 /// The history holds no more bytes than this, however few events that is.
 const MAX_BYTES: usize = 256 << 20;
 /// How many event types and servers get a ready-made address and name.
 const CACHED_NAMES: usize = 1024;
+/// The buffer for encoding keeps this many bytes between batches.
+const SCRATCH: usize = 1 << 20;
 
 /// The numbered events, the newest of which can be read again.
 ///
@@ -29,8 +33,9 @@ pub struct Stream {
 #[derive(Debug, Default)]
 struct Tail {
     last: u64,
-    addresses: HashMap<String, Address>,
-    servers: HashMap<String, Arc<str>>,
+    addresses: FxHashMap<SmolStr, Address>,
+    servers: FxHashMap<SmolStr, Arc<str>>,
+    /// Where a batch is encoded.
     scratch: Vec<u8>,
 }
 
@@ -89,7 +94,7 @@ impl Stream {
         if events.is_empty() {
             return tail.last;
         }
-        let entries: Vec<_> = events.into_iter().filter_map(|event| tail.number(event)).collect();
+        let entries = tail.encode(events);
         self.ring().keep(&entries);
         entries.iter().for_each(&mut deliver);
         self.news.send_replace(tail.last);
@@ -102,7 +107,16 @@ impl Stream {
 }
 
 impl Tail {
-    fn number(&mut self, event: Event) -> Option<Arc<Entry>> {
+    fn encode(&mut self, events: Vec<Event>) -> Vec<Arc<Entry>> {
+        self.scratch.clear();
+        let drafts: Vec<Draft> =
+            events.into_iter().filter_map(|event| self.number(event)).collect();
+        let batch = Bytes::copy_from_slice(&self.scratch);
+        self.scratch.shrink_to(SCRATCH);
+        drafts.into_iter().map(|draft| Arc::new(draft.finish(&batch))).collect()
+    }
+
+    fn number(&mut self, event: Event) -> Option<Draft> {
         let kind = event.details.kind();
         let address = remember(&mut self.addresses, kind, || {
             let mut tokens: Vec<_> = EVENTS.split('.').collect();
@@ -113,13 +127,13 @@ impl Tail {
         })?;
         let server = remember(&mut self.servers, &event.server, || Some(event.server[..].into()))?;
         self.last += 1;
-        Some(Arc::new(Entry::encode(self.last, event, address, server, &mut self.scratch)))
+        Some(Draft::encode(self.last, event, address, server, &mut self.scratch))
     }
 }
 
 /// Looks `name` up, makes and keeps it if it is new; past the cache's room it is made each time.
 fn remember<T: Clone>(
-    cache: &mut HashMap<String, T>,
+    cache: &mut FxHashMap<SmolStr, T>,
     name: &str,
     make: impl FnOnce() -> Option<T>,
 ) -> Option<T> {
@@ -128,7 +142,7 @@ fn remember<T: Clone>(
     }
     let made = make()?;
     if cache.len() < CACHED_NAMES {
-        cache.insert(name.to_owned(), made.clone());
+        cache.insert(name.into(), made.clone());
     }
     Some(made)
 }
@@ -200,7 +214,7 @@ mod tests {
     fn more_names_than_the_cache_holds_are_no_harm() {
         let stream = Stream::new("e".into(), 3);
         for number in 0..=CACHED_NAMES {
-            let event = Event { server: format!("pbx{number}"), ..event(1) };
+            let event = Event { server: format!("pbx{number}").into(), ..event(1) };
             stream.append(vec![event], |entry| assert_eq!(*entry.server, format!("pbx{number}")));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use telepulse_language::{Details, Other, QueueCount, Timestamp};
+use telepulse_language::{Details, Other, QueueCount, SmolStr, Timestamp};
 
 /// Keeps what it gets.
 #[derive(Default)]
@@ -85,7 +85,7 @@ fn events_are_numbered_and_published_under_their_type() {
     let (all, _all) = subscribe(&*bus, &["telepulse.event"]);
     let (own, _own) = subscribe(&*bus, &["telepulse.event.paint"]);
     let paint = Other { kind: "paint".into(), fields: serde_json::Map::new() };
-    let paint = Event { server: String::new(), details: Details::Other(paint), ..count(0) };
+    let paint = Event { server: SmolStr::default(), details: Details::Other(paint), ..count(0) };
     assert_eq!(bus.append(vec![count(1), paint, count(2)]), 3);
     assert_eq!(
         all.addresses(),

@@ -63,6 +63,9 @@ pub(super) struct Add {
     /// The dialplan context where dialled numbers are looked up [default: internal].
     #[arg(long)]
     context: Option<String>,
+    /// What is dialled for an extension's voicemail box, such as '*{ext}'; without it there is none.
+    #[arg(long, value_name = "TEMPLATE")]
+    voicemail: Option<String>,
     /// Which numbers are extensions, a regular expression [default: ^[0-9]{2,6}$].
     #[arg(long)]
     extensions: Option<String>,
@@ -150,7 +153,7 @@ impl Add {
     /// The server as the API takes it; what is not said is left to its defaults.
     fn body(&self, secret: &str) -> Value {
         let exclude = (!self.exclude.is_empty()).then(|| json!({ "exclude": self.exclude }));
-        let fields: [(&str, Option<Value>); 13] = [
+        let fields: [(&str, Option<Value>); 14] = [
             ("id", Some(self.id.as_str().into())),
             ("host", Some(self.host.as_str().into())),
             ("port", self.port.map(Value::from)),
@@ -159,6 +162,7 @@ impl Add {
             ("auth", self.auth.clone().map(Value::from)),
             ("device", self.device.clone().map(Value::from)),
             ("context", self.context.clone().map(Value::from)),
+            ("voicemail", self.voicemail.clone().map(Value::from)),
             ("extensions", self.extensions.clone().map(Value::from)),
             ("maxCalls", self.max_calls.map(Value::from)),
             ("keepAlive", self.keep_alive.map(Value::from)),
@@ -222,6 +226,7 @@ mod tests {
             "--auth=plain",
             "--device=SIP/{ext}",
             "--context=c",
+            "--voicemail=*{ext}",
             "--extensions=^1",
             "--max-calls=2",
             "--keep-alive=5",

@@ -131,6 +131,7 @@ fn server(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Server {
         device: text("device", rules::device, server::DEVICE),
         context: text("context", rules::context, server::CONTEXT),
         extensions: text("extensions", rules::extensions, server::EXTENSIONS),
+        voicemail: reader.ruled(fields, "voicemail", rules::voicemail),
         secret: Secret::new(secret.unwrap_or_default()),
         port: reader
             .number(fields, "port", 1..=u16::MAX.into())

@@ -50,6 +50,15 @@ pub(super) fn device(device: &str) -> Result<(), String> {
     )
 }
 
+/// What is dialled for a voicemail box.
+pub(super) fn voicemail(template: &str) -> Result<(), String> {
+    let number = template.replace("{ext}", "1");
+    said(
+        template.contains("{ext}") && number.parse::<telepulse_language::Extension>().is_ok(),
+        "must be what is dialled for a voicemail box, with {ext} for the extension, like \"*{ext}\"",
+    )
+}
+
 /// A dialplan context.
 pub(super) fn context(context: &str) -> Result<(), String> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');

@@ -42,6 +42,9 @@ pub struct Server {
     /// The dialplan context where dialled numbers are looked up.
     #[serde(default = "default_context")]
     pub context: String,
+    /// What is dialled there for an extension's voicemail box, with `{ext}`. `None`: there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voicemail: Option<String>,
     /// A regular expression: which numbers are extensions, so that trunks are no agents.
     #[serde(default = "default_extensions")]
     pub extensions: String,
@@ -130,7 +133,7 @@ fn default_extensions() -> String {
 
 impl Server {
     /// All fields, by their names in JSON and TOML.
-    pub const KEYS: [&'static str; 13] = [
+    pub const KEYS: [&'static str; 14] = [
         "id",
         "host",
         "port",
@@ -139,6 +142,7 @@ impl Server {
         "auth",
         "device",
         "context",
+        "voicemail",
         "extensions",
         "maxCalls",
         "keepAlive",
@@ -168,13 +172,14 @@ impl Server {
             // Every field has the right shape by now; serde's own words could repeat a secret.
             Refusal::new(Code::BadRequest, "the server cannot be read")
         })?;
-        let checks: [(&str, Result<(), String>); 7] = [
+        let checks: [(&str, Result<(), String>); 8] = [
             ("id", rules::id(&server.id)),
             ("host", rules::host(&server.host)),
             ("username", rules::ami_value(&server.username)),
             ("secret", rules::ami_value(server.secret.expose())),
             ("device", rules::device(&server.device)),
             ("context", rules::context(&server.context)),
+            ("voicemail", server.voicemail.as_deref().map_or(Ok(()), rules::voicemail)),
             ("extensions", rules::extensions(&server.extensions)),
         ];
         for (field, outcome) in checks {
@@ -192,9 +197,8 @@ impl Server {
 fn shape(key: &str, value: &Value) -> Result<(), String> {
     let whole = |max: u64| value.as_u64().is_some_and(|number| (1..=max).contains(&number));
     let (good, wanted) = match key {
-        "id" | "host" | "username" | "secret" | "device" | "context" | "extensions" => {
-            (value.is_string(), "must be a string")
-        }
+        "id" | "host" | "username" | "secret" | "device" | "context" | "voicemail"
+        | "extensions" => (value.is_string(), "must be a string"),
         "port" => (whole(u16::MAX.into()), "must be a whole number from 1 to 65535"),
         "keepAlive" => (whole(3600), "must be a whole number of seconds from 1 to 3600"),
         "maxCalls" => (whole(u32::MAX.into()), "must be a whole number, 1 or more"),

@@ -57,7 +57,7 @@ fn everything_written_is_used() {
     let text = format!(
         "[node]\nname='n'\nroles=['plugins','core','gateway','proxy']\n\
          [[server]]\nid='pbx-1'\nhost='::1'\nport=5039\nusername='u'\nsecret='s'\nauth='plain'\n\
-         device='SIP/{{ext}}-x'\ncontext='from-inside'\nextensions='^1'\nmaxCalls=7\n\
+         device='SIP/{{ext}}-x'\ncontext='from-inside'\nvoicemail='*{{ext}}'\nextensions='^1'\nmaxCalls=7\n\
          keepAlive=5\ntls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
          [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
          queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
@@ -75,6 +75,7 @@ fn everything_written_is_used() {
         auth: ServerAuth::Plain,
         device: "SIP/{ext}-x".to_owned(),
         context: "from-inside".to_owned(),
+        voicemail: Some("*{ext}".to_owned()),
         extensions: "^1".to_owned(),
         max_calls: Some(7),
         keep_alive: 5,

@@ -104,8 +104,8 @@ fn items(kind: QueryKind, whole: Snapshot) -> Vec<Value> {
         QueryKind::Users => values(whole.users),
         QueryKind::Queues => values(whole.queues),
         QueryKind::Agents => values(whole.agents),
-        QueryKind::Parked => whole.parked,
-        QueryKind::Conferences => whole.conferences,
+        QueryKind::Parked => values(whole.parked),
+        QueryKind::Conferences => values(whole.conferences),
         QueryKind::Servers => values(whole.servers),
         QueryKind::Snapshot => vec![json!(whole)],
     }

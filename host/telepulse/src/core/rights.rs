@@ -30,7 +30,7 @@ pub(crate) fn plan(
 ) -> Result<Plan, Refusal> {
     if let Some(who) = who {
         let concerned = pbx.concerned(command).unwrap_or_default();
-        if !within_sight(&concerned, who) {
+        if !within_sight(&concerned, who) || !acting_within_sight(command, who) {
             return Err(pbx.unknown(command));
         }
         queue_within_sight(command, who)?;
@@ -44,6 +44,16 @@ fn within_sight(concerned: &BTreeSet<String>, who: &Principal) -> bool {
     who.agents.as_ref().is_none_or(|visible| !concerned.is_disjoint(visible))
 }
 
+/// Nor makes the phone of anybody else do something; their own always may.
+fn acting_within_sight(command: &Command, who: &Principal) -> bool {
+    match (Pbx::acting(command), &who.agents) {
+        (Some(acting), Some(visible)) => {
+            visible.contains(acting) || who.extension.as_deref() == Some(acting)
+        }
+        _ => true,
+    }
+}
+
 /// A user limited to some queues reaches no others.
 fn queue_within_sight(command: &Command, who: &Principal) -> Result<(), Refusal> {
     let queue = match command {
@@ -51,7 +61,7 @@ fn queue_within_sight(command: &Command, who: &Principal) -> Result<(), Refusal>
         Command::QueueRemove(fields) => Some(&fields.queue),
         Command::QueuePause(fields) => fields.queue.as_ref(),
         Command::QueueUnpause(fields) => fields.queue.as_ref(),
-        Command::Dial(_) | Command::Hangup(_) | Command::Transfer(_) => None,
+        _ => None,
     };
     match (&who.queues, queue) {
         (Some(visible), Some(queue)) if !visible.contains(queue.as_str()) => {
@@ -66,7 +76,10 @@ fn within_own(
     concerned: &BTreeSet<String>,
     who: &Principal,
 ) -> Result<(), Refusal> {
-    let own = who.extension.as_ref().is_some_and(|own| concerned.contains(own));
+    let own = who.extension.as_ref().is_some_and(|own| match Pbx::acting(command) {
+        Some(acting) => acting == own,
+        None => concerned.contains(own),
+    });
     match who.permission(command.action()) {
         Permission::Own if !own => Err(Refusal::new(
             Code::Forbidden,

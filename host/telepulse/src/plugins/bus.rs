@@ -90,14 +90,14 @@ fn event(kind: &str, payload: &[u8]) -> Result<Event, String> {
         .map_err(|refusal| format!("the payload of {kind}: {}", refusal.message))?;
     let mut scope = |field: &str| match fields.remove(field) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::String(text)) => Ok(Some(text.into())),
         Some(_) => Err(format!("the payload of {kind}: {field} must be a string")),
     };
     let (server, agent, queue) = (scope("server")?, scope("agent")?, scope("queue")?);
     for envelope in ["event", "seq", "time"] {
         fields.remove(envelope);
     }
-    let details = Details::Other(Other { kind: kind.to_owned(), fields });
+    let details = Details::Other(Other { kind: kind.into(), fields });
     Ok(Event { server: server.unwrap_or_default(), time: now(), agent, queue, details })
 }
 

@@ -15,7 +15,7 @@ use call_model::{Pbx, PbxConfig};
 use std::{future::Future, sync::Arc, time::Duration};
 use telepulse_language::{Query, ServerState, Timestamp};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -75,13 +75,14 @@ pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, Str
 /// An empty model of a server.
 pub(crate) fn model(server: &Server) -> Result<Pbx, String> {
     Ok(Pbx::new(PbxConfig {
-        server: server.id.clone(),
+        server: server.id.as_str().into(),
         device: server.device.clone(),
         extensions: server
             .extensions
             .parse()
             .map_err(|error: call_model::PatternError| error.to_string())?,
         context: server.context.clone(),
+        voicemail: server.voicemail.clone(),
         max_calls: server.max_calls,
     }))
 }
@@ -103,8 +104,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Until removed: connect, talk, pause, and again.
+    /// Until removed; then all that it said is in the stream.
     async fn run(mut self) {
+        self.live().await;
+        self.publisher.away().none().await;
+    }
+
+    /// Connects, talks, pauses, and again.
+    async fn live(&mut self) {
         let mut backoff = Backoff::default();
         loop {
             // Every handle is gone: the platform was dropped without a good-bye.
@@ -188,21 +195,16 @@ impl Link {
             // Whoever asked may have gone: nobody to tell.
             Ask::Action { reply, .. } => drop(reply.send(Err(refusal))),
             Ask::Command { reply, .. } | Ask::Audit { reply } => drop(reply.send(Err(refusal))),
-            Ask::Query { query, reply } => drop(reply.send(self.part(&query))),
+            Ask::Query { query, reply } => self.part(&query, reply),
             Ask::Knows { command, reply } => {
                 let _ = reply.send(self.pbx.concerned(&command).is_some());
             }
         }
     }
 
-    /// This server's part of a query's answer, true as of the stream's end: everything that this
-    /// task has said is in the stream already.
-    pub(super) fn part(&mut self, query: &Query) -> Part {
-        Part {
-            server: self.server.id.clone(),
-            seq: self.publisher.tail(),
-            items: self.pbx.query(query),
-        }
+    /// Answers with this server's part of a query.
+    pub(super) fn part(&mut self, query: &Query, reply: oneshot::Sender<Part>) {
+        self.publisher.part(self.pbx.query(query), reply);
     }
 
     /// Milliseconds on the session's clock.

@@ -1,6 +1,7 @@
 //! The proxy: a task for each Asterisk server, and the registry that starts and ends them.
 
 mod audit;
+mod away;
 mod figures;
 mod interest;
 mod keep;

@@ -1,16 +1,22 @@
 //! What a link says on the bus: its status, its raw events, and the language's events.
 
-use super::request::Status;
+use super::{
+    away::Away,
+    request::{Part, Status},
+};
 use crate::bus::{Address, Below, Bus};
 use ami_proto::Message;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use telepulse_language::{Event, ServerState, ServerStatus};
-use tokio::sync::watch;
+use telepulse_language::{Event, ServerState, ServerStatus, SmolStr, Snapshot};
+use tokio::sync::{oneshot, watch};
 
 /// How many event names get a ready-made address; a PBX knows about 200.
 const CACHED_NAMES: usize = 512;
+/// From so many on, a batch is encoded on the bus's own thread while the link reads on; for fewer,
+/// waking that thread would cost more than it saves.
+const MANY: usize = 32;
 
 /// The voice of one server on the bus.
 pub(super) struct Publisher {
@@ -23,6 +29,7 @@ pub(super) struct Publisher {
     addresses: FxHashMap<Box<str>, Address>,
     /// Events of the language that are not in the stream yet: many cost little more than one there.
     pending: Vec<Event>,
+    away: Arc<Away>,
 }
 
 impl Publisher {
@@ -44,6 +51,7 @@ impl Publisher {
             subscriptions,
             addresses: FxHashMap::default(),
             pending: Vec::new(),
+            away: Arc::default(),
         }
     }
 
@@ -63,10 +71,18 @@ impl Publisher {
         }
     }
 
-    /// The number of the stream's last event; all that was said before is in it.
-    pub(super) fn tail(&mut self) -> u64 {
+    /// Answers with this server's part of a query, true as of the stream's end: once all that was
+    /// said before is in it.
+    pub(super) fn part(&mut self, items: Snapshot, reply: oneshot::Sender<Part>) {
         self.flush();
-        self.bus.stream().tail()
+        let server = self.server.to_string();
+        // Whoever asked may have gone: nobody to tell.
+        let answer = move |seq| drop(reply.send(Part { server, seq, items }));
+        if self.away.is_none() {
+            answer(self.bus.stream().tail());
+        } else {
+            self.send(Vec::new(), answer);
+        }
     }
 
     /// Where events go that are to be told; [`Publisher::flush`] tells them.
@@ -79,8 +95,30 @@ impl Publisher {
         if !self.pending.is_empty() {
             // The next batch will be about as large.
             let room = Vec::with_capacity(self.pending.len());
-            self.bus.append(std::mem::replace(&mut self.pending, room));
+            let events = std::mem::replace(&mut self.pending, room);
+            if events.len() < MANY && self.away.is_none() {
+                self.bus.append(events);
+            } else {
+                self.send(events, |_| {});
+            }
         }
+    }
+
+    fn send(&self, events: Vec<Event>, then: impl FnOnce(u64) + Send + 'static) {
+        let away = self.away.clone();
+        away.go();
+        self.bus.append_beside(
+            events,
+            Box::new(move |seq| {
+                away.arrive();
+                then(seq);
+            }),
+        );
+    }
+
+    /// What is on its way into the stream.
+    pub(super) fn away(&self) -> &Away {
+        &self.away
     }
 
     /// Tells a new state, on `telepulse.proxy.status` and as `serverStatus`.
@@ -102,11 +140,11 @@ impl Publisher {
         tracing::info!(server = %self.server, state = ?state, reason, "server status");
         self.tell_status();
         self.pending.push(Event {
-            server: self.server.to_string(),
+            server: SmolStr::new(&self.server),
             time: now,
             agent: None,
             queue: None,
-            details: ServerStatus { state, reason }.into(),
+            details: ServerStatus { state, reason: reason.map(SmolStr::from) }.into(),
         });
         self.flush();
     }

@@ -262,6 +262,9 @@ fn describe(link: &LinkHandle) -> Value {
         "state": status.state,
         "since": status.since,
     });
+    if let Some(voicemail) = &server.voicemail {
+        item["voicemail"] = voicemail.as_str().into();
+    }
     if let Some(max_calls) = server.max_calls {
         item["maxCalls"] = max_calls.into();
     }

@@ -5,7 +5,7 @@ use crate::config::Server;
 use bytes::Bytes;
 use std::sync::Arc;
 use telepulse_language::{
-    Code, Command, Principal, Query, Refusal, ServerState, Snapshot, Timestamp,
+    Code, Command, Principal, Query, Refusal, ServerState, SmolStr, Snapshot, Timestamp,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -62,10 +62,10 @@ impl Status {
     /// The status as the language's item and as `telepulse.proxy.status` has it.
     pub(crate) fn item(&self, server: &str) -> telepulse_language::Server {
         telepulse_language::Server {
-            server: server.to_owned(),
+            server: server.into(),
             state: self.state,
-            reason: self.reason.clone(),
-            asterisk: self.asterisk.clone(),
+            reason: self.reason.as_deref().map(SmolStr::new),
+            asterisk: self.asterisk.as_deref().map(SmolStr::new),
             since: self.since,
         }
     }

@@ -109,7 +109,7 @@ impl Talk {
         link.pbx.finish_sync(now, events);
         if let Some(from) = link.lost.take() {
             events.push(Event {
-                server: link.server.id.clone(),
+                server: link.server.id.as_str().into(),
                 time: now,
                 agent: None,
                 queue: None,

@@ -16,6 +16,16 @@ use tokio::time::Instant;
 /// The next action of a ticket, with the moment by which its answer is due.
 pub(super) type Next = (u64, Action, Instant);
 
+/// What comes after an answer.
+pub(super) enum Step {
+    /// This is to be sent.
+    Send(Next),
+    /// A command was carried out: its effects, and then the answer.
+    Done(Plan, Answer<Value>),
+    /// Nothing: who asked has the answer.
+    Over,
+}
+
 /// Everything in flight on one connection.
 #[derive(Default)]
 pub(super) struct Running {
@@ -38,21 +48,17 @@ enum Open {
 }
 
 impl Running {
-    /// Takes a planned command; `None` if there was nothing to send and it is answered already.
+    /// Takes a planned command; it is done already if there is nothing to send.
     pub(super) fn command(
         &mut self,
         mut plan: Plan,
         deadline: Instant,
         reply: Answer<Value>,
-    ) -> Option<Next> {
+    ) -> Step {
         let mut rest = VecDeque::from(mem::take(&mut plan.actions));
-        let Some(first) = rest.pop_front() else {
-            // Whoever asked may have gone: nobody to tell.
-            drop(reply.send(Ok(plan.result)));
-            return None;
-        };
+        let Some(first) = rest.pop_front() else { return Step::Done(plan, reply) };
         let ticket = self.open(Open::Command { plan, rest, step: 0, deadline, reply });
-        Some((ticket, first, deadline))
+        Step::Send((ticket, first, deadline))
     }
 
     /// Takes a raw action.
@@ -80,33 +86,34 @@ impl Running {
         }
     }
 
-    /// Takes the outcome of a ticket's action; gives the next one to send, or answers who asked.
-    pub(super) fn answered(&mut self, ticket: u64, server: &str, outcome: Outcome) -> Option<Next> {
-        match self.open.remove(&ticket)? {
-            Open::Action { reply } => {
+    /// Takes the outcome of a ticket's action.
+    pub(super) fn answered(&mut self, ticket: u64, server: &str, outcome: Outcome) -> Step {
+        match self.open.remove(&ticket) {
+            None => Step::Over,
+            Some(Open::Action { reply }) => {
                 let answer = match outcome {
                     Outcome::Response { response, items } => Ok(json(server, &response, &items)),
                     failed => Err(failure(server, &failed)),
                 };
+                // Whoever asked may have gone: nobody to tell.
                 drop(reply.send(answer));
-                None
+                Step::Over
             }
-            Open::Command { plan, mut rest, step, deadline, reply } => {
+            Some(Open::Command { mut plan, mut rest, step, deadline, reply }) => {
                 let verdict = match &outcome {
-                    Outcome::Response { response, .. } => plan.check(step, response),
+                    Outcome::Response { response, .. } => {
+                        plan.check(step, response).map(|()| plan.learn(response))
+                    }
                     failed => Err(failure(server, failed)),
                 };
                 if let Err(refusal) = verdict {
                     drop(reply.send(Err(refusal)));
-                    return None;
+                    return Step::Over;
                 }
-                let Some(next) = rest.pop_front() else {
-                    drop(reply.send(Ok(plan.result)));
-                    return None;
-                };
+                let Some(next) = rest.pop_front() else { return Step::Done(plan, reply) };
                 let open = Open::Command { plan, rest, step: step + 1, deadline, reply };
                 self.open.insert(ticket, open);
-                Some((ticket, next, deadline))
+                Step::Send((ticket, next, deadline))
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     link::Link,
     pace::{Pace, Turn},
     request::Ask,
-    running::{Next, Running},
+    running::{Next, Running, Step},
     transport::Drained,
 };
 use crate::config::Server;
@@ -17,7 +17,7 @@ use ami_proto::{
     actions, session::Stats,
 };
 use bytes::{Buf, BytesMut};
-use call_model::Listing;
+use call_model::{Listing, Question};
 use std::{collections::HashMap, io};
 use telepulse_language::{Code, Refusal, ServerState, Timestamp};
 use tokio::{
@@ -46,6 +46,8 @@ pub(super) enum Waiting {
     Listing(u64, Listing),
     /// Nobody; in words, what it asked for.
     Widening(String),
+    /// The model, which an event left in doubt.
+    Question(Question),
     Asked(u64),
 }
 
@@ -117,9 +119,12 @@ impl Talk {
                 return if goal_changed { End::GoalChanged } else { end };
             }
             let due = self.session.poll_timeout().map(|ms| link.at(ms));
+            let told = link.pbx.due().map(in_time);
+            let has_room = link.publisher.away().has_room();
             reader.is_drained = false;
             tokio::select! {
-                read = reader.read_buf(self.session.buffer()) => {
+                () = link.publisher.away().room(), if !has_room => {}
+                read = reader.read_buf(self.session.buffer()), if has_room => {
                     self.on_read(link, read, reader.is_drained);
                     if !reader.is_drained {
                         // A server that never pauses shall not keep this thread from the others.
@@ -133,10 +138,13 @@ impl Talk {
                 () = sleep_until(due.unwrap_or_else(far_away)), if due.is_some() => {
                     self.session.handle_timeout(link.now_ms());
                 }
+                () = sleep_until(told.unwrap_or_else(far_away)), if told.is_some() => {
+                    link.pbx.tick(super::now(), link.publisher.pending());
+                }
                 () = sleep_until(self.next_audit.unwrap_or_else(far_away)), if self.next_audit.is_some() => {
                     self.audit_due(link);
                 }
-                Some(ask) = link.asks.recv() => self.ask(link, ask),
+                Some(ask) = link.asks.recv(), if has_room => self.ask(link, ask),
                 Ok(()) = link.interest_changed.changed() => self.widen(link),
                 changed = link.goal.changed(), if !goal_changed => {
                     // Also when every handle is gone: say good-bye, then look at the goal.
@@ -201,6 +209,7 @@ impl Talk {
         while let Some(output) = self.session.poll_output() {
             self.handle(link, output, now);
         }
+        self.ask_server(link);
         link.publisher.flush();
         while let Some(bytes) = self.session.poll_transmit() {
             outgoing.extend_from_slice(&bytes);
@@ -257,20 +266,47 @@ impl Talk {
                 let server = &link.server.id;
                 tracing::warn!(server, what, ?outcome, "the server was asked in vain");
             }
+            Some(Waiting::Question(question)) => {
+                let response = match &outcome {
+                    Outcome::Response { response, .. } => Some(response),
+                    _ => None,
+                };
+                let events = link.publisher.pending();
+                link.pbx.answered(&question, response, super::now(), events);
+            }
             // The others are a listing of a synchronisation that was begun anew, and a widening.
             None | Some(Waiting::Listing(..) | Waiting::Widening(_)) => {}
             Some(Waiting::Asked(ticket)) => {
-                if let Some(next) = self.running.answered(ticket, &link.server.id, outcome) {
-                    self.continue_with(link, next);
-                }
+                let step = self.running.answered(ticket, &link.server.id, outcome);
+                self.go_on(link, step);
             }
+        }
+    }
+
+    fn go_on(&mut self, link: &mut Link, step: Step) {
+        match step {
+            Step::Send(next) => self.continue_with(link, next),
+            Step::Done(plan, reply) => {
+                link.pbx.carried_out(plan.effects, super::now(), link.publisher.pending());
+                // Whoever asked may have gone: nobody to tell.
+                drop(reply.send(Ok(plan.result)));
+            }
+            Step::Over => {}
+        }
+    }
+
+    /// Asks what events left open.
+    fn ask_server(&mut self, link: &mut Link) {
+        for question in link.pbx.take_questions() {
+            let action = question.action.clone();
+            self.submit(link, action, Waiting::Question(question));
         }
     }
 
     fn ask(&mut self, link: &mut Link, ask: Ask) {
         match ask {
             // Whoever asked may have gone: nobody to tell.
-            Ask::Query { query, reply } => drop(reply.send(link.part(&query))),
+            Ask::Query { query, reply } => link.part(&query, reply),
             Ask::Knows { command, reply } => {
                 let _ = reply.send(link.pbx.concerned(&command).is_some());
             }
@@ -281,13 +317,14 @@ impl Talk {
             }
             Ask::Command { command, who, deadline, reply } => {
                 let planned = crate::core::plan(&mut link.pbx, &command, who.as_deref());
-                let next = match planned {
+                let step = match planned {
                     Ok(plan) => self.running.command(plan, deadline, reply),
                     // Whoever asked may have gone: nobody to tell.
                     Err(refusal) => return drop(reply.send(Err(refusal))),
                 };
-                if let Some(next) = next {
-                    self.when_synced(link, next);
+                match step {
+                    Step::Send(next) => self.when_synced(link, next),
+                    done => self.go_on(link, done),
                 }
             }
         }
@@ -325,10 +362,12 @@ impl Talk {
                 && let Some(Waiting::Asked(ticket)) = self.waiting.remove(&id)
             {
                 // What would come next of a command is not sent any more: its answer tells.
-                if let Some((ticket, ..)) = self.running.answered(ticket, &link.server.id, outcome)
-                {
+                let step = self.running.answered(ticket, &link.server.id, outcome);
+                if let Step::Send((ticket, ..)) = step {
                     let why = "the connection was lost half-way";
                     self.running.refuse(ticket, super::request::unavailable(&link.server.id, why));
+                } else {
+                    self.go_on(link, step);
                 }
             }
         }
@@ -373,6 +412,11 @@ fn on_event(link: &mut Link, message: &Message, now: Timestamp) {
 
 fn is_success(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Response { response, .. } if !response.is_error())
+}
+
+/// The moment of a time by the clock on the wall.
+fn in_time(due: Timestamp) -> Instant {
+    Instant::now() + Duration::from_millis(due.0.saturating_sub(super::now().0))
 }
 
 fn far_away() -> Instant {

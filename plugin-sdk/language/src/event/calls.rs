@@ -2,17 +2,18 @@
 
 use crate::{Direction, Timestamp};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// `callStarted`: published once for each agent concerned, and once without agent where there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallStarted {
     /// The call's id: opaque, unique over servers, kept until `callEnded`.
-    pub call: String,
+    pub call: SmolStr,
     /// Who calls: an extension or a number.
-    pub from: String,
+    pub from: SmolStr,
     /// Who is called; empty while not known.
-    pub to: String,
+    pub to: SmolStr,
     /// Seen from `agent`; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
@@ -23,11 +24,11 @@ pub struct CallStarted {
 #[serde(rename_all = "camelCase")]
 pub struct CallAnswered {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// Who calls.
-    pub from: String,
+    pub from: SmolStr,
     /// Who answered.
-    pub to: String,
+    pub to: SmolStr,
     /// Whole seconds from the start to the answer.
     pub wait: u64,
 }
@@ -36,22 +37,22 @@ pub struct CallAnswered {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallHeld {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// The channel that holds.
-    pub channel: String,
+    pub channel: SmolStr,
     /// Who is on hold; empty when not known.
-    pub number: String,
+    pub number: SmolStr,
 }
 
 /// `callResumed`: it took the other side back (AMI Unhold).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallResumed {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// The channel that held.
-    pub channel: String,
+    pub channel: SmolStr,
     /// Who was on hold; empty when not known.
-    pub number: String,
+    pub number: SmolStr,
     /// Whole seconds on hold.
     pub duration: u64,
 }
@@ -61,16 +62,16 @@ pub struct CallResumed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallTransferred {
     /// The call, as it is named from now on.
-    pub call: String,
+    pub call: SmolStr,
     /// Whether they spoke with each other before.
     pub kind: TransferredHow,
     /// Who handed over: an extension or a number; absent where nobody in the call did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub by: Option<SmolStr>,
     /// Who goes; empty when not known.
-    pub party: String,
+    pub party: SmolStr,
     /// To whom.
-    pub to: String,
+    pub to: SmolStr,
 }
 
 /// How a call was transferred.
@@ -87,16 +88,16 @@ pub enum TransferredHow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// The channel that is recorded.
-    pub channel: String,
+    pub channel: SmolStr,
     /// What happened.
     pub change: RecordingChange,
     /// The file, as Asterisk names it; empty if it does not say.
-    pub file: String,
+    pub file: SmolStr,
     /// Whose command it was: the extension, else the name of the user; absent where it was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub by: Option<SmolStr>,
 }
 
 /// What happened to a recording.
@@ -118,11 +119,11 @@ pub enum RecordingChange {
 #[serde(rename_all = "camelCase")]
 pub struct CallEnded {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// Who called.
-    pub from: String,
+    pub from: SmolStr,
     /// Who was called.
-    pub to: String,
+    pub to: SmolStr,
     /// When it began.
     pub started: Timestamp,
     /// When it was answered, if it was.
@@ -137,12 +138,12 @@ pub struct CallEnded {
     /// The hang-up cause (Q.850); 0 if not known.
     pub cause: u32,
     /// The cause in words; says `lost` words when the end was found by a listing after an outage.
-    pub cause_text: String,
+    pub cause_text: SmolStr,
     /// Files of the recordings that were made of it, as far as Asterisk named them.
-    pub recordings: Vec<String>,
+    pub recordings: Vec<SmolStr>,
     /// The older call that this one was merged into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merged_into: Option<String>,
+    pub merged_into: Option<SmolStr>,
 }
 
 /// What became of a call.
@@ -170,7 +171,7 @@ pub enum Disposition {
 #[serde(rename_all = "camelCase")]
 pub struct OriginateFailed {
     /// The `actionId` of the dial's reply.
-    pub action_id: String,
+    pub action_id: SmolStr,
     /// Why (AMI OriginateResponse, Reason, in words).
-    pub reason: String,
+    pub reason: SmolStr,
 }

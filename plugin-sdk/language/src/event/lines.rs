@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// `activeLines`: the whole state of an extension's lines after a change; empty when idle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,20 +16,20 @@ pub struct ActiveLines {
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The call that the channel takes part in.
-    pub call: String,
+    pub call: SmolStr,
     /// The AMI channel name.
-    pub channel: String,
+    pub channel: SmolStr,
     /// What the line is doing.
     pub state: LineState,
     /// Who began: `out` if the extension dialled, `in` if it was rung.
     pub direction: Direction,
     /// The other side's number; empty when not known.
-    pub number: String,
+    pub number: SmolStr,
     /// The other side's name; empty when not known.
-    pub name: String,
+    pub name: SmolStr,
     /// The queue that the call came through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
+    pub queue: Option<SmolStr>,
     /// Whether it is being recorded.
     pub recording: bool,
     /// Whether that recording is paused.
@@ -37,7 +38,7 @@ pub struct Line {
     pub muted: bool,
     /// Channels that listen in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub spied_by: Vec<String>,
+    pub spied_by: Vec<SmolStr>,
     /// Since when the line is in this state.
     pub since: Timestamp,
 }
@@ -76,13 +77,13 @@ pub enum Direction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhoneNumber {
     /// The other side's number.
-    pub number: Option<String>,
+    pub number: Option<SmolStr>,
     /// The other side's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<SmolStr>,
     /// The queue that the call came through (a detail here, not scope).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
+    pub queue: Option<SmolStr>,
 }
 
 /// `channelState`: a channel's state, in Asterisk's words.
@@ -90,19 +91,19 @@ pub struct PhoneNumber {
 #[serde(rename_all = "camelCase")]
 pub struct ChannelState {
     /// The AMI channel name.
-    pub channel: String,
+    pub channel: SmolStr,
     /// Its call.
-    pub call: String,
+    pub call: SmolStr,
     /// `down`, `reserved`, `offhook`, `dialing`, `ring`, `ringing`, `up`, `busy`, …; `hungup` at the end.
-    pub state: String,
+    pub state: SmolStr,
     /// The other side's number (ConnectedLineNum, else the dialled Exten).
-    pub number: String,
+    pub number: SmolStr,
     /// The other side's name.
-    pub name: String,
+    pub name: SmolStr,
     /// The hang-up cause (Q.850), at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u32>,
     /// The cause in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause_text: Option<String>,
+    pub cause_text: Option<SmolStr>,
 }

@@ -1,37 +1,38 @@
 //! What is told of places where calls meet or wait: parking lots and conferences.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// `parked`: a call waits in a parking lot (AMI ParkedCall). Scope: the extension that is parked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parked {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// The number to dial to get it back.
-    pub space: String,
+    pub space: SmolStr,
     /// The parking lot.
-    pub lot: String,
+    pub lot: SmolStr,
     /// Seconds until it comes back by itself.
     pub timeout: u64,
     /// Who parked it, an extension; absent where Asterisk does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub by: Option<SmolStr>,
 }
 
 /// `unparked`: it waits there no more (AMI UnParkedCall, ParkedCallTimeOut, ParkedCallGiveUp).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unparked {
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// Where it was.
-    pub space: String,
+    pub space: SmolStr,
     /// The parking lot.
-    pub lot: String,
+    pub lot: SmolStr,
     /// Why.
     pub reason: UnparkReason,
     /// Who took it, an extension.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub by: Option<SmolStr>,
 }
 
 /// Why a call is parked no more.
@@ -52,15 +53,15 @@ pub enum UnparkReason {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conference {
     /// The conference.
-    pub conference: String,
+    pub conference: SmolStr,
     /// What happened.
     pub change: ConferenceChange,
     /// Who did it, or whom it was done to: the channel; absent if it concerns all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<String>,
+    pub channel: Option<SmolStr>,
     /// That channel's call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<String>,
+    pub call: Option<SmolStr>,
 }
 
 /// What happened in a conference.

@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// `queueMemberStatus`: one agent in one queue. `loggedoff` when no longer a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,7 +12,7 @@ pub struct QueueMemberStatus {
     pub status: MemberStatus,
     /// Why paused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<SmolStr>,
     /// The member's penalty.
     pub penalty: u32,
     /// Calls taken in this queue.
@@ -62,11 +63,11 @@ pub struct QueueCaller {
     /// What happened.
     pub change: CallerChange,
     /// The call.
-    pub call: String,
+    pub call: SmolStr,
     /// The caller's number; empty when withheld.
-    pub number: String,
+    pub number: SmolStr,
     /// The caller's name; empty when not known.
-    pub name: String,
+    pub name: SmolStr,
     /// The place in the queue, from 1: where the caller stands, or stood last.
     pub position: u32,
     /// Whole seconds waited, once the caller is gone.
@@ -91,19 +92,19 @@ pub enum CallerChange {
 #[serde(rename_all = "camelCase")]
 pub struct AgentComplete {
     /// The queue (a detail here, not scope).
-    pub queue: String,
+    pub queue: SmolStr,
     /// Uniqueid of the caller's channel.
-    pub unique_id: String,
+    pub unique_id: SmolStr,
     /// The call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<String>,
+    pub call: Option<SmolStr>,
     /// Seconds talked.
     pub talk_time: u64,
     /// Seconds waited in the queue.
     pub hold_time: u64,
     /// The recording's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recording: Option<String>,
+    pub recording: Option<SmolStr>,
     /// Who ended it: `caller`, `agent` or `transfer`.
-    pub reason: String,
+    pub reason: SmolStr,
 }

@@ -2,6 +2,7 @@
 
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// `serverStatus`: the state of the link to one Asterisk server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,7 +11,7 @@ pub struct ServerStatus {
     pub state: ServerState,
     /// Why, where there is something to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<SmolStr>,
 }
 
 /// The states of a link to an Asterisk server.

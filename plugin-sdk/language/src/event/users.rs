@@ -1,6 +1,7 @@
 //! What is told of an extension and its phone.
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// `userStatus`: whether an extension's phone can be reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -8,10 +9,10 @@ pub struct UserStatus {
     /// Online means: the device state is neither unavailable nor invalid.
     pub status: UserState,
     /// The device, like `PJSIP/201`.
-    pub device: String,
+    pub device: SmolStr,
     /// Where its contact is, if Asterisk told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    pub address: Option<SmolStr>,
 }
 
 /// Whether a phone can be reached.
@@ -28,14 +29,14 @@ pub enum UserState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActiveUsers {
     /// Extensions online.
-    pub users: Vec<String>,
+    pub users: Vec<SmolStr>,
 }
 
 /// `agentName`: an extension's display name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentName {
     /// The name.
-    pub name: String,
+    pub name: SmolStr,
 }
 
 /// `extensionStatus`: what Asterisk says of the extension's device.
@@ -73,13 +74,13 @@ pub enum ExtensionState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// `available`, `away`, `xa`, `chat`, `dnd`, `unavailable`, `not_set`: Asterisk's words.
-    pub state: String,
+    pub state: SmolStr,
     /// A finer word, where one is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subtype: Option<String>,
+    pub subtype: Option<SmolStr>,
     /// Free words, where some are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub message: Option<SmolStr>,
 }
 
 /// `message`: words for the people at an extension (command `message`).
@@ -87,7 +88,7 @@ pub struct Presence {
 pub struct Message {
     /// Who says it: the sender's extension, else the user's name; absent if the host itself does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
+    pub from: Option<SmolStr>,
     /// The words.
-    pub text: String,
+    pub text: SmolStr,
 }

@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
 };
-use telepulse_language::{Details, Event, Filter, Other, Principal, Timestamp};
+use telepulse_language::{Details, Event, Filter, Other, Principal, SmolStr, Timestamp};
 
 /// What a connection got.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +69,11 @@ fn text(text: &str) -> Frame {
 
 fn event(kind: &str, server: &str, agent: Option<&str>, queue: Option<&str>) -> Event {
     Event {
-        server: server.to_owned(),
+        server: server.into(),
         time: Timestamp(0),
-        agent: agent.map(str::to_owned),
-        queue: queue.map(str::to_owned),
-        details: Details::Other(Other { kind: kind.to_owned(), fields: serde_json::Map::new() }),
+        agent: agent.map(SmolStr::new),
+        queue: queue.map(SmolStr::new),
+        details: Details::Other(Other { kind: kind.into(), fields: serde_json::Map::new() }),
     }
 }
 

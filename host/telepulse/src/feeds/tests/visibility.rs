@@ -20,7 +20,7 @@ fn reference(filter: &Filter, principal: &Principal, event: &Event) -> bool {
         }
     }
     let visible_server = match &principal.servers {
-        Some(servers) => servers.contains(&event.server),
+        Some(servers) => servers.contains(event.server.as_str()),
         None => true,
     };
     if !visible_server {
@@ -29,12 +29,15 @@ fn reference(filter: &Filter, principal: &Principal, event: &Event) -> bool {
     if kind == "serverStatus" || kind == "resync" {
         return true;
     }
-    if kind == "originateFailed" && event.agent.is_some() && event.agent == principal.extension {
+    if kind == "originateFailed"
+        && event.agent.is_some()
+        && event.agent.as_deref() == principal.extension.as_deref()
+    {
         return true;
     }
-    let visible = |list: &Option<BTreeSet<String>>, value: &Option<String>| match (list, value) {
+    let visible = |list: &Option<BTreeSet<String>>, value: &Option<SmolStr>| match (list, value) {
         (None, _) => true,
-        (Some(list), Some(value)) => list.contains(value),
+        (Some(list), Some(value)) => list.contains(value.as_str()),
         (Some(_), None) => false,
     };
     visible(&principal.agents, &event.agent) && visible(&principal.queues, &event.queue)

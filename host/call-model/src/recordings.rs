@@ -1,0 +1,138 @@
+//! Recordings (MixMonitor): what is recorded, into which file, and by whose order.
+//!
+//! Asterisk's events do not name the file; a variable of the channel does. So each start is a question
+//! to the server, and is told when it is answered.
+
+use ami_proto::{Message, actions};
+use telepulse_language::{Recording as Told, RecordingChange, SmolStr, Timestamp};
+
+use crate::channel::{Ix, Recording};
+use crate::pbx::{Out, Pbx};
+use crate::question::Question;
+use crate::text::field;
+
+/// Where Asterisk notes the file that was opened last.
+pub(crate) const FILE_VARIABLE: &str = "MIXMONITOR_FILENAME";
+/// How long after an order what happens is its doing.
+const ORDER_MS: u64 = 5_000;
+
+/// Somebody's order about a channel's recording.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) by: Option<SmolStr>,
+    pub(crate) at: Timestamp,
+}
+
+/// The recordings of one channel.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recordings {
+    /// How many run. One, as a rule.
+    running: u32,
+    is_paused: bool,
+    /// The file that was named last.
+    pub(crate) file: SmolStr,
+    /// One started whose file is not known yet.
+    is_unnamed: bool,
+    order: Option<Order>,
+}
+
+impl Recordings {
+    pub(crate) fn state(&self) -> Recording {
+        match (self.running, self.is_paused) {
+            (0, _) => Recording::No,
+            (_, true) => Recording::Paused,
+            (_, false) => Recording::Running,
+        }
+    }
+
+    fn by(&self, now: Timestamp) -> Option<SmolStr> {
+        let order = self.order.as_ref()?;
+        (now.0.saturating_sub(order.at.0) <= ORDER_MS).then(|| order.by.clone())?
+    }
+}
+
+impl Pbx {
+    /// Somebody ordered something about this channel's recording.
+    pub(crate) fn recording_ordered(&mut self, channel: Ix, by: Option<SmolStr>, now: Timestamp) {
+        self.channels[channel].recordings.order = Some(Order { by, at: now });
+    }
+
+    pub(crate) fn on_recording(&mut self, event: &str, message: &Message, out: &mut Out<'_>) {
+        self.on_channel(message, out);
+        let Some(ix) = self.known_channel(message, "Uniqueid") else { return };
+        let channel = &mut self.channels[ix];
+        let recordings = &mut channel.recordings;
+        match event {
+            "MixMonitorStart" => {
+                recordings.running += 1;
+                recordings.is_unnamed = true;
+                let action = actions::get_var(Some(&channel.name), FILE_VARIABLE);
+                self.questions.push(Question::recording(channel.uniqueid.clone(), action));
+            }
+            "MixMonitorMute" if recordings.running > 0 => {
+                recordings.is_paused = field(message, "State") == "1";
+                let change = if recordings.is_paused {
+                    RecordingChange::Paused
+                } else {
+                    RecordingChange::Resumed
+                };
+                self.tell_recording(ix, change, out);
+            }
+            "MixMonitorStop" if recordings.running > 0 => {
+                recordings.running -= 1;
+                recordings.is_paused &= recordings.running > 0;
+                if std::mem::take(&mut recordings.is_unnamed) {
+                    // It was shorter than the way to the server and back.
+                    self.tell_recording(ix, RecordingChange::Started, out);
+                }
+                self.tell_recording(ix, RecordingChange::Stopped, out);
+            }
+            _ => {}
+        }
+        self.touch(self.channels[ix].agent);
+    }
+
+    /// The file is known now, by the answer to a question.
+    pub(crate) fn recording_named(&mut self, uniqueid: &str, file: &str, out: &mut Out<'_>) {
+        let Some(&ix) = self.by_uniqueid.get(uniqueid) else { return };
+        if std::mem::take(&mut self.channels[ix].recordings.is_unnamed) {
+            self.name_recording(ix, file);
+            self.tell_recording(ix, RecordingChange::Started, out);
+        }
+    }
+
+    /// A listing names a file: if it is another than the last that was known, a recording began
+    /// while nobody looked.
+    pub(crate) fn recording_listed(&mut self, ix: Ix, file: &str, out: &mut Out<'_>) {
+        let recordings = &mut self.channels[ix].recordings;
+        if file.is_empty() || *recordings.file == *file || recordings.is_unnamed {
+            return;
+        }
+        recordings.running = recordings.running.max(1);
+        self.name_recording(ix, file);
+        self.tell_recording(ix, RecordingChange::Started, out);
+        self.touch(self.channels[ix].agent);
+    }
+
+    fn name_recording(&mut self, ix: Ix, file: &str) {
+        self.channels[ix].recordings.file = file.into();
+        let call = &mut self.calls[self.channels[ix].call];
+        if !file.is_empty() && !call.recordings.iter().any(|known| *known == *file) {
+            call.recordings.push(file.into());
+        }
+    }
+
+    fn tell_recording(&self, ix: Ix, change: RecordingChange, out: &mut Out<'_>) {
+        let channel = &self.channels[ix];
+        let call = &self.calls[channel.call];
+        let details = Told {
+            call: call.id.clone(),
+            channel: channel.name.clone(),
+            change,
+            file: channel.recordings.file.clone(),
+            by: channel.recordings.by(out.now),
+        };
+        let agent = channel.agent.map(|agent| self.number(agent));
+        self.tell(agent, call.queue.as_ref(), details, out);
+    }
+}

@@ -209,6 +209,10 @@ impl Pbx {
         let mut names = Vec::with_capacity(items.len());
         for item in items {
             let name = SmolStr::new(field(item, "Conference"));
+            if name.is_empty() {
+                // What ends the list.
+                continue;
+            }
             self.conference(&name, out);
             let is_locked = field(item, "Locked").eq_ignore_ascii_case("yes");
             self.lock_conference(&name, is_locked, out);

@@ -16,7 +16,7 @@ use crate::channels::End;
 use crate::pbx::{Out, Pbx};
 use crate::recordings::FILE_VARIABLE;
 use crate::snapshot::{BridgeKind, Snapshot};
-use crate::text::{field, number, set};
+use crate::text::{field, known, number, set};
 
 /// A listing to ask the server for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -283,7 +283,7 @@ impl Pbx {
     fn fold_recording_of(&mut self, snapshot: &Snapshot<'_>, item: &Message, out: &mut Out<'_>) {
         let Some(&channel) = self.by_uniqueid.get(snapshot.uniqueid) else { return };
         let file = variable(item, FILE_VARIABLE);
-        self.recording_listed(channel, &file, out);
+        self.recording_listed(channel, known(&file), out);
     }
 
     fn fold_bridge_of(&mut self, snapshot: &Snapshot<'_>, item: &Message, out: &mut Out<'_>) {

@@ -8,7 +8,7 @@ use ami_proto::{Key, Lookup, Message};
 /// A value, or empty if it only says that there is none.
 pub(crate) fn known(value: &str) -> &str {
     match value {
-        "<unknown>" | "unknown" | "<none>" => "",
+        "<unknown>" | "unknown" | "<none>" | "(null)" => "",
         value => value,
     }
 }

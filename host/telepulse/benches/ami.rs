@@ -14,7 +14,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -167,6 +167,7 @@ fn on_the_socket(port: u16, mut look: impl FnMut(&Message)) -> Result<()> {
 struct Subscriber {
     meter: Mutex<Meter>,
     language: AtomicU64,
+    is_begun: AtomicBool,
     ended: Notify,
     counts_raw: bool,
 }
@@ -175,7 +176,9 @@ impl EventSink for Subscriber {
     fn deliver(&self, event: &Arc<Published>) {
         let is_raw = event.address.starts_with("telepulse.proxy.event.");
         if !is_raw {
-            if self.language.fetch_add(1, Relaxed) == 0 {
+            self.language.fetch_add(1, Relaxed);
+            // The stream's first event makes a channel; what logging in tells may come till then.
+            if &*event.kind == "channelState" && !self.is_begun.swap(true, Relaxed) {
                 self.meter().begin();
             }
             return;
@@ -216,6 +219,7 @@ async fn platform(port: u16, counts_raw: bool) -> Result<()> {
     let subscriber = Arc::new(Subscriber {
         meter: Mutex::default(),
         language: AtomicU64::new(0),
+        is_begun: AtomicBool::new(false),
         ended: Notify::new(),
         counts_raw,
     });

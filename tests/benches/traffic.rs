@@ -59,7 +59,7 @@ async fn measure() -> Result<()> {
     })
     .await?;
     let all = calls(&bench, &pbx).await?;
-    all.tell("answered call, EventMask: on", CALLS);
+    all.tell("answered call, with EventMask on", CALLS);
     bench.app.shutdown().await;
     Ok(())
 }

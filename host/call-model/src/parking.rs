@@ -11,7 +11,7 @@ use crate::text::{field, number};
 #[derive(Clone, Debug)]
 pub(crate) struct Space {
     /// The number to dial to get it back.
-    pub(crate) space: SmolStr,
+    pub(crate) number: SmolStr,
     pub(crate) lot: SmolStr,
     /// Seconds that it may wait, all in all.
     pub(crate) timeout: u64,
@@ -33,7 +33,7 @@ impl Pbx {
         let waited: u64 = number(message, "ParkingDuration").unwrap_or(0);
         let left: u64 = number(message, "ParkingTimeout").unwrap_or(0);
         let space = Space {
-            space: field(message, "ParkingSpace").into(),
+            number: field(message, "ParkingSpace").into(),
             lot: field(message, "Parkinglot").into(),
             timeout: left + waited,
             since: Timestamp(out.now.0.saturating_sub(waited.saturating_mul(1000))),
@@ -42,14 +42,14 @@ impl Pbx {
         let is_same = self.channels[channel]
             .parked
             .as_ref()
-            .is_some_and(|known| known.space == space.space && known.lot == space.lot);
+            .is_some_and(|known| known.number == space.number && known.lot == space.lot);
         if is_same {
             return;
         }
         self.unpark(channel, UnparkReason::Left, None, out);
         let details = Parked {
             call: self.calls[self.channels[channel].call].id.clone(),
-            space: space.space.clone(),
+            space: space.number.clone(),
             lot: space.lot.clone(),
             timeout: left,
             by: space.by.clone(),
@@ -86,7 +86,7 @@ impl Pbx {
         let Some(space) = self.channels[channel].parked.take() else { return };
         let details = Unparked {
             call: self.calls[self.channels[channel].call].id.clone(),
-            space: space.space,
+            space: space.number,
             lot: space.lot,
             reason,
             by,

@@ -17,6 +17,7 @@ use crate::plan::Pending;
 use crate::question::Question;
 use crate::queue::Queue;
 use crate::snapshot::BridgeKind;
+use crate::sync::Listing;
 use crate::text::field;
 
 /// What one Asterisk server is doing.
@@ -75,9 +76,7 @@ pub(crate) struct Sync {
     /// Uniqueids of channels that left a conference since it began.
     pub(crate) left_room: FxHashSet<SmolStr>,
     /// Listings that the server refused: what they would have confirmed is left as it is.
-    pub(crate) channels_refused: bool,
-    pub(crate) queues_refused: bool,
-    pub(crate) rooms_refused: bool,
+    pub(crate) refused: Vec<Listing>,
     /// The queues in which listed calls are, by Linkedid.
     pub(crate) call_queues: FxHashMap<SmolStr, SmolStr>,
     /// What the listed bridges are for.

@@ -47,7 +47,7 @@ pub enum Effect {
     /// A conference is locked, or not any more.
     Lock(SmolStr, bool),
     /// This is to be told.
-    Tell(Event),
+    Tell(Vec<Event>),
 }
 
 /// What a refusal in Asterisk's words means.
@@ -172,7 +172,7 @@ impl Pbx {
     pub fn carried_out(&mut self, effects: Vec<Effect>, now: Timestamp, events: &mut Vec<Event>) {
         for effect in effects {
             match effect {
-                Effect::Tell(event) => events.push(event),
+                Effect::Tell(told) => events.extend(told),
                 Effect::Lock(name, is_locked) => {
                     self.lock_conference(&name, is_locked, &mut Out { now, events });
                 }
@@ -197,7 +197,7 @@ impl Pbx {
         let details = Words { from: sender(who), text: text.into() };
         let mut events = Vec::new();
         self.tell(Some(self.number(agent)), None, details, &mut Out { now, events: &mut events });
-        Plan::nothing().effects(events.into_iter().map(Effect::Tell).collect())
+        Plan::nothing().effects(vec![Effect::Tell(events)])
     }
 
     /// The extensions that take part in what a command is about, without the one whose phone only

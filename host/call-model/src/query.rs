@@ -148,7 +148,7 @@ impl Pbx {
             .map(|(channel, space)| ParkedCall {
                 call: self.calls[channel.call].id.clone(),
                 server: self.config.server.clone(),
-                space: space.space.clone(),
+                space: space.number.clone(),
                 lot: space.lot.clone(),
                 channel: channel.name.clone(),
                 agent: channel.agent.map(|agent| self.number(agent).clone()),

@@ -121,11 +121,11 @@ impl Pbx {
             Listing::Devices => self.fold_devices(items),
             Listing::Bridges => self.fold_bridges(items),
             Listing::Channels => {
-                self.sync.channels_refused = is_refused;
+                self.refuse(listing, is_refused);
                 self.fold_channels(items, out);
             }
             Listing::Queues => {
-                self.sync.queues_refused = is_refused;
+                self.refuse(listing, is_refused);
                 self.fold_queues(items, out);
             }
             Listing::Parked if is_refused => {}
@@ -133,7 +133,7 @@ impl Pbx {
             Listing::Rooms => {
                 // The refusal of an empty list says so; another one says that it is not known.
                 let is_empty = field(response, "Message").contains("No active");
-                self.sync.rooms_refused = is_refused && !is_empty;
+                self.refuse(listing, is_refused && !is_empty);
                 more = self.fold_rooms(items, out).into_iter().map(Listing::Room).collect();
             }
             Listing::Room(name) => self.fold_room(name, items, out),
@@ -144,17 +144,24 @@ impl Pbx {
         more
     }
 
+    /// What a listing that was refused would have confirmed is left as it is.
+    fn refuse(&mut self, listing: &Listing, is_refused: bool) {
+        if is_refused {
+            self.sync.refused.push(listing.clone());
+        }
+    }
+
     /// Every listing is in: what none of them had, and no event told of, is gone. The model is true
     /// from now on.
     pub fn finish_sync(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         let out = &mut Out { now, events };
-        if !self.sync.channels_refused {
+        if !self.sync.refused.contains(&Listing::Channels) {
             self.end_lost_channels(out);
         }
-        if !self.sync.queues_refused {
+        if !self.sync.refused.contains(&Listing::Queues) {
             self.end_lost_queues(out);
         }
-        if !self.sync.rooms_refused {
+        if !self.sync.refused.contains(&Listing::Rooms) {
             self.end_lost_conferences(out);
         }
         self.fail_lost_dials(out);

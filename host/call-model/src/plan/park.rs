@@ -35,7 +35,7 @@ impl Pbx {
         };
         let channel = &self.channels[parked];
         if let Some(space) = &channel.parked {
-            let message = format!("{} is parked already, at {}", channel.name, space.space);
+            let message = format!("{} is parked already, at {}", channel.name, space.number);
             return Err(conflict(message).with_field("call"));
         }
         let told = park.announce_to.as_deref().map(|to| self.told(parked, to)).transpose()?;

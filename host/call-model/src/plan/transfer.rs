@@ -40,17 +40,14 @@ impl Pbx {
         let channel = &self.channels[moves];
         let call = json!({ "call": self.calls[channel.call].id });
         let context = &self.config.context;
-        let plan = match self.others(moves).as_slice() {
+        let plan = if let [other] = self.others(moves).as_slice() {
             // Whom it talks to transfers it, as by the keys of a phone: Asterisk then tells of it.
-            [other] => {
-                let other = &self.channels[*other].name;
-                Plan::new(vec![actions::blind_transfer(other, context, &to)])
-            }
-            _ => {
-                let told = self.redirected(moves, &to, now).into_iter().map(Effect::Tell).collect();
-                let action = actions::redirect(&channel.name, context, &to, "1");
-                Plan::new(vec![action]).effects(told)
-            }
+            let other = &self.channels[*other].name;
+            Plan::new(vec![actions::blind_transfer(other, context, &to)])
+        } else {
+            let told = Effect::Tell(self.redirected(moves, &to, now));
+            let action = actions::redirect(&channel.name, context, &to, "1");
+            Plan::new(vec![action]).effects(vec![told])
         };
         Ok(plan.result(call).rules(RULES))
     }

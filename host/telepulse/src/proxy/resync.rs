@@ -73,7 +73,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn on_listing(&mut self, link: &mut Link, listing: Listing, outcome: &Outcome) {
+    pub(super) fn on_listing(&mut self, link: &mut Link, listing: &Listing, outcome: &Outcome) {
         self.listings_left -= 1;
         let Outcome::Response { response, items } = outcome else {
             return self
@@ -87,7 +87,7 @@ impl Talk {
             Some(audit) => &mut audit.found,
             None => link.publisher.pending(),
         };
-        let more = link.pbx.fold(&listing, response, items, super::now(), events);
+        let more = link.pbx.fold(listing, response, items, super::now(), events);
         self.list(link, more);
         self.finish_if_done(link);
     }

@@ -260,7 +260,7 @@ impl Talk {
         }
         match self.waiting.remove(&id) {
             Some(Waiting::Listing(sync, listing)) if sync == self.sync => {
-                self.on_listing(link, listing, &outcome);
+                self.on_listing(link, &listing, &outcome);
             }
             Some(Waiting::Widening(what)) if !is_success(&outcome) => {
                 let server = &link.server.id;

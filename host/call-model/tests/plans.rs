@@ -34,13 +34,13 @@ fn pbx() -> Pbx {
         hint("104", "PJSIP/104"),
         hint("105", "PJSIP/105"),
     ];
-    fold(&mut pbx, Listing::Hints, &hints);
+    fold(&mut pbx, &Listing::Hints, &hints);
     let queues = [
         "Event: QueueParams\nQueue: sales\n",
         "Event: QueueMember\nQueue: sales\nName: Ann\nLocation: PJSIP/104\nPenalty: 2\nStatus: 1\nPaused: 1\nPausedReason: lunch\n",
         "Event: QueueParams\nQueue: support\n",
     ];
-    fold(&mut pbx, Listing::Queues, &queues.map(str::to_owned));
+    fold(&mut pbx, &Listing::Queues, &queues.map(str::to_owned));
     pbx.finish_sync(NOW, &mut Vec::new());
 
     for (name, id, linked, state) in [
@@ -83,9 +83,9 @@ fn live(pbx: &mut Pbx, text: &str) -> Vec<Event> {
     events
 }
 
-fn fold(pbx: &mut Pbx, listing: Listing, items: &[String]) {
+fn fold(pbx: &mut Pbx, listing: &Listing, items: &[String]) {
     let items: Vec<Message> = items.iter().map(|item| parse(item)).collect();
-    pbx.fold(&listing, &parse("Response: Success\n"), &items, NOW, &mut Vec::new());
+    pbx.fold(listing, &parse("Response: Success\n"), &items, NOW, &mut Vec::new());
 }
 
 fn command(json: &Value) -> Command {

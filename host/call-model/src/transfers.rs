@@ -13,7 +13,12 @@ impl Pbx {
             return;
         }
         let by = self.party_of(message, "TransfererUniqueid", "TransfererCallerIDNum");
-        let party = self.party_of(message, "TransfereeUniqueid", "TransfereeCallerIDNum");
+        // Asterisk names the near half of a `Local/` chain; who goes is whoever is behind it.
+        let transferer = self.known_channel(message, "TransfererUniqueid");
+        let party = match transferer.map(|ix| self.others(ix)).as_deref() {
+            Some([other]) => self.number_of(*other),
+            _ => self.party_of(message, "TransfereeUniqueid", "TransfereeCallerIDNum"),
+        };
         let to = SmolStr::new(field(message, "Extension"));
         let channel = ["TransfererUniqueid", "TransfereeUniqueid"]
             .iter()
@@ -40,12 +45,24 @@ impl Pbx {
         }
     }
 
-    /// The extension of a channel, else the number that it shows.
+    /// The extension of a channel, or of who is behind it, else the number that it shows.
     fn party_of(&self, message: &Message, uniqueid: &str, number: &str) -> SmolStr {
-        let agent = self.known_channel(message, uniqueid).and_then(|ix| self.channels[ix].agent);
-        match agent {
+        let channel = self.known_channel(message, uniqueid);
+        let behind = channel.and_then(|ix| self.other_half(ix)).map(|half| self.others(half));
+        if let Some([other]) = behind.as_deref() {
+            return self.number_of(*other);
+        }
+        match channel.and_then(|ix| self.channels[ix].agent) {
             Some(agent) => self.number(agent).clone(),
             None => field(message, number).into(),
+        }
+    }
+
+    fn number_of(&self, channel: Ix) -> SmolStr {
+        let channel = &self.channels[channel];
+        match channel.agent {
+            Some(agent) => self.number(agent).clone(),
+            None => channel.caller.number.clone(),
         }
     }
 
@@ -79,11 +96,7 @@ impl Pbx {
     /// What is to be told once a channel that talks with nobody was sent elsewhere: Asterisk has no
     /// event for it.
     pub(crate) fn redirected(&self, channel: Ix, to: &str, now: Timestamp) -> Vec<Event> {
-        let moves = &self.channels[channel];
-        let party = match moves.agent {
-            Some(agent) => self.number(agent).clone(),
-            None => moves.caller.number.clone(),
-        };
+        let party = self.number_of(channel);
         let details = self.transferred(
             channel,
             TransferredHow::Blind,

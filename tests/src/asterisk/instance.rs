@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -175,6 +175,14 @@ impl Asterisk {
     /// The same, with every event.
     pub async fn observer(&self) -> Result<Client> {
         Client::login(self.manager(), "auditor", AUDITOR_SECRET, Events::On).await
+    }
+
+    /// A file that it names, where the tests find it.
+    pub fn file(&self, seen: &str) -> PathBuf {
+        match (self.installation.root(), seen.strip_prefix(SEEN_AS)) {
+            (Some(_), Some(below)) => self.dir.path().join(below.trim_start_matches('/')),
+            _ => PathBuf::from(seen),
+        }
     }
 
     /// What it printed and logged so far: for the message of a failed test.

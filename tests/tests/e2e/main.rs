@@ -10,4 +10,5 @@ mod platform;
 mod reload;
 mod rest;
 mod views;
+mod words;
 mod ws;

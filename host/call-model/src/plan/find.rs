@@ -181,7 +181,7 @@ impl Pbx {
     }
 
     /// The other half of a `Local/` channel: it is in the same call.
-    fn other_half(&self, channel: Ix) -> Option<Ix> {
+    pub(crate) fn other_half(&self, channel: Ix) -> Option<Ix> {
         let name = crate::channel::other_half(&self.channels[channel].name)?;
         let call = &self.calls[self.channels[channel].call];
         call.channels.iter().copied().find(|ix| *self.channels[*ix].name == *name)

@@ -42,6 +42,8 @@ fn answer(request: &Request, route: &Route, bus: &mut dyn Bus) -> Result<Respons
         ("GET", Route::Extensions) => list(request, "users", bus),
         ("GET", Route::Queues) => list(request, "queues", bus),
         ("GET", Route::Servers) => list(request, "servers", bus),
+        ("GET", Route::Parked) => list(request, "parked", bus),
+        ("GET", Route::Conferences) => list(request, "conferences", bus),
         ("GET", Route::Call(call)) => one(request, "calls", Filter::default(), ("call", call), bus),
         ("GET", Route::Extension(agent)) => {
             let filter = Filter { agents: Some([agent.clone()].into()), ..Filter::default() };
@@ -56,8 +58,12 @@ fn answer(request: &Request, route: &Route, bus: &mut dyn Bus) -> Result<Respons
             command(request, "hangup", &[("call", call)], bus)?;
             Ok(Response::empty(204))
         }
-        ("POST", Route::Transfer(call)) => {
-            let result = command(request, "transfer", &[("call", call)], bus)?;
+        ("POST", Route::Order { call, order: order @ ("spy" | "whisper" | "barge") }) => {
+            let result = command(request, order, &[("target", call)], bus)?;
+            Ok(begun(&result))
+        }
+        ("POST", Route::Order { call, order }) => {
+            let result = command(request, order, &[("call", call)], bus)?;
             Ok(Response::json(202, JSON, &result))
         }
         ("PUT" | "PATCH" | "DELETE", Route::Member { queue, agent }) => {
@@ -109,12 +115,16 @@ fn query(kind: &str, filter: &Filter, bus: &mut dyn Bus) -> Result<(Vec<Value>, 
 }
 
 fn dial(request: &Request, bus: &mut dyn Bus) -> Result<Response, Problem> {
-    let result = command(request, "dial", &[], bus)?;
-    let response = Response::json(202, JSON, &result);
-    Ok(match result["call"].as_str() {
+    Ok(begun(&command(request, "dial", &[], bus)?))
+}
+
+/// A call begins, and can be asked for at its `Location`.
+fn begun(result: &Value) -> Response {
+    let response = Response::json(202, JSON, result);
+    match result["call"].as_str() {
         Some(call) => response.with_header("location", route::location(call)),
         None => response,
-    })
+    }
 }
 
 fn member(

@@ -5,12 +5,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 /// What stands as it is in a path segment: the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What can be ordered of a call at `/v1/calls/{id}/ORDER`: commands of the same name.
+pub(crate) const ORDERS: [&str; 6] = ["transfer", "record", "park", "spy", "whisper", "barge"];
+
 /// A resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Calls,
     Call(String),
-    Transfer(String),
+    /// One of [`ORDERS`] about a call.
+    Order { call: String, order: &'static str },
+    Parked,
+    Conferences,
     Extensions,
     Extension(String),
     Queues,
@@ -37,7 +43,12 @@ impl Route {
         Some(match segments[..] {
             ["calls"] => Self::Calls,
             ["calls", call] => Self::Call(text(call)),
-            ["calls", call, "transfer"] => Self::Transfer(text(call)),
+            ["calls", call, order] => {
+                let order = ORDERS.into_iter().find(|known| *known == order)?;
+                Self::Order { call: text(call), order }
+            }
+            ["parked"] => Self::Parked,
+            ["conferences"] => Self::Conferences,
             ["extensions"] => Self::Extensions,
             ["extensions", extension] => Self::Extension(text(extension)),
             ["queues"] => Self::Queues,
@@ -56,11 +67,13 @@ impl Route {
         match self {
             Self::Calls => "GET, HEAD, POST",
             Self::Call(_) => "GET, HEAD, DELETE",
-            Self::Transfer(_) | Self::Commands => "POST",
+            Self::Order { .. } | Self::Commands => "POST",
             Self::Extensions
             | Self::Extension(_)
             | Self::Queues
             | Self::Queue(_)
+            | Self::Parked
+            | Self::Conferences
             | Self::Servers => "GET, HEAD",
             Self::Member { .. } => "PUT, PATCH, DELETE",
         }

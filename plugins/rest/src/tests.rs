@@ -81,6 +81,27 @@ fn a_path_names_what_a_command_is_about() {
             202,
         ),
         (
+            "POST",
+            "/v1/calls/a/record",
+            &json!({"change": "start"}),
+            json!({"action":"record","call":"a","change":"start"}),
+            202,
+        ),
+        (
+            "POST",
+            "/v1/calls/a/park",
+            &json!({"timeout": 30}),
+            json!({"action":"park","call":"a","timeout":30}),
+            202,
+        ),
+        (
+            "POST",
+            "/v1/calls/a/whisper",
+            &json!({"agent": "300"}),
+            json!({"action":"whisper","agent":"300","target":"a"}),
+            202,
+        ),
+        (
             "PUT",
             "/v1/queues/sales%20de/members/201",
             &json!({"penalty": 2, "server": "pbx1"}),

@@ -105,6 +105,14 @@ macro_rules! commands {
                 match self { $( Self::$name(_) => $action, )* }
             }
 
+            /// The fields of each command, by its action.
+            #[cfg(feature = "schema")]
+            pub(crate) fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(&'static str, schemars::Schema)> {
+                vec![$( ($action, generator.subschema_for::<$fields>()) ),*]
+            }
+
             fn read(action: &str, fields: Map<String, Value>) -> Result<Self, Refusal> {
                 match action {
                     $( $action => read_fields::<$fields>(fields).map(Self::$name), )*

@@ -167,6 +167,14 @@ macro_rules! details {
                 }
             }
 
+            /// The details of each type, by its name.
+            #[cfg(feature = "schema")]
+            pub(crate) fn schemas(
+                generator: &mut schemars::SchemaGenerator,
+            ) -> Vec<(&'static str, schemars::Schema)> {
+                vec![$( ($kind, generator.subschema_for::<$name>()) ),*]
+            }
+
             fn from_parts(kind: String, rest: Map<String, Value>) -> Result<Self, serde_json::Error> {
                 match kind.as_str() {
                     $( $kind => serde_json::from_value(Value::Object(rest)).map(Self::$name), )*

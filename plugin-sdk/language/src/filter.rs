@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 ///
 /// An absent list lets everything through; an empty one lets nothing with that scope through.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Filter {
     /// Event types, like `activeLines`.

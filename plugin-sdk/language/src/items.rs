@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum QueryKind {
     /// Calls in progress: [`Call`].
@@ -34,6 +35,7 @@ pub enum QueryKind {
 
 /// A question to `telepulse.query`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Query {
     /// What is asked for.
     pub query: QueryKind,
@@ -75,6 +77,7 @@ impl Query {
 
 /// The answer to a query, true as of `seq`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueryResult {
     /// Everything up to this event is in the items.
     pub seq: u64,
@@ -90,6 +93,7 @@ pub struct QueryResult {
 
 /// The lines of one extension.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Lines {
     /// The extension.
     pub agent: SmolStr,
@@ -101,6 +105,7 @@ pub struct Lines {
 
 /// An extension.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The extension.
@@ -126,6 +131,7 @@ pub struct User {
 
 /// A queue with who waits and who serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Queue {
     /// The name.
     pub queue: SmolStr,
@@ -141,6 +147,7 @@ pub struct Queue {
 
 /// One caller who waits in a queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Caller {
     /// The call.
     pub call: SmolStr,
@@ -156,6 +163,7 @@ pub struct Caller {
 
 /// One member of one queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Agent {
     /// The extension (or the interface, where no rule maps it to one).
@@ -182,6 +190,7 @@ pub struct Agent {
 
 /// A call in progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Call {
     /// The id.
     pub call: SmolStr,
@@ -207,6 +216,7 @@ pub struct Call {
 
 /// How far a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CallState {
     /// Being put through.
@@ -219,6 +229,7 @@ pub enum CallState {
 
 /// One channel of a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallChannel {
     /// The AMI channel name.
     pub channel: SmolStr,
@@ -233,6 +244,7 @@ pub struct CallChannel {
 
 /// A call in a parking lot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ParkedCall {
     /// The call.
     pub call: SmolStr,
@@ -262,6 +274,7 @@ pub struct ParkedCall {
 
 /// A conference that goes on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConferenceRoom {
     /// Its name or number.
     pub conference: SmolStr,
@@ -277,6 +290,7 @@ pub struct ConferenceRoom {
 
 /// One channel in a conference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConferenceParty {
     /// The channel.
     pub channel: SmolStr,
@@ -301,6 +315,7 @@ pub struct ConferenceParty {
 
 /// An Asterisk server, as on `telepulse.proxy.status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Server {
     /// The id.
     pub server: SmolStr,
@@ -318,6 +333,7 @@ pub struct Server {
 
 /// The state of everything that a filter lets through.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// Lines by extension (those with lines).
     pub lines: Vec<Lines>,

@@ -11,6 +11,8 @@ mod filter;
 mod items;
 mod principal;
 mod refusal;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod strict;
 mod text;
 mod time;

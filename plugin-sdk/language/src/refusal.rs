@@ -6,6 +6,7 @@ use std::fmt;
 
 /// Why something was refused, as a word that programs can match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Code {
     /// Malformed, or a field that is missing, unknown or not allowed.
@@ -54,6 +55,7 @@ impl Code {
 
 /// A refusal: the `error` of a reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refusal {
     /// What kind of refusal.
     pub code: Code,

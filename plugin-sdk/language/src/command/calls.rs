@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// `dial`. Its result is `{"actionId","call"}`; whether it was answered comes as events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Dial {
     /// An extension, or a raw channel (`PJSIP/201`), which needs the right `dial:channel`.
@@ -54,6 +55,7 @@ targeted! {
 
 /// How a transfer is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TransferKind {
     /// At once, without asking.
@@ -85,6 +87,7 @@ targeted! {
 
 /// `pickup`: the phone of `agent` rings, and who answers it has the call that rings at `target`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Pickup {
     /// Who takes the call.

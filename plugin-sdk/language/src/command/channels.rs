@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `dtmf`: presses keys, as if the other side of the channel had.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Dtmf {
     /// The channel whose phone hears them.
@@ -15,6 +16,7 @@ pub struct Dtmf {
 
 /// `mute`, `unmute`: a channel's sound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Mute {
     /// The channel.
@@ -26,6 +28,7 @@ pub struct Mute {
 
 /// Which of a channel's sounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Hearing {
     /// What it says.
@@ -46,6 +49,7 @@ impl Hearing {
 
 /// `setVariable`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SetVariable {
     /// The channel.
@@ -58,6 +62,7 @@ pub struct SetVariable {
 
 /// `getVariable`. Its result is `{"value"}`, empty if it is not set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GetVariable {
     /// The channel.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `conferenceKick`, `conferenceMute`, `conferenceUnmute`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ConferenceMember {
     /// The conference.
@@ -16,6 +17,7 @@ pub struct ConferenceMember {
 
 /// `conferenceLock`, `conferenceUnlock`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ConferenceLock {
     /// The conference.

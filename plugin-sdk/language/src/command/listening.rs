@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// `spy`, `whisper`, `barge`: the phone of `agent` rings, and who answers it listens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Listen {
     /// Who listens.
@@ -31,6 +32,7 @@ targeted! {
 
 /// What is to become of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RecordOrder {
     /// Begin.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `message`: comes as the event `message` to whoever sees that extension's events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SendMessage {
     /// The extension.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `queueAdd`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QueueAdd {
     /// The extension.
@@ -21,6 +22,7 @@ pub struct QueueAdd {
 
 /// `queueRemove`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QueueRemove {
     /// The extension.
@@ -31,6 +33,7 @@ pub struct QueueRemove {
 
 /// `queuePause`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QueuePause {
     /// The extension.
@@ -45,6 +48,7 @@ pub struct QueuePause {
 
 /// `queueUnpause`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct QueueUnpause {
     /// The extension.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a command is about: exactly one of `call`, `channel`, `agent`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Target {
     /// A call by its id.
@@ -61,6 +62,7 @@ macro_rules! targeted {
 
         const _: () = {
             #[derive(serde::Serialize, serde::Deserialize)]
+            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
             #[serde(deny_unknown_fields, rename_all = "camelCase")]
             struct Wire {
                 #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +71,18 @@ macro_rules! targeted {
                 channel: Option<$crate::ChannelName>,
                 #[serde(default, skip_serializing_if = "Option::is_none")]
                 agent: Option<$crate::Extension>,
-                $( $(#[serde($($field_serde)*)])? $field: $type, )*
+                $( $(#[doc = $field_doc])* $(#[serde($($field_serde)*)])? $field: $type, )*
+            }
+
+            #[cfg(feature = "schema")]
+            impl schemars::JsonSchema for $name {
+                fn schema_name() -> std::borrow::Cow<'static, str> {
+                    stringify!($name).into()
+                }
+
+                fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                    Wire::json_schema(generator)
+                }
             }
 
             impl<'de> serde::Deserialize<'de> for $name {

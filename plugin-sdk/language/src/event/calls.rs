@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 /// `callStarted`: published once for each agent concerned, and once without agent where there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallStarted {
     /// The call's id: opaque, unique over servers, kept until `callEnded`.
@@ -21,6 +22,7 @@ pub struct CallStarted {
 
 /// `callAnswered`: two parties talk for the first time (or one talks to an application).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallAnswered {
     /// The call.
@@ -35,6 +37,7 @@ pub struct CallAnswered {
 
 /// `callHeld`: the extension of the scope put its other side on hold (AMI Hold).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallHeld {
     /// The call.
     pub call: SmolStr,
@@ -46,6 +49,7 @@ pub struct CallHeld {
 
 /// `callResumed`: it took the other side back (AMI Unhold).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallResumed {
     /// The call.
     pub call: SmolStr,
@@ -60,6 +64,7 @@ pub struct CallResumed {
 /// `callTransferred`: one party of a call goes to somebody else (AMI BlindTransfer,
 /// AttendedTransfer; or the command `transfer`). Told once for each extension concerned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CallTransferred {
     /// The call, as it is named from now on.
     pub call: SmolStr,
@@ -76,6 +81,7 @@ pub struct CallTransferred {
 
 /// How a call was transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TransferredHow {
     /// At once, unannounced.
@@ -86,6 +92,7 @@ pub enum TransferredHow {
 
 /// `recording`: a channel's recording (AMI MixMonitorStart, MixMonitorMute, MixMonitorStop).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recording {
     /// The call.
     pub call: SmolStr,
@@ -102,6 +109,7 @@ pub struct Recording {
 
 /// What happened to a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum RecordingChange {
     /// It runs.
@@ -116,6 +124,7 @@ pub enum RecordingChange {
 
 /// `callEnded`: the call summed up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CallEnded {
     /// The call.
@@ -148,6 +157,7 @@ pub struct CallEnded {
 
 /// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Disposition {
     /// Somebody answered.
@@ -168,6 +178,7 @@ pub enum Disposition {
 
 /// `originateFailed`: a `dial` that Asterisk accepted came to nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct OriginateFailed {
     /// The `actionId` of the dial's reply.

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 /// `activeLines`: the whole state of an extension's lines after a change; empty when idle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActiveLines {
     /// One entry a channel of the extension.
     pub lines: Vec<Line>,
@@ -13,6 +14,7 @@ pub struct ActiveLines {
 
 /// One line: a channel of an extension, seen from that extension.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The call that the channel takes part in.
@@ -45,6 +47,7 @@ pub struct Line {
 
 /// What a line is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LineState {
     /// The extension is calling somebody (including off hook).
@@ -65,6 +68,7 @@ pub enum LineState {
 
 /// Who began a call, seen from one extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// The extension was rung.
@@ -75,6 +79,7 @@ pub enum Direction {
 
 /// `phoneNumber`: whom the extension rings or talks with; null when the call is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PhoneNumber {
     /// The other side's number.
     pub number: Option<SmolStr>,
@@ -88,6 +93,7 @@ pub struct PhoneNumber {
 
 /// `channelState`: a channel's state, in Asterisk's words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelState {
     /// The AMI channel name.

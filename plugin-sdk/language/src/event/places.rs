@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 /// `parked`: a call waits in a parking lot (AMI ParkedCall). Scope: the extension that is parked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Parked {
     /// The call.
     pub call: SmolStr,
@@ -21,6 +22,7 @@ pub struct Parked {
 
 /// `unparked`: it waits there no more (AMI UnParkedCall, ParkedCallTimeOut, ParkedCallGiveUp).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unparked {
     /// The call.
     pub call: SmolStr,
@@ -37,6 +39,7 @@ pub struct Unparked {
 
 /// Why a call is parked no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum UnparkReason {
     /// Somebody took it.
@@ -51,6 +54,7 @@ pub enum UnparkReason {
 
 /// `conference`: something happened in a conference (AMI Confbridge…).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conference {
     /// The conference.
     pub conference: SmolStr,
@@ -66,6 +70,7 @@ pub struct Conference {
 
 /// What happened in a conference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ConferenceChange {
     /// It began.

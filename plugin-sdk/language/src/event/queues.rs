@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 /// `queueMemberStatus`: one agent in one queue. `loggedoff` when no longer a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct QueueMemberStatus {
     /// The state; `paused` wins over the device's.
@@ -24,6 +25,7 @@ pub struct QueueMemberStatus {
 
 /// States of a queue member (AMI QueueMemberStatus, numbers 0 to 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MemberStatus {
     /// No member of the queue.
@@ -51,6 +53,7 @@ pub enum MemberStatus {
 
 /// `queueCount`: how many callers wait.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueCount {
     /// Callers waiting.
     pub count: u32,
@@ -59,6 +62,7 @@ pub struct QueueCount {
 /// `queueCaller`: one caller came or went (AMI QueueCallerJoin, QueueCallerLeave,
 /// QueueCallerAbandon).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QueueCaller {
     /// What happened.
     pub change: CallerChange,
@@ -77,6 +81,7 @@ pub struct QueueCaller {
 
 /// How a caller came or went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CallerChange {
     /// Waits from now on.
@@ -89,6 +94,7 @@ pub enum CallerChange {
 
 /// `agentComplete`: a queue call that this agent took is over (AMI AgentComplete).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AgentComplete {
     /// The queue (a detail here, not scope).

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 
 /// `serverStatus`: the state of the link to one Asterisk server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerStatus {
     /// Where the link stands.
     pub state: ServerState,
@@ -16,6 +17,7 @@ pub struct ServerStatus {
 
 /// The states of a link to an Asterisk server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ServerState {
     /// Opening the TCP connection, or waiting to try again.
@@ -36,6 +38,7 @@ pub enum ServerState {
 
 /// `resync`: events from `from` to `to` may have been missed; the state was read anew.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resync {
     /// When the link was lost.
     pub from: Timestamp,

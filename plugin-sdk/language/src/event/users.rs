@@ -5,6 +5,7 @@ use smol_str::SmolStr;
 
 /// `userStatus`: whether an extension's phone can be reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserStatus {
     /// Online means: the device state is neither unavailable nor invalid.
     pub status: UserState,
@@ -17,6 +18,7 @@ pub struct UserStatus {
 
 /// Whether a phone can be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum UserState {
     /// It can.
@@ -27,6 +29,7 @@ pub enum UserState {
 
 /// `activeUsers`: the whole list, sent when it changes, at most twice a second.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ActiveUsers {
     /// Extensions online.
     pub users: Vec<SmolStr>,
@@ -34,6 +37,7 @@ pub struct ActiveUsers {
 
 /// `agentName`: an extension's display name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentName {
     /// The name.
     pub name: SmolStr,
@@ -41,6 +45,7 @@ pub struct AgentName {
 
 /// `extensionStatus`: what Asterisk says of the extension's device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExtensionStatus {
     /// The state.
     pub status: ExtensionState,
@@ -48,6 +53,7 @@ pub struct ExtensionStatus {
 
 /// States of an extension (AMI ExtensionStatus, DeviceStateChange).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ExtensionState {
     /// Idle.
@@ -72,6 +78,7 @@ pub enum ExtensionState {
 
 /// `presence`: what somebody says of being there (AMI PresenceStatus, of a hint's presence part).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Presence {
     /// `available`, `away`, `xa`, `chat`, `dnd`, `unavailable`, `not_set`: Asterisk's words.
     pub state: SmolStr,
@@ -85,6 +92,7 @@ pub struct Presence {
 
 /// `message`: words for the people at an extension (command `message`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// Who says it: the sender's extension, else the user's name; absent if the host itself does.
     #[serde(default, skip_serializing_if = "Option::is_none")]

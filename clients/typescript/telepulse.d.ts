@@ -7,8 +7,6 @@ export interface ActiveLinesEvent {
   event: "activeLines";
   /** One entry a channel of the extension. */
   lines: Line[];
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -18,11 +16,7 @@ export interface ActiveLinesEvent {
 
 /** `activeUsers`: the whole list, sent when it changes, at most twice a second. */
 export interface ActiveUsersEvent {
-  /** Scope: the extension concerned. */
-  agent?: string;
   event: "activeUsers";
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -87,8 +81,6 @@ export interface AgentNameEvent {
   event: "agentName";
   /** The name. */
   name: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -329,8 +321,6 @@ export interface ChannelStateEvent {
   name: string;
   /** The other side's number (ConnectedLineNum, else the dialled Exten). */
   number: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -362,8 +352,6 @@ export interface ConferenceEvent {
   /** The conference. */
   conference: string;
   event: "conference";
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -519,8 +507,6 @@ export interface ExtensionStatusEvent {
   /** Scope: the extension concerned. */
   agent?: string;
   event: "extensionStatus";
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -637,8 +623,6 @@ export interface MessageEvent {
   event: "message";
   /** Who says it: the sender's extension, else the user's name; absent if the host itself does. */
   from?: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -668,8 +652,6 @@ export interface OriginateFailedEvent {
   /** Scope: the extension concerned. */
   agent?: string;
   event: "originateFailed";
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** Why (AMI OriginateResponse, Reason, in words). */
   reason: string;
   /** The number in the event stream. */
@@ -733,8 +715,6 @@ export interface ParkedEvent {
   event: "parked";
   /** The parking lot. */
   lot: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -794,8 +774,6 @@ export interface PresenceEvent {
   event: "presence";
   /** Free words, where some are set. */
   message?: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -865,8 +843,6 @@ export interface QueueAddCommand {
 /** `queueCaller`: one caller came or went (AMI QueueCallerJoin, QueueCallerLeave,
  * QueueCallerAbandon). */
 export interface QueueCallerEvent {
-  /** Scope: the extension concerned. */
-  agent?: string;
   /** The call. */
   call: string;
   /** What happened. */
@@ -891,8 +867,6 @@ export interface QueueCallerEvent {
 
 /** `queueCount`: how many callers wait. */
 export interface QueueCountEvent {
-  /** Scope: the extension concerned. */
-  agent?: string;
   /** Callers waiting. */
   count: number;
   event: "queueCount";
@@ -1043,13 +1017,9 @@ export type Reply = {
 
 /** `resync`: events from `from` to `to` may have been missed; the state was read anew. */
 export interface ResyncEvent {
-  /** Scope: the extension concerned. */
-  agent?: string;
   event: "resync";
   /** When the link was lost. */
   from: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -1078,11 +1048,7 @@ export type ServerState = "CONNECTING" | "AUTHENTICATING" | "SYNCING" | "CONNECT
 
 /** `serverStatus`: the state of the link to one Asterisk server. */
 export interface ServerStatusEvent {
-  /** Scope: the extension concerned. */
-  agent?: string;
   event: "serverStatus";
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** Why, where there is something to say. */
   reason?: string;
   /** The number in the event stream. */
@@ -1190,8 +1156,6 @@ export interface UnparkedEvent {
   event: "unparked";
   /** The parking lot. */
   lot: string;
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** Why. */
   reason: UnparkReason;
   /** The number in the event stream. */
@@ -1235,8 +1199,6 @@ export interface UserStatusEvent {
   /** The device, like `PJSIP/201`. */
   device: string;
   event: "userStatus";
-  /** Scope: the queue concerned. */
-  queue?: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */

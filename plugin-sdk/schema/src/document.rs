@@ -68,10 +68,24 @@ fn event(kind: &str, fields: &mut Map<String, Value>) {
         json!({"type": "integer", "minimum": 0, "description": "The number in the event stream."}),
     );
     properties.insert("time".to_owned(), json!({"type": "string", "format": "date-time"}));
-    properties.insert("agent".to_owned(), text("Scope: the extension concerned."));
-    properties.insert("queue".to_owned(), text("Scope: the queue concerned."));
+    let (has_agent, has_queue) = scope(kind);
+    if has_agent {
+        properties.insert("agent".to_owned(), text("Scope: the extension concerned."));
+    }
+    if has_queue {
+        properties.insert("queue".to_owned(), text("Scope: the queue concerned."));
+    }
     properties.extend(details);
     require(fields, &["event", "server", "seq", "time"]);
+}
+
+/// Whether a type can have an agent, and a queue, as its scope.
+fn scope(kind: &str) -> (bool, bool) {
+    let has_agent =
+        !matches!(kind, "serverStatus" | "activeUsers" | "resync" | "queueCount" | "queueCaller");
+    let has_queue = kind.starts_with("call")
+        || matches!(kind, "queueMemberStatus" | "queueCount" | "queueCaller" | "recording");
+    (has_agent, has_queue)
 }
 
 /// What goes around a command's fields.

@@ -46,7 +46,7 @@ fn object(schema: &Value, indent: &str) -> String {
     text
 }
 
-fn shape(schema: &Value, indent: &str) -> String {
+pub(crate) fn shape(schema: &Value, indent: &str) -> String {
     let all = |list: &Value| -> Vec<String> {
         list.as_array().into_iter().flatten().map(|schema| shape(schema, indent)).collect()
     };

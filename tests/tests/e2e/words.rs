@@ -91,8 +91,7 @@ impl Desk {
         let (caller, callee) = (up(from, to), up(to, from));
         let answered = |agent| event("callAnswered", &json!({"agent": agent}));
         let what = format!("{from} to talk with {to}");
-        let all: [&dyn Fn(&Value) -> bool; 4] =
-            [&caller, &callee, &answered(from), &answered(to)];
+        let all: [&dyn Fn(&Value) -> bool; 4] = [&caller, &callee, &answered(from), &answered(to)];
         let [caller, callee, ..] = self.told(&what, all).await?;
         let channel = |event: &Value| -> Result<String> {
             Ok(event["lines"][0]["channel"].as_str().context("a channel")?.to_owned())
@@ -409,6 +408,64 @@ async fn what_people_do_with_their_phones_is_told() -> Result<()> {
         bail!("101 is not listed: {people:?}");
     };
     assert_eq!((&ann["name"], &ann["presence"]["state"]), (&json!("Phone 101"), &json!("away")));
+    desk.leave().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_served_and_a_server_comes_back() -> Result<()> {
+    let test = "words::a_queue_is_served_and_a_server_comes_back";
+    let Some(mut desk) = Desk::set(test, &["102"]).await? else { return Ok(()) };
+    let member = json!({"agent": "102", "queue": "support"});
+    let order = |action: &str, more: Value| {
+        let mut command = member.clone();
+        command["action"] = json!(action);
+        for (key, value) in more.as_object().into_iter().flatten() {
+            command[key] = value.clone();
+        }
+        command
+    };
+    let member_is = |status: &str| {
+        event("queueMemberStatus", &json!({"agent": "102", "queue": "support", "status": status}))
+    };
+    desk.does(order("queueAdd", json!({"name": "Ann", "penalty": 2}))).await?;
+    let [added] = desk.told("102 to be a member", [&member_is("not_inuse")]).await?;
+    assert_eq!(added["penalty"], 2);
+    desk.does(order("queuePause", json!({"reason": "lunch"}))).await?;
+    let [paused] = desk.told("102 to rest", [&member_is("paused")]).await?;
+    assert_eq!(paused["reason"], "lunch");
+    desk.does(order("queueUnpause", json!({}))).await?;
+    desk.told("102 to serve", [&member_is("not_inuse")]).await?;
+
+    let mut caller = Call::new("101", "600").then(Act::Talk(A_MOMENT * 4)).then(Act::HangUp);
+    caller = caller.patience(SOON);
+    let mut caller = caller.place(&desk.pbx)?;
+    let started = event("callStarted", &json!({"agent": "101", "direction": "out"}));
+    let one = event("queueCount", &json!({"queue": "support", "count": 1}));
+    let rings = event("extensionStatus", &json!({"agent": "102", "status": "ringing"}));
+    let left = event("queueCaller", &json!({"queue": "support", "change": "left"}));
+    let state = event("channelState", &json!({"agent": "102", "state": "up"}));
+    let talks = up("102", "101");
+    let all: [&dyn Fn(&Value) -> bool; 6] = [&started, &one, &rings, &left, &state, &talks];
+    desk.told("102 to be called, and to talk", all).await?;
+    desk.does(json!({"action": "record", "agent": "102", "change": "start"})).await?;
+    let complete = event("agentComplete", &json!({"agent": "102", "queue": "support"}));
+    let [complete] = desk.told("the queue's call to be over", [&complete]).await?;
+    ensure!(complete["talkTime"].is_u64() && complete["recording"].is_string(), "{complete}");
+    caller.finished(SOON).await?;
+    desk.does(order("queueRemove", json!({}))).await?;
+    desk.told("102 to be no member", [&member_is("loggedoff")]).await?;
+
+    // Nobody answers at 105: it has no phone.
+    let dial = json!({"action": "dial", "from": "105", "to": "102", "timeout": 1});
+    let dialled = desk.client.ok(dial).await?;
+    let failed = event("originateFailed", &json!({"actionId": dialled["actionId"]}));
+    desk.told("the dial to fail", [&failed]).await?;
+
+    let restart = format!("http://127.0.0.1:{}/servers/pbx1/restart", desk.platform.admin_port);
+    reqwest::Client::new().post(restart).send().await?.error_for_status()?;
+    let back = event("serverStatus", &json!({"state": "CONNECTED"}));
+    desk.told("the server to be back", [&back, &event("resync", &json!({}))]).await?;
     desk.leave().await;
     Ok(())
 }

@@ -43,6 +43,11 @@ impl Message {
         self.0.iter().filter(same).map(|(_, value)| value.as_str())
     }
 
+    /// Every header, name and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Is it the event of that name?
     pub fn is_event(&self, name: &str) -> bool {
         self.get("Event") == Some(name)

@@ -1,6 +1,7 @@
 //! Bridges are sets of channels; who talks with whom follows from them.
 
 use ami_proto::Message;
+use telepulse_language::CallerChange;
 use telepulse_language::SmolStr;
 
 use crate::channel::Ix;
@@ -21,11 +22,18 @@ impl Pbx {
     pub(crate) fn on_bridge_enter(&mut self, message: &Message, out: &mut Out<'_>) {
         let bridge = field(message, "BridgeUniqueid");
         let Some(snapshot) = Snapshot::read(message) else { return };
-        let Some(channel) = self.see(&snapshot, out) else { return };
+        let Some(channel) = self.see(&snapshot, out) else {
+            return self.keep_early("Uniqueid", message, out);
+        };
         if bridge.is_empty() {
             return;
         }
         self.sync.unbridged.remove(snapshot.uniqueid);
+        if std::mem::take(&mut self.channels[channel].is_waiting) {
+            // Whoever is in a bridge waits in no queue. Of a caller who is taken out of one by force
+            // (parked, say) Asterisk does not tell that it left.
+            self.caller_gone(snapshot.uniqueid, CallerChange::Left, out);
+        }
         self.channels[channel].placed = self.sync.round;
         self.place(channel, bridge, BridgeKind::read(message), out);
     }
@@ -35,6 +43,7 @@ impl Pbx {
             if self.sync.is_running {
                 self.sync.unbridged.insert(field(message, "Uniqueid").into());
             }
+            self.forget_early(field(message, "Uniqueid"));
             return;
         };
         self.on_channel(message, out);

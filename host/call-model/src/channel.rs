@@ -42,6 +42,8 @@ pub(crate) struct Channel {
     pub(crate) recordings: Recordings,
     /// Where it is parked.
     pub(crate) parked: Option<Box<Space>>,
+    /// It waits in a queue.
+    pub(crate) is_waiting: bool,
     /// The conference that it is in.
     pub(crate) conference: Option<Ix>,
     /// Names of the channels that listen in.

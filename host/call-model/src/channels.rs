@@ -1,7 +1,7 @@
 //! Channels come, change and go: the events that every other part of the model hangs on.
 
 use ami_proto::Message;
-use telepulse_language::{ChannelState, Direction, SmolStr, Timestamp, UnparkReason};
+use telepulse_language::{CallerChange, ChannelState, Direction, SmolStr, Timestamp, UnparkReason};
 
 use crate::channel::{Audio, Channel, Ix, Party, device_of, is_dialled};
 use crate::pbx::{Out, Pbx};
@@ -66,6 +66,8 @@ impl Pbx {
             let cause = number(message, "Cause").unwrap_or(0);
             let text = field(message, "Cause-txt");
             self.remove_channel(channel, &End::Hangup { cause, text }, out);
+        } else {
+            self.forget_early(snapshot.uniqueid);
         }
     }
 
@@ -168,6 +170,7 @@ impl Pbx {
             audio: Audio::default(),
             recordings: Recordings::default(),
             parked: None,
+            is_waiting: false,
             conference: None,
             spied_by: Vec::new(),
             dial_status: None,
@@ -189,6 +192,7 @@ impl Pbx {
         self.tell_channel(ix, None, out);
         self.announce(ix, out);
         self.on_up(ix, out);
+        self.catch_up(snapshot.uniqueid, out);
         ix
     }
 
@@ -199,7 +203,7 @@ impl Pbx {
         self.leave_conference(ix, out);
         self.unplace(ix);
         let uniqueid = self.channels[ix].uniqueid.clone();
-        self.caller_gone(&uniqueid, out);
+        self.caller_gone(&uniqueid, CallerChange::Abandoned, out);
         if let Some(agent) = self.channels[ix].agent {
             self.extensions[agent].channels.retain(|other| *other != ix);
             self.touch(Some(agent));
@@ -235,8 +239,10 @@ impl Pbx {
         self.tell(channel.agent.map(|agent| self.number(agent)), None, details, out);
     }
 
-    pub(crate) fn on_spy(&mut self, starts: bool, message: &Message) {
-        let Some(spied) = self.known_channel(message, "SpyeeUniqueid") else { return };
+    pub(crate) fn on_spy(&mut self, starts: bool, message: &Message, out: &Out<'_>) {
+        let Some(spied) = self.known_channel(message, "SpyeeUniqueid") else {
+            return self.keep_early("SpyeeUniqueid", message, out);
+        };
         let spy = field(message, "SpyerChannel");
         let spies = &mut self.channels[spied].spied_by;
         spies.retain(|other| **other != *spy);

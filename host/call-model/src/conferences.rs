@@ -61,7 +61,9 @@ impl Pbx {
 
     fn on_join(&mut self, name: &str, message: &Message, out: &mut Out<'_>) {
         let Some(snapshot) = Snapshot::read(message) else { return };
-        let Some(channel) = self.see(&snapshot, out) else { return };
+        let Some(channel) = self.see(&snapshot, out) else {
+            return self.keep_early("Uniqueid", message, out);
+        };
         self.sync.left_room.remove(snapshot.uniqueid);
         self.join_conference(name, channel, message, out.now, out);
         let round = self.sync.round;
@@ -108,7 +110,12 @@ impl Pbx {
         if event == "ConfbridgeLeave" && self.sync.is_running {
             self.sync.left_room.insert(field(message, "Uniqueid").into());
         }
-        let Some(channel) = self.known_channel(message, "Uniqueid") else { return };
+        let Some(channel) = self.known_channel(message, "Uniqueid") else {
+            if event == "ConfbridgeLeave" {
+                self.forget_early(field(message, "Uniqueid"));
+            }
+            return;
+        };
         let round = self.sync.round;
         let Some(room) = self.channels[channel].conference else { return };
         let Some(member) = self.conferences[room].member(channel) else { return };

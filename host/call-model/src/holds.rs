@@ -45,7 +45,9 @@ impl Pbx {
 
     pub(crate) fn on_music(&mut self, starts: bool, message: &Message, out: &mut Out<'_>) {
         self.on_channel(message, out);
-        let Some(ix) = self.known_channel(message, "Uniqueid") else { return };
+        let Some(ix) = self.known_channel(message, "Uniqueid") else {
+            return self.keep_early("Uniqueid", message, out);
+        };
         self.channels[ix].audio.hears_music = starts;
         self.touch(self.channels[ix].agent);
     }

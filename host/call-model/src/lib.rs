@@ -18,6 +18,7 @@ mod cut;
 mod device;
 mod devices;
 mod dials;
+mod early;
 mod ended;
 mod ending;
 mod holds;

@@ -25,7 +25,26 @@ impl Pbx {
         if let Some(channel) = self.known_channel(message, "ParkeeUniqueid") {
             self.channels[channel].parked_heard = self.sync.round;
             self.park(channel, message, out);
+        } else {
+            self.keep_early("ParkeeUniqueid", message, out);
         }
+    }
+
+    /// ParkedCallSwap: the channel of the event stands where another was parked, as by an attended
+    /// transfer into a lot.
+    pub(crate) fn on_parked_swap(&mut self, message: &Message, out: &mut Out<'_>) {
+        let (lot, number) = (field(message, "Parkinglot"), field(message, "ParkingSpace"));
+        let before = self.channels.iter().find(|(_, channel)| {
+            channel
+                .parked
+                .as_ref()
+                .is_some_and(|space| *space.lot == *lot && *space.number == *number)
+        });
+        if let Some(before) = before.map(|(ix, _)| ix) {
+            self.channels[before].parked_heard = self.sync.round;
+            self.unpark(before, UnparkReason::Left, None, out);
+        }
+        self.on_parked(message, out);
     }
 
     /// Takes in what an event or a list item says of a parked channel.
@@ -61,7 +80,9 @@ impl Pbx {
     }
 
     pub(crate) fn on_unparked(&mut self, event: &str, message: &Message, out: &mut Out<'_>) {
-        let Some(channel) = self.known_channel(message, "ParkeeUniqueid") else { return };
+        let Some(channel) = self.known_channel(message, "ParkeeUniqueid") else {
+            return self.forget_early(field(message, "ParkeeUniqueid"));
+        };
         self.channels[channel].parked_heard = self.sync.round;
         let (reason, by) = match event {
             "UnParkedCall" => {
@@ -70,8 +91,7 @@ impl Pbx {
                 (UnparkReason::Retrieved, agent.map(|agent| self.number(agent).clone()))
             }
             "ParkedCallTimeOut" => (UnparkReason::Timeout, None),
-            "ParkedCallGiveUp" => (UnparkReason::Hangup, None),
-            _ => (UnparkReason::Left, None),
+            _ => (UnparkReason::Hangup, None),
         };
         self.unpark(channel, reason, by, out);
     }

@@ -11,6 +11,7 @@ use crate::channel::{Channel, Ix};
 use crate::conferences::Conference;
 use crate::config::{DeviceTemplate, PbxConfig};
 use crate::device::Extension;
+use crate::early::Early;
 use crate::ended::Ended;
 use crate::people::Roll;
 use crate::plan::Pending;
@@ -47,6 +48,7 @@ pub struct Pbx {
     pub(crate) roll: Roll,
     pub(crate) conferences: Slab<Conference>,
     pub(crate) by_conference: FxHashMap<SmolStr, Ix>,
+    pub(crate) early: Early,
     /// What is to be asked of the server.
     pub(crate) questions: Vec<Question>,
     pub(crate) queues: Vec<Queue>,
@@ -188,6 +190,7 @@ impl Pbx {
             roll: Roll::default(),
             conferences: Slab::new(),
             by_conference: FxHashMap::default(),
+            early: Early::default(),
             questions: Vec::new(),
             queues: Vec::new(),
             pending: FxHashMap::default(),
@@ -204,6 +207,13 @@ impl Pbx {
     pub fn apply(&mut self, message: &Message, now: Timestamp, events: &mut Vec<Event>) {
         let Some(event) = message.event() else { return };
         let out = &mut Out { now, events };
+        if self.dispatch(event, message, out) {
+            self.flush_lines(out);
+        }
+    }
+
+    /// Whether the model reads such events.
+    pub(crate) fn dispatch(&mut self, event: &str, message: &Message, out: &mut Out<'_>) -> bool {
         match event {
             "Newchannel" => self.on_new_channel(message, out),
             "Newstate" | "NewCallerid" | "NewConnectedLine" => self.on_channel(message, out),
@@ -227,7 +237,8 @@ impl Pbx {
             "BlindTransfer" => self.on_blind_transfer(message, out),
             "AttendedTransfer" => self.on_attended_transfer(message, out),
             "ParkedCall" => self.on_parked(message, out),
-            "UnParkedCall" | "ParkedCallTimeOut" | "ParkedCallGiveUp" | "ParkedCallSwap" => {
+            "ParkedCallSwap" => self.on_parked_swap(message, out),
+            "UnParkedCall" | "ParkedCallTimeOut" | "ParkedCallGiveUp" => {
                 self.on_unparked(event, message, out);
             }
             "ConfbridgeStart" | "ConfbridgeEnd" | "ConfbridgeJoin" | "ConfbridgeLeave"
@@ -236,7 +247,7 @@ impl Pbx {
             }
             "PresenceStatus" => self.on_presence(message),
             "ContactStatus" => self.on_contact(message),
-            "ChanSpyStart" | "ChanSpyStop" => self.on_spy(event == "ChanSpyStart", message),
+            "ChanSpyStart" | "ChanSpyStop" => self.on_spy(event == "ChanSpyStart", message, out),
             "QueueMemberAdded"
             | "QueueMemberPause"
             | "QueueMemberStatus"
@@ -250,9 +261,9 @@ impl Pbx {
             "AgentComplete" => self.on_agent_complete(message, out),
             "DeviceStateChange" => self.on_device_state(message, out),
             "ExtensionStatus" => self.on_extension_status(message, out),
-            _ => return,
+            _ => return false,
         }
-        self.flush_lines(out);
+        true
     }
 
     /// How much there is.

@@ -220,15 +220,18 @@ impl Pbx {
     fn list_callers(&self, queue: &LiveQueue) -> Vec<Caller> {
         (1..)
             .zip(&queue.callers)
-            .map(|(position, waiting)| Caller {
-                call: match self.by_uniqueid.get(&waiting.uniqueid) {
-                    Some(channel) => self.calls[self.channels[*channel].call].id.clone(),
-                    None => self.call_id(&waiting.uniqueid),
-                },
-                number: waiting.party.number.clone(),
-                name: waiting.party.name.clone(),
-                position,
-                since: waiting.since,
+            .map(|(position, waiting)| {
+                let party = self.caller_party(waiting);
+                Caller {
+                    call: match self.by_uniqueid.get(&waiting.uniqueid) {
+                        Some(channel) => self.calls[self.channels[*channel].call].id.clone(),
+                        None => self.call_id(&waiting.uniqueid),
+                    },
+                    number: party.number.clone(),
+                    name: party.name.clone(),
+                    position,
+                    since: waiting.since,
+                }
             })
             .collect()
     }

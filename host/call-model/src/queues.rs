@@ -87,7 +87,9 @@ impl Pbx {
 
     pub(crate) fn on_caller_join(&mut self, message: &Message, out: &mut Out<'_>) {
         let Some(snapshot) = Snapshot::read(message) else { return };
-        let Some(channel) = self.see(&snapshot, out) else { return };
+        let Some(channel) = self.see(&snapshot, out) else {
+            return self.keep_early("Uniqueid", message, out);
+        };
         let Some(queue) = self.queue_of(message) else { return };
         let caller = Waiting {
             uniqueid: snapshot.uniqueid.into(),
@@ -124,6 +126,9 @@ impl Pbx {
         if let Some(at) = known {
             caller.since = callers.remove(at).since;
         }
+        if let Some(&channel) = self.by_uniqueid.get(&caller.uniqueid) {
+            self.channels[channel].is_waiting = true;
+        }
         let end = callers.len();
         let at = position.map_or(end, |position| position.saturating_sub(1).min(end));
         callers.insert(at, caller);
@@ -141,12 +146,21 @@ impl Pbx {
         let details = QueueCaller {
             change,
             call: call.unwrap_or_default(),
-            number: caller.party.number.clone(),
-            name: caller.party.name.clone(),
+            number: self.caller_party(caller).number.clone(),
+            name: self.caller_party(caller).name.clone(),
             position: u32::try_from(at + 1).unwrap_or(u32::MAX),
             wait: has_gone.then(|| out.now.seconds_since(caller.since)),
         };
         self.tell(None, Some(&queue.name), details, out);
+    }
+
+    /// Who waits: as its channel shows it by now, which may be another than when it came (it was
+    /// transferred into the queue, say).
+    pub(crate) fn caller_party<'c>(&'c self, caller: &'c Waiting) -> &'c Party {
+        match self.by_uniqueid.get(&caller.uniqueid) {
+            Some(channel) => &self.channels[*channel].caller,
+            None => &caller.party,
+        }
     }
 
     /// A caller waits there no more.
@@ -183,6 +197,9 @@ impl Pbx {
     pub(crate) fn on_caller_leave(&mut self, message: &Message, out: &mut Out<'_>) {
         self.on_channel_if_known(message, out);
         let uniqueid = field(message, "Uniqueid");
+        if !self.by_uniqueid.contains_key(uniqueid) {
+            self.forget_early(uniqueid);
+        }
         if self.sync.is_running {
             self.sync.left.insert((field(message, "Queue").into(), uniqueid.into()));
         }
@@ -209,11 +226,11 @@ impl Pbx {
         }
     }
 
-    /// A channel is gone: it waits nowhere any more.
-    pub(crate) fn caller_gone(&mut self, uniqueid: &str, out: &mut Out<'_>) {
+    /// A channel is gone or elsewhere: it waits nowhere any more.
+    pub(crate) fn caller_gone(&mut self, uniqueid: &str, change: CallerChange, out: &mut Out<'_>) {
         for queue in 0..self.queues.len() {
             if let Some(at) = self.queues[queue].caller(uniqueid) {
-                self.remove_caller(queue, at, CallerChange::Abandoned, out);
+                self.remove_caller(queue, at, change, out);
                 self.tell_count(queue, out);
             }
         }

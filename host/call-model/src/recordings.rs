@@ -59,7 +59,9 @@ impl Pbx {
 
     pub(crate) fn on_recording(&mut self, event: &str, message: &Message, out: &mut Out<'_>) {
         self.on_channel(message, out);
-        let Some(ix) = self.known_channel(message, "Uniqueid") else { return };
+        let Some(ix) = self.known_channel(message, "Uniqueid") else {
+            return self.keep_early("Uniqueid", message, out);
+        };
         let channel = &mut self.channels[ix];
         let recordings = &mut channel.recordings;
         match event {

@@ -89,6 +89,8 @@ impl Pbx {
     /// events go to [`Pbx::apply`] all the while.
     pub fn begin_sync(&mut self, _now: Timestamp) -> Vec<Listing> {
         let round = self.sync.round + 1;
+        // The listings know all that these told.
+        self.early = crate::early::Early::default();
         self.sync = crate::pbx::Sync { round, is_running: true, ..Default::default() };
         Listing::ALL.to_vec()
     }

@@ -14,14 +14,20 @@ pub(crate) enum Route {
     Calls,
     Call(String),
     /// One of [`ORDERS`] about a call.
-    Order { call: String, order: &'static str },
+    Order {
+        call: String,
+        order: &'static str,
+    },
     Parked,
     Conferences,
     Extensions,
     Extension(String),
     Queues,
     Queue(String),
-    Member { queue: String, agent: String },
+    Member {
+        queue: String,
+        agent: String,
+    },
     Servers,
     Commands,
 }

@@ -1,5 +1,6 @@
 //! Proxy and core without gateways, on a real Asterisk.
 
+mod auditor;
 mod audits;
 mod bench;
 mod calls;

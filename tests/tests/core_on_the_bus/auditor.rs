@@ -1,0 +1,295 @@
+//! A storm of whatever can happen on a PBX, at random, and then and again: is what the model shows just
+//! what Asterisk itself lists?
+
+use crate::bench::{Bench, SOON};
+use anyhow::{Context, Result, ensure};
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::Value;
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use telepulse_tests::{
+    ami::{self, Message},
+    asterisk::{self, Asterisk, Options},
+    phones::Phone,
+    wait,
+};
+use tokio::time::sleep;
+
+/// Acts between two comparisons.
+const ACTS: usize = 60;
+/// Channels from which on nobody calls any more until some have gone.
+const CROWDED: usize = 80;
+/// What is dialled: phones, chains of `Local` channels to them, queues, a conference, a parking lot,
+/// music, a busy tone.
+const TARGETS: &[&str] =
+    &["101", "102", "103", "9101", "9102", "9104", "600", "601", "700", "700", "750", "801", "802"];
+const MEMBERS: &[&str] = &["PJSIP/101", "PJSIP/103", "PJSIP/104"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_is_seen_as_it_is() -> Result<()> {
+    storm("auditor::a_storm_is_seen_as_it_is", 300).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: cargo xtask test --full"]
+async fn a_long_storm_is_seen_as_it_is() -> Result<()> {
+    storm("auditor::a_long_storm_is_seen_as_it_is", 2_500).await
+}
+
+async fn storm(test: &str, calls: usize) -> Result<()> {
+    let Some(installation) = asterisk::require(test) else { return Ok(()) };
+    let pbx = Asterisk::start(&installation, Options::default()).await?;
+    let mut phones = Vec::new();
+    for extension in ["101", "102", "104"] {
+        let ring = Duration::from_millis(100);
+        phones.push(Phone::answering(pbx.phone_port(extension)?, ring).await?);
+    }
+    phones.push(Phone::ringing_only(pbx.phone_port("103")?).await?);
+    let bench = Bench::start(&pbx).await?;
+    let observer = pbx.observer().await?;
+    // Said so that a storm that found something can be had again.
+    let seed = match std::env::var("TELEPULSE_SEED") {
+        Ok(seed) => seed.parse().context("TELEPULSE_SEED")?,
+        Err(_) => rand::random(),
+    };
+    println!("TELEPULSE_SEED={seed}");
+    let mut weather = Weather {
+        random: StdRng::seed_from_u64(seed),
+        hands: pbx.auditor().await?,
+        channels: Vec::new(),
+        calls: 0,
+    };
+    let mut comparisons = 0;
+    while weather.calls < calls {
+        for _ in 0..ACTS {
+            weather.act().await?;
+            sleep(Duration::from_millis(4)).await;
+        }
+        compare(&bench, &mut weather.hands, &observer)
+            .await
+            .with_context(|| format!("seed {seed}"))?;
+        comparisons += 1;
+    }
+    weather.hands.send("Hangup", &[("Channel", "/.*/")]).await?;
+    compare(&bench, &mut weather.hands, &observer).await?;
+    wait::until("everybody to be gone", SOON, async || {
+        let channels = weather.hands.core_show_channels().await?;
+        Ok(channels.is_empty().then_some(()))
+    })
+    .await?;
+    for query in ["calls", "lines", "parked", "conferences"] {
+        let what = format!("no {query} to be left");
+        let left = async || Ok(bench.items(query).await?.is_empty().then_some(()));
+        wait::until(&what, SOON, left).await?;
+    }
+    println!("{} calls, {comparisons} comparisons", weather.calls);
+    bench.app.shutdown().await;
+    Ok(())
+}
+
+/// Does things at random.
+struct Weather {
+    random: StdRng,
+    hands: ami::Client,
+    /// Those that there were when it was last looked.
+    channels: Vec<String>,
+    calls: usize,
+}
+
+impl Weather {
+    async fn act(&mut self) -> Result<()> {
+        let target = *TARGETS.choose(&mut self.random).context("targets")?;
+        let member = *MEMBERS.choose(&mut self.random).context("members")?;
+        let queue = *["support", "sales"].choose(&mut self.random).context("queues")?;
+        let channel = self.channels.choose(&mut self.random).cloned().unwrap_or_default();
+        let on = |action: &'static str| (action, vec![("Channel", channel.as_str())]);
+        let dice = self.random.random_range(0..100);
+        let (action, headers): (&str, Vec<(&str, &str)>) = match dice {
+            0..40 if self.channels.len() > CROWDED => ("Ping", Vec::new()),
+            0..40 => {
+                self.calls += 1;
+                let from = if self.random.random() { "Local/30@storm/n" } else { "Local/30@storm" };
+                let to = [("Context", "internal"), ("Exten", target), ("Priority", "1")];
+                ("Originate", [&[("Channel", from), ("Async", "true")][..], &to].concat())
+            }
+            40..62 => on("Hangup"),
+            62..68 => {
+                let (action, mut headers) = on("Redirect");
+                headers.extend([("Context", "internal"), ("Exten", target), ("Priority", "1")]);
+                (action, headers)
+            }
+            68..74 => {
+                let (action, mut headers) = on("BlindTransfer");
+                headers.extend([("Context", "internal"), ("Exten", target)]);
+                (action, headers)
+            }
+            74..77 => {
+                let (action, mut headers) = on("Atxfer");
+                headers.extend([("Context", "internal"), ("Exten", target)]);
+                (action, headers)
+            }
+            77..81 => on("Park"),
+            81..86 => ("QueueAdd", vec![("Queue", queue), ("Interface", member)]),
+            86..88 => ("QueueRemove", vec![("Queue", queue), ("Interface", member)]),
+            88..91 => ("QueuePause", vec![("Interface", member), ("Paused", "true")]),
+            91..93 => ("QueuePause", vec![("Interface", member), ("Paused", "false")]),
+            93..95 => ("ConfbridgeMute", vec![("Conference", "700"), ("Channel", &channel)]),
+            95..96 => ("ConfbridgeUnmute", vec![("Conference", "700"), ("Channel", "all")]),
+            96..97 => ("ConfbridgeKick", vec![("Conference", "700"), ("Channel", &channel)]),
+            _ => {
+                let listed = self.hands.core_show_channels().await?;
+                let name = |item: &std::sync::Arc<Message>| item.get("Channel").map(str::to_owned);
+                self.channels = listed.iter().filter_map(name).collect();
+                return Ok(());
+            }
+        };
+        // Much of it is refused: there is no such channel any more, it is in no bridge, ….
+        self.hands.send(action, &headers).await.map(drop)
+    }
+}
+
+/// The model is as Asterisk lists it just before or just after: queues go on ringing their members
+/// while one looks.
+async fn compare(bench: &Bench, auditor: &mut ami::Client, observer: &ami::Client) -> Result<()> {
+    let mut difference = String::new();
+    let same = wait::until("the model to be as Asterisk lists it", SOON, async || {
+        let before = theirs(auditor).await?;
+        let ours = ours(bench).await?;
+        let theirs = theirs(auditor).await?;
+        difference.clear();
+        for (whose, more) in [
+            ("only Asterisk", theirs.difference(&ours)),
+            ("only the model", ours.difference(&theirs)),
+        ] {
+            more.for_each(|line| {
+                // Writing to a String cannot fail.
+                let _ = writeln!(difference, "{whose}: {line}");
+            });
+        }
+        Ok((ours == theirs || ours == before).then_some(theirs.len()))
+    });
+    let lines =
+        same.await.with_context(|| format!("{difference}{}", story(&difference, observer)))?;
+    ensure!(lines > 0, "there is always a queue");
+    Ok(())
+}
+
+/// What Asterisk told of the channels that differ.
+fn story(difference: &str, observer: &ami::Client) -> String {
+    let names: Vec<&str> =
+        difference.split_whitespace().filter(|word| word.contains('/')).collect();
+    let mut story = String::new();
+    for event in observer.since(0) {
+        let fields = event.fields().filter(|(_, value)| names.contains(value));
+        let fields: Vec<String> = fields.map(|(key, value)| format!("{key}={value}")).collect();
+        let more: Vec<&str> =
+            ["Uniqueid", "ParkeeUniqueid", "Conference", "Newname", "ParkingSpace"]
+                .iter()
+                .filter_map(|key| event.get(key))
+                .collect();
+        if !fields.is_empty() {
+            let name = event.get("Event").unwrap_or_default();
+            // Writing to a String cannot fail.
+            let _ = writeln!(story, "{name} {} {}", fields.join(" "), more.join(" "));
+        }
+    }
+    story
+}
+
+/// What Asterisk lists.
+async fn theirs(auditor: &mut ami::Client) -> Result<BTreeSet<String>> {
+    let mut view = BTreeSet::new();
+    for item in auditor.core_show_channels().await? {
+        let state = text(&item, "ChannelStateDesc").to_lowercase();
+        view.insert(format!("channel {} {state}", text(&item, "Channel")));
+    }
+    let mut position = 0;
+    for item in auditor.queue_status().await? {
+        let queue = text(&item, "Queue");
+        if item.is_event("QueueParams") {
+            position = 0;
+            view.insert(format!("queue {queue} {}", text(&item, "Calls")));
+        } else if item.is_event("QueueEntry") {
+            position += 1;
+            view.insert(format!("caller {queue} {position}"));
+        } else if item.is_event("QueueMember") {
+            let agent = text(&item, "Location").replace("PJSIP/", "");
+            let paused = if text(&item, "Paused") == "1" { "paused" } else { "ready" };
+            view.insert(format!("member {queue} {agent} {paused}"));
+        }
+    }
+    for item in listed(auditor, "ParkedCalls", &[], "ParkedCall").await? {
+        let (channel, space) = (text(&item, "ParkeeChannel"), text(&item, "ParkingSpace"));
+        view.insert(format!("parked {channel} {space}"));
+    }
+    for item in
+        listed(auditor, "ConfbridgeList", &[("Conference", "700")], "ConfbridgeList").await?
+    {
+        let muted = text(&item, "Muted") == "Yes";
+        view.insert(format!("conference {} muted {muted}", text(&item, "Channel")));
+    }
+    for item in listed(auditor, "ExtensionStateList", &[], "ExtensionStatus").await? {
+        let status = match text(&item, "Status") {
+            "0" => "not_inuse",
+            "1" => "inuse",
+            "2" => "busy",
+            "4" => "unavailable",
+            "8" => "ringing",
+            "9" => "ringinuse",
+            "16" | "17" => "onhold",
+            other => other,
+        };
+        view.insert(format!("extension {} {status}", text(&item, "Exten")));
+    }
+    Ok(view)
+}
+
+/// The items of a list; none, where Asterisk refuses it because it is empty.
+async fn listed(
+    auditor: &mut ami::Client,
+    action: &str,
+    headers: &[(&str, &str)],
+    item: &str,
+) -> Result<Vec<std::sync::Arc<Message>>> {
+    let items = auditor.list(action, headers).await.unwrap_or_default();
+    Ok(items.into_iter().filter(|found| found.is_event(item)).collect())
+}
+
+fn text<'m>(message: &'m Message, key: &str) -> &'m str {
+    message.get(key).unwrap_or_default()
+}
+
+/// What the model shows.
+async fn ours(bench: &Bench) -> Result<BTreeSet<String>> {
+    let word = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    let mut view = BTreeSet::new();
+    for call in bench.items("calls").await? {
+        for channel in call["channels"].as_array().into_iter().flatten() {
+            view.insert(format!("channel {} {}", word(channel, "channel"), word(channel, "state")));
+        }
+    }
+    for queue in bench.items("queues").await? {
+        let name = word(&queue, "queue");
+        view.insert(format!("queue {name} {}", queue["count"]));
+        for caller in queue["callers"].as_array().into_iter().flatten() {
+            view.insert(format!("caller {name} {}", caller["position"]));
+        }
+        for member in queue["members"].as_array().into_iter().flatten() {
+            let paused = if member["status"] == "paused" { "paused" } else { "ready" };
+            view.insert(format!("member {name} {} {paused}", word(member, "agent")));
+        }
+    }
+    for parked in bench.items("parked").await? {
+        view.insert(format!("parked {} {}", word(&parked, "channel"), word(&parked, "space")));
+    }
+    for room in bench.items("conferences").await? {
+        for member in room["members"].as_array().into_iter().flatten() {
+            let (channel, muted) = (word(member, "channel"), &member["muted"]);
+            view.insert(format!("conference {channel} muted {muted}"));
+        }
+    }
+    for user in bench.items("users").await? {
+        let (agent, status) = (word(&user, "agent"), word(&user, "extensionStatus"));
+        view.insert(format!("extension {agent} {status}"));
+    }
+    Ok(view)
+}

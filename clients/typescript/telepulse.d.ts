@@ -496,6 +496,43 @@ export interface DtmfCommand {
   server?: string;
 }
 
+/** A call that is over, as the history keeps it: what `callEnded` told, once, with everybody to whom
+ * it was told. */
+export interface EndedCall {
+  /** The extensions that took part in it. */
+  agents: string[];
+  /** When it was answered, if it was. */
+  answered?: string;
+  /** The call. */
+  call: string;
+  /** The hang-up cause (Q.850); 0 if not known. */
+  cause: number;
+  /** The cause in words; says `lost` words when the end was found by a listing after an outage. */
+  causeText: string;
+  /** What became of it. */
+  disposition: Disposition;
+  /** Whole seconds from start to end. */
+  duration: number;
+  /** When it ended. */
+  ended: string;
+  /** Who called. */
+  from: string;
+  /** The older call that this one was merged into. */
+  mergedInto?: string;
+  /** The queue that it came through. */
+  queue?: string;
+  /** Files of the recordings that were made of it, as far as Asterisk named them. */
+  recordings: string[];
+  /** The server. */
+  server: string;
+  /** When it began. */
+  started: string;
+  /** Whole seconds from answer to end; 0 if never answered. */
+  talkTime: number;
+  /** Who was called. */
+  to: string;
+}
+
 /** What the platform tells. */
 export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | MessageEvent | ResyncEvent;
 
@@ -661,6 +698,22 @@ export interface OriginateFailedEvent {
   time: string;
 }
 
+/** Which part of the history of calls. */
+export interface Page {
+  /** Goes on where an earlier answer ended: its `next`. */
+  before?: string;
+  /** The one call of this id. */
+  call?: string;
+  /** At most so many calls, from 1 to 1,000; 100 when left out. */
+  limit?: number;
+  /** Calls from or to this number. */
+  number?: string;
+  /** Calls that ended at this moment or later. */
+  since?: string;
+  /** Calls that ended before this moment. */
+  until?: string;
+}
+
 export interface ParkCommand {
   action: "park";
   agent?: string;
@@ -789,12 +842,14 @@ export interface PresenceEvent {
 export interface Query {
   /** Which of them; all when left out. */
   filter?: Filter;
+  /** Which part of the history. For `endedCalls` only. */
+  page?: Page;
   /** What is asked for. */
   query: QueryKind;
 }
 
 /** What can be asked for. */
-export type QueryKind = "calls" | "lines" | "users" | "queues" | "agents" | "parked" | "conferences" | "servers" | "snapshot";
+export type QueryKind = "calls" | "endedCalls" | "lines" | "users" | "queues" | "agents" | "parked" | "conferences" | "servers" | "snapshot";
 
 /** The answer to a query, true as of `seq`. */
 export interface QueryResult {
@@ -802,6 +857,9 @@ export interface QueryResult {
   epoch: string;
   /** The items asked for. */
   items: unknown[];
+  /** Where the next part begins: the `page.before` of the next question. Absent with the last
+   * part, and for all but `endedCalls`. */
+  next?: string;
   /** For each server, the number of the last event that its items hold: for gateways, which drop
    * later-delivered events that the snapshot already has. */
   parts?: [string, number][];

@@ -119,8 +119,7 @@ mod tests {
             Ok(br#"{"id":null,"ok":true,"result":{"seq":3,"epoch":"e","items":[{"x":1}]}}"#
                 .to_vec())
         });
-        let asked =
-            Query { query: QueryKind::Calls, filter: telepulse_language::Filter::default() };
+        let asked = Query::new(QueryKind::Calls, telepulse_language::Filter::default());
         let result = query(&asked, SOON).unwrap();
         assert_eq!((result.seq, result.items), (3, vec![json!({"x": 1})]));
     }

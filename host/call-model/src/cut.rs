@@ -1,6 +1,6 @@
 //! What of a snapshot a user may see (contract section 10, 3): it fails closed.
 
-use telepulse_language::{Principal, Snapshot};
+use telepulse_language::{EndedCall, Principal, Snapshot};
 
 /// Leaves out what `who` may not see. A user who is limited in a dimension (agents, queues,
 /// servers) sees nothing that lacks it, save the servers themselves.
@@ -26,6 +26,17 @@ pub fn cut(mut snapshot: Snapshot, who: &Principal) -> Snapshot {
         who.servers.as_ref().is_none_or(|visible| visible.contains(server.server.as_str()))
     });
     snapshot
+}
+
+/// What of an ended call a user may see: what its `callEnded` told that user, and no other extension.
+pub fn cut_ended(mut call: EndedCall, who: &Principal) -> Option<EndedCall> {
+    let (server, queue) = (call.server.clone(), call.queue.clone());
+    let may = |agent: Option<&str>| who.may_see(Some(&server), agent, queue.as_deref());
+    if call.agents.is_empty() {
+        return may(None).then_some(call);
+    }
+    call.agents.retain(|agent| may(Some(agent)));
+    (!call.agents.is_empty()).then_some(call)
 }
 
 #[cfg(test)]
@@ -66,5 +77,30 @@ mod tests {
         check(&json!({"name": "ann", "agents": ["201"]}), &json!([["201"], [], ["a"], ["pbx1"]]));
         check(&json!({"name": "q", "queues": ["sales"]}), &json!([[], ["sales"], [], ["pbx1"]]));
         check(&json!({"name": "s", "servers": ["pbx2"]}), &json!([[], [], [], []]));
+    }
+
+    fn check_ended(who: &Value, agents: &Value, expected: Option<&Value>) {
+        let who: Principal = serde_json::from_value(who.clone()).unwrap();
+        let call = json!({"call": "a", "server": "pbx1", "ended": "2026-11-20T22:08:00.000Z",
+            "agents": agents, "queue": "sales", "from": "", "to": "", "duration": 0, "talkTime": 0,
+            "started": "2026-11-20T22:08:00.000Z", "disposition": "answered", "cause": 16,
+            "causeText": "", "recordings": []});
+        let seen = cut_ended(serde_json::from_value(call).unwrap(), &who);
+        assert_eq!(seen.map(|call| json!(call.agents)).as_ref(), expected, "{who:?} {agents}");
+    }
+
+    #[test]
+    fn an_ended_call_is_seen_as_its_event_was() {
+        let all = json!({"name": "all"});
+        let one = json!({"name": "one", "agents": ["201"]});
+        let queue = json!({"name": "queue", "queues": ["support"]});
+        let both = json!(["201", "202"]);
+        check_ended(&all, &both, Some(&both));
+        check_ended(&all, &json!([]), Some(&json!([])));
+        check_ended(&one, &both, Some(&json!(["201"])));
+        check_ended(&one, &json!(["202"]), None);
+        check_ended(&one, &json!([]), None);
+        check_ended(&queue, &both, None);
+        check_ended(&json!({"name": "elsewhere", "servers": []}), &both, None);
     }
 }

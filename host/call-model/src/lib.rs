@@ -39,7 +39,7 @@ mod text;
 mod transfers;
 
 pub use config::{ExtensionPattern, PatternError, PbxConfig};
-pub use cut::cut;
+pub use cut::{cut, cut_ended};
 pub use pbx::{Counts, Pbx};
 pub use plan::{Effect, Plan};
 pub use question::Question;

@@ -42,7 +42,7 @@ fn fold(pbx: &mut Pbx, listing: &Listing, items: &[String], at: usize) {
 
 /// Everything that a client can see, but for moments and for what only the past could tell.
 fn seen(pbx: &Pbx) -> Value {
-    let query = Query { query: QueryKind::Snapshot, filter: Filter::default() };
+    let query = Query::new(QueryKind::Snapshot, Filter::default());
     let mut seen = json!(pbx.query(&query));
     forget(&mut seen);
     let calls = seen["calls"].as_array_mut().unwrap();

@@ -8,6 +8,7 @@ use crate::{
     config::Config,
     core,
     feeds::Hub,
+    history::{History, HistoryError},
     plugins::PluginPorts,
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
@@ -20,6 +21,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The file under the store's path that keeps what was changed over the admin API.
 const KEPT_SERVERS: &str = "servers.json";
+/// The file under the store's path that keeps ended calls.
+const CALLS: &str = "calls.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
 /// How long connections may take to end when we stop.
@@ -29,6 +32,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub struct App {
     bus: Arc<LocalBus>,
     registry: Registry,
+    history: History,
     listeners: Arc<ListenerPool>,
     plugins: PluginHost,
     admin: SocketAddr,
@@ -61,6 +65,9 @@ pub enum StartError {
     /// The file of servers added over the admin API cannot be used.
     #[error(transparent)]
     KeptServers(#[from] crate::proxy::KeepError),
+    /// The history of calls cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
     /// The plugins' runtime cannot be had.
     #[error(transparent)]
     Plugins(#[from] plugin_host::StartError),
@@ -86,8 +93,9 @@ impl App {
         let tasks = TaskTracker::new();
         let bus = LocalBus::new(epoch(), config.bus.history);
         let shared: Arc<dyn Bus> = bus.clone();
+        let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
         let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
-        core::start(&shared, &registry, &stop)?;
+        core::start(&shared, &registry, &history, &stop)?;
 
         let hub = Hub::new(shared.clone());
         tasks.spawn({
@@ -108,7 +116,7 @@ impl App {
         });
         tasks.spawn(admin::serve(listener, router, stop.clone()));
         tasks.close();
-        Ok(Self { bus, registry, listeners, plugins, admin, stop, stop_plugins, tasks })
+        Ok(Self { bus, registry, history, listeners, plugins, admin, stop, stop_plugins, tasks })
     }
 
     /// The event bus.
@@ -127,12 +135,13 @@ impl App {
     }
 
     /// Stops in good order: no new clients and the old ones sent away, then the plugins, then a
-    /// good-bye to every Asterisk server.
+    /// good-bye to every Asterisk server; what ended is on disk.
     pub async fn shutdown(self) {
         self.listeners.drain(DRAIN).await;
         self.stop_plugins.cancel();
         self.plugins.stopped().await;
         self.registry.stop().await;
+        self.history.stop().await;
         self.stop.cancel();
         self.tasks.wait().await;
     }

@@ -11,6 +11,7 @@ pub mod config;
 mod core;
 pub mod demo;
 pub mod feeds;
+pub mod history;
 pub mod logging;
 pub mod plugins;
 pub mod proxy;

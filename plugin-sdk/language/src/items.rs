@@ -1,95 +1,10 @@
 //! What a query answers: lines, users, queues, agents, calls and servers as they stand.
 
 use crate::{
-    Code, ExtensionState, Filter, Line, MemberStatus, Presence, Refusal, ServerState, Timestamp,
-    UserState,
+    CallEnded, ExtensionState, Line, MemberStatus, Presence, ServerState, Timestamp, UserState,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use smol_str::SmolStr;
-
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub enum QueryKind {
-    /// Calls in progress: [`Call`].
-    Calls,
-    /// Lines by extension: [`Lines`].
-    Lines,
-    /// Extensions: [`User`].
-    Users,
-    /// Queues with callers and members: [`Queue`].
-    Queues,
-    /// Queue members: [`Agent`].
-    Agents,
-    /// Parked calls: [`ParkedCall`].
-    Parked,
-    /// Conferences: [`ConferenceRoom`].
-    Conferences,
-    /// Asterisk servers: [`Server`].
-    Servers,
-    /// Everything at once: [`Snapshot`] as the only item. Asked by gateways when a client subscribes.
-    Snapshot,
-}
-
-/// A question to `telepulse.query`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Query {
-    /// What is asked for.
-    pub query: QueryKind,
-    /// Which of them; all when left out.
-    #[serde(default)]
-    pub filter: Filter,
-}
-
-impl Query {
-    /// Reads the `query` and `filter` of a request; other fields are refused.
-    pub fn from_fields(mut fields: Map<String, Value>) -> Result<Self, Refusal> {
-        let kind = fields.remove("query").ok_or_else(|| {
-            Refusal::field(
-                "query",
-                "is missing: calls, lines, users, queues, agents, parked, conferences or servers",
-            )
-        })?;
-        let query = serde_json::from_value(kind).map_err(|_| {
-            Refusal::field(
-                "query",
-                "must be calls, lines, users, queues, agents, parked, conferences or servers",
-            )
-        })?;
-        let filter = match fields.remove("filter") {
-            None => Filter::default(),
-            Some(filter) => serde_json::from_value(filter)
-                .map_err(|error| Refusal::field("filter", error.to_string()))?,
-        };
-        match fields.keys().next() {
-            None => Ok(Self { query, filter }),
-            Some(field) => Err(Refusal {
-                code: Code::BadRequest,
-                message: "is not a field of a query".to_owned(),
-                field: Some(field.clone()),
-            }),
-        }
-    }
-}
-
-/// The answer to a query, true as of `seq`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct QueryResult {
-    /// Everything up to this event is in the items.
-    pub seq: u64,
-    /// The event stream that `seq` counts in.
-    pub epoch: String,
-    /// The items asked for.
-    pub items: Vec<Value>,
-    /// For each server, the number of the last event that its items hold: for gateways, which drop
-    /// later-delivered events that the snapshot already has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<(String, u64)>,
-}
 
 /// The lines of one extension.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -240,6 +155,25 @@ pub struct CallChannel {
     pub number: SmolStr,
     /// Its state, in Asterisk's words.
     pub state: SmolStr,
+}
+
+/// A call that is over, as the history keeps it: what `callEnded` told, once, with everybody to whom
+/// it was told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct EndedCall {
+    /// The server.
+    pub server: SmolStr,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The extensions that took part in it.
+    pub agents: Vec<SmolStr>,
+    /// The queue that it came through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<SmolStr>,
+    /// The call summed up.
+    #[serde(flatten)]
+    pub summary: CallEnded,
 }
 
 /// A call in a parking lot.

@@ -10,6 +10,7 @@ mod event;
 mod filter;
 mod items;
 mod principal;
+mod query;
 mod refusal;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -33,10 +34,11 @@ pub use event::{
 };
 pub use filter::Filter;
 pub use items::{
-    Agent, Call, CallChannel, CallState, Caller, ConferenceParty, ConferenceRoom, Lines,
-    ParkedCall, Query, QueryKind, QueryResult, Queue, Server, Snapshot, User,
+    Agent, Call, CallChannel, CallState, Caller, ConferenceParty, ConferenceRoom, EndedCall, Lines,
+    ParkedCall, Queue, Server, Snapshot, User,
 };
 pub use principal::{Permission, Principal};
+pub use query::{Page, Query, QueryKind, QueryResult};
 pub use refusal::{Code, Refusal, Reply};
 /// How short words are kept: up to 23 bytes in place, longer ones shared by clones.
 pub use smol_str::{SmolStr, format_smolstr};

@@ -42,7 +42,40 @@ pub fn reference(document: &Value, example: impl Fn(&str) -> Option<String>) -> 
         section(&mut text, document, &action, &schema, &["action", "id", "server"]);
         examples(&mut text, example(&format!("command-{action}")));
     }
+    queries(&mut text, document);
     text
+}
+
+/// What can be asked for, and the items of the answers with all that they hold.
+fn queries(text: &mut String, document: &Value) {
+    text.push_str(
+        "\n## Queries\n\n`{\"action\":\"query\",\"id\":1,\"query\":\"calls\",\"filter\":{\"agents\":[\"201\"]}}` over \
+         WebSocket, or the path of the same\nname over REST. The result has `items`, true up to the event \
+         `seq`; the history of calls comes in parts\n(`page`), each of which says where the `next` begins.\n\n\
+         | query | items |\n|---|---|\n",
+    );
+    let mut items = vec!["Filter".to_owned(), "Page".to_owned()];
+    for kind in document["$defs"]["QueryKind"]["oneOf"].as_array().into_iter().flatten() {
+        let words = kind["description"].as_str().unwrap_or_default();
+        let name = kind["const"].as_str().unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| `{name}` | {} |", words.replace('\n', " "));
+        items.extend(words.split('`').skip(1).step_by(2).map(str::to_owned));
+    }
+    let mut next = 0;
+    while let Some(name) = items.get(next).cloned() {
+        next += 1;
+        let schema = &document["$defs"][&name];
+        section(text, document, &name, schema, &[]);
+        for property in schema["properties"].as_object().into_iter().flat_map(Map::values) {
+            let part = property["items"]["$ref"].as_str().or(property["$ref"].as_str());
+            let part = part.and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+            let is_object = document["$defs"][part]["properties"].is_object();
+            if is_object && !items.iter().any(|known| known == part) {
+                items.push(part.to_owned());
+            }
+        }
+    }
 }
 
 /// The type of a field; a choice of words is spelt out.

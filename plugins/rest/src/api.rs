@@ -38,13 +38,13 @@ fn answer(request: &Request, route: &Route, bus: &mut dyn Bus) -> Result<Respons
         method => method,
     };
     match (method, route) {
-        ("GET", Route::Calls) => list(request, "calls", bus),
+        ("GET", Route::Calls) => calls(request, bus),
         ("GET", Route::Extensions) => list(request, "users", bus),
         ("GET", Route::Queues) => list(request, "queues", bus),
         ("GET", Route::Servers) => list(request, "servers", bus),
         ("GET", Route::Parked) => list(request, "parked", bus),
         ("GET", Route::Conferences) => list(request, "conferences", bus),
-        ("GET", Route::Call(call)) => one(request, "calls", Filter::default(), ("call", call), bus),
+        ("GET", Route::Call(call)) => self::call(request, call, bus),
         ("GET", Route::Extension(agent)) => {
             let filter = Filter { agents: Some([agent.clone()].into()), ..Filter::default() };
             one(request, "users", filter, ("agent", agent), bus)
@@ -80,6 +80,40 @@ fn list(request: &Request, kind: &str, bus: &mut dyn Bus) -> Result<Response, Pr
     let filter = params::filter(request.query.as_deref())?;
     let (items, seq) = query(kind, &filter, bus)?;
     Ok(Response::json(200, JSON, &json!({"items": items, "seq": seq})))
+}
+
+/// Calls that go on, or a part of those that are over: `{"items","seq","next"?}`.
+fn calls(request: &Request, bus: &mut dyn Bus) -> Result<Response, Problem> {
+    let asked = request.query.as_deref();
+    let (filter, page) = params::calls(asked)?;
+    let Some(page) = page else {
+        let (items, seq) = query("calls", &filter, bus)?;
+        return Ok(Response::json(200, JSON, &json!({"items": items, "seq": seq})));
+    };
+    let payload = json!({"query": "endedCalls", "filter": filter, "page": page});
+    let result = bus.ask(QUERY, &payload)?;
+    let mut body = json!({"items": result["items"], "seq": result["seq"]});
+    let Some(next) = result["next"].as_str() else { return Ok(Response::json(200, JSON, &body)) };
+    body["next"] = next.into();
+    // RFC 8288: for clients that follow links.
+    let link = format!("</v1/calls?{}>; rel=\"next\"", params::next(asked, next));
+    Ok(Response::json(200, JSON, &body).with_header("link", link))
+}
+
+/// One call, while it goes on or as long as the history has it.
+fn call(request: &Request, call: &str, bus: &mut dyn Bus) -> Result<Response, Problem> {
+    let live = one(request, "calls", Filter::default(), ("call", call), bus);
+    match live {
+        Err(problem) if problem.is(Code::NotFound) => {
+            let payload = json!({"query": "endedCalls", "page": {"call": call}});
+            let mut ended = bus.ask(QUERY, &payload)?;
+            match ended.pointer_mut("/items/0") {
+                Some(call) => Ok(Response::json(200, JSON, call)),
+                None => Err(problem),
+            }
+        }
+        live => live,
+    }
 }
 
 /// The one item that has this value under this key.

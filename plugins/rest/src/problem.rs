@@ -34,6 +34,11 @@ impl Problem {
         Self { status: 405, refusal, allow: Some(allow) }
     }
 
+    /// Whether it was refused for this reason.
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.refusal.code == code
+    }
+
     /// The answer.
     pub(crate) fn response(&self) -> Response {
         #[derive(Serialize)]

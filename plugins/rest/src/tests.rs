@@ -181,6 +181,52 @@ fn lists_are_queries_with_a_filter() {
 }
 
 #[test]
+fn ended_calls_come_in_parts_that_link_to_each_other() {
+    let target =
+        "/v1/calls?ended=true&agents=201&number=030+123&since=2026-11-20T22:08:00Z&limit=2";
+    let result = json!({"seq": 9, "epoch": "e", "items": [{"a": 1}], "next": "5-7"});
+    let (response, asked) = run(&Request::new("GET", target), Ok(result));
+    let page = json!({"number": "030 123", "since": "2026-11-20T22:08:00.000Z", "limit": 2});
+    let expected = json!({"query": "endedCalls", "filter": {"agents": ["201"]}, "page": page});
+    assert_eq!(asked, [("telepulse.query".to_owned(), expected)]);
+    assert_eq!(body(&response), json!({"items": [{"a": 1}], "seq": 9, "next": "5-7"}));
+    let link = response.header("link").unwrap();
+    let next =
+        link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap();
+    let last = json!({"seq": 9, "epoch": "e", "items": []});
+    let (response, asked) = run(&Request::new("GET", next), Ok(last));
+    assert_eq!(asked[0].1["page"]["before"], "5-7", "{link}");
+    assert_eq!(asked[0].1["page"]["number"], "030 123", "{link}");
+    assert_eq!((body(&response), response.header("link")), (json!({"items": [], "seq": 9}), None));
+
+    let refuse = |target: &str, field| {
+        refused(&Request::new("GET", target), 400, "badRequest", Some(field));
+    };
+    refuse("/v1/calls?ended=yes", "ended");
+    refuse("/v1/calls?limit=2", "limit");
+    refuse("/v1/calls?ended=true&limit=0", "limit");
+    refuse("/v1/calls?ended=true&limit=1001", "limit");
+    refuse("/v1/calls?ended=true&since=yesterday", "since");
+    refuse("/v1/calls?ended=true&page=2", "page");
+    refuse("/v1/queues?ended=true", "ended");
+}
+
+#[test]
+fn a_call_that_is_over_is_still_at_its_place() {
+    struct Ended;
+    impl Bus for Ended {
+        fn ask(&mut self, _: &str, query: &Value) -> Result<Value, Refusal> {
+            let is_known = query["query"] == "endedCalls" && query["page"]["call"] == "a b";
+            let items = if is_known { json!([{"call": "a b", "cause": 16}]) } else { json!([]) };
+            Ok(json!({"seq": 1, "items": items}))
+        }
+    }
+    let response = handle(&Request::new("GET", "/v1/calls/a%20b"), &mut Ended);
+    assert_eq!((response.status, body(&response)["cause"].clone()), (200, json!(16)));
+    assert_eq!(handle(&Request::new("GET", "/v1/calls/c"), &mut Ended).status, 404);
+}
+
+#[test]
 fn one_item_is_found_or_not_or_could_be_two() {
     let items = json!({"seq": 1, "items": [
         {"agent": "201", "server": "pbx1"},

@@ -132,6 +132,16 @@ impl Asterisk {
         }
     }
 
+    /// Whether it ended by itself: crashes do happen to it. [`Self::start_again`] boots it again.
+    pub fn has_died(&mut self) -> Result<bool> {
+        let Some(child) = &mut self.child else { return Ok(false) };
+        let died = child.try_wait()?.is_some();
+        if died {
+            self.child = None;
+        }
+        Ok(died)
+    }
+
     /// Where AMI listens.
     pub fn manager(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.manager).into()

@@ -16,6 +16,8 @@ use tokio::time::sleep;
 
 /// Acts between two comparisons.
 const ACTS: usize = 60;
+/// How often Asterisk may crash in one storm.
+const CRASHES: usize = 3;
 /// Channels from which on nobody calls any more until some have gone.
 const CROWDED: usize = 80;
 /// What is dialled: phones, chains of `Local` channels to them, queues, a conference, a parking lot,
@@ -37,7 +39,7 @@ async fn a_long_storm_is_seen_as_it_is() -> Result<()> {
 
 async fn storm(test: &str, calls: usize) -> Result<()> {
     let Some(installation) = asterisk::require(test) else { return Ok(()) };
-    let pbx = Asterisk::start(&installation, Options::default()).await?;
+    let mut pbx = Asterisk::start(&installation, Options::default()).await?;
     let mut phones = Vec::new();
     for extension in ["101", "102", "104"] {
         let ring = Duration::from_millis(100);
@@ -45,45 +47,66 @@ async fn storm(test: &str, calls: usize) -> Result<()> {
     }
     phones.push(Phone::ringing_only(pbx.phone_port("103")?).await?);
     let bench = Bench::start(&pbx).await?;
-    let observer = pbx.observer().await?;
     // Said so that a storm that found something can be had again.
     let seed = match std::env::var("TELEPULSE_SEED") {
         Ok(seed) => seed.parse().context("TELEPULSE_SEED")?,
         Err(_) => rand::random(),
     };
     println!("TELEPULSE_SEED={seed}");
+    let mut observer = pbx.observer().await?;
     let mut weather = Weather {
         random: StdRng::seed_from_u64(seed),
         hands: pbx.auditor().await?,
         channels: Vec::new(),
         calls: 0,
     };
-    let mut comparisons = 0;
+    let (mut comparisons, mut crashes) = (0, 0);
     while weather.calls < calls {
-        for _ in 0..ACTS {
-            weather.act().await?;
-            sleep(Duration::from_millis(4)).await;
+        let seen = match weather.some_acts().await {
+            Ok(()) => compare(&bench, &mut weather.hands, &observer).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = seen {
+            // Asterisk 22 follows a null pointer in such weather, rarely: then it is one more thing
+            // that the model has to come out of right.
+            if crashes == CRASHES || !pbx.has_died()? {
+                return Err(error.context(format!("seed {seed}")));
+            }
+            crashes += 1;
+            println!("Asterisk crashed after {} calls: {error:#}", weather.calls);
+            pbx.start_again().await?;
+            observer = pbx.observer().await?;
+            weather.hands = pbx.auditor().await?;
+            continue;
         }
-        compare(&bench, &mut weather.hands, &observer)
-            .await
-            .with_context(|| format!("seed {seed}"))?;
         comparisons += 1;
     }
-    compare(&bench, &mut weather.hands, &observer).await?;
-    wait::until("everybody to be gone", SOON, async || {
+    calm(&bench, &mut weather.hands, &observer).await.with_context(|| format!("seed {seed}"))?;
+    println!("{} calls, {comparisons} comparisons, {crashes} crashes of Asterisk", weather.calls);
+    bench.app.shutdown().await;
+    Ok(())
+}
+
+/// Hangs everybody up, and sees that nobody is left in the model who is not left in Asterisk.
+async fn calm(bench: &Bench, hands: &mut ami::Client, observer: &ami::Client) -> Result<()> {
+    let mut left = String::new();
+    let gone = wait::until("everybody to be gone", SOON, async || {
         // More than once: queues call on, and what was being dialled comes up meanwhile.
-        weather.hands.send("Hangup", &[("Channel", "/.*/")]).await?;
-        let channels = weather.hands.core_show_channels().await?;
+        hands.send("Hangup", &[("Channel", "/.*/")]).await?;
+        let channels = hands.core_show_channels().await?;
+        left = channels.iter().map(|channel| format!("{channel:?}\n")).collect();
         Ok(channels.is_empty().then_some(()))
-    })
-    .await?;
+    });
+    if gone.await.is_err() {
+        // Half a `Local` channel that was parked and redirected at once stays in Asterisk for ever.
+        println!("Asterisk cannot get rid of:\n{left}");
+        return compare(bench, hands, observer).await;
+    }
     for query in ["calls", "lines", "parked", "conferences"] {
         let what = format!("no {query} to be left");
         let left = async || Ok(bench.items(query).await?.is_empty().then_some(()));
         wait::until(&what, SOON, left).await?;
     }
-    println!("{} calls, {comparisons} comparisons", weather.calls);
-    bench.app.shutdown().await;
     Ok(())
 }
 
@@ -97,6 +120,14 @@ struct Weather {
 }
 
 impl Weather {
+    async fn some_acts(&mut self) -> Result<()> {
+        for _ in 0..ACTS {
+            self.act().await?;
+            sleep(Duration::from_millis(4)).await;
+        }
+        Ok(())
+    }
+
     async fn act(&mut self) -> Result<()> {
         let target = *TARGETS.choose(&mut self.random).context("targets")?;
         let member = *MEMBERS.choose(&mut self.random).context("members")?;

@@ -4,6 +4,7 @@
 mod bad_input;
 mod faults;
 mod feed;
+mod history;
 mod main_job;
 mod outage;
 mod platform;

@@ -65,6 +65,17 @@ pub struct Bus {
 pub struct Store {
     /// A folder of our own.
     pub path: PathBuf,
+    /// How much of the history of calls is kept.
+    pub calls: Calls,
+}
+
+/// How much of the history of calls is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// `calls`: at most so many; 0 keeps none.
+    pub number: u64,
+    /// `callDays`: none older than so many days. `None`: however old.
+    pub days: Option<u32>,
 }
 
 /// `[plugins]`: where plugins are.

@@ -1,8 +1,8 @@
 //! From the configuration as written to the configuration as used, section by section.
 
 use super::{
-    Admin, Bus, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth, ServerFilter,
-    ServerTls, Store, User,
+    Admin, Bus, Calls, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth,
+    ServerFilter, ServerTls, Store, User,
     fields::{Fields, Reader},
     mistake::Place,
     rules, schema, server,
@@ -252,7 +252,13 @@ fn bus(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Bus {
 fn store(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Store {
     reader.known(fields, &schema::STORE);
     only(reader, fields, "embedded", "redis");
-    Store { path: reader.path(fields, "path").unwrap_or_else(|| reader.folder.join("data")) }
+    Store {
+        path: reader.path(fields, "path").unwrap_or_else(|| reader.folder.join("data")),
+        calls: Calls {
+            number: reader.number(fields, "calls", 0..=10_000_000).unwrap_or(100_000).into(),
+            days: reader.number(fields, "callDays", 1..=36_500),
+        },
+    }
 }
 
 /// A `kind` of which this version has one.

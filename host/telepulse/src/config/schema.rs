@@ -41,7 +41,8 @@ pub(super) const USER: Section = Section {
     inner: &[],
 };
 pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
-pub(super) const STORE: Section = single(&["store"], &["kind", "path"], &["url"]);
+pub(super) const STORE: Section =
+    single(&["store"], &["kind", "path", "calls", "callDays"], &["url"]);
 pub(super) const PLUGINS: Section = single(&["plugins"], &["dir"], &[]);
 pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token"], &[]);
 pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);

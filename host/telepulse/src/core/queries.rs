@@ -4,6 +4,7 @@
 use super::serve::reply;
 use crate::{
     bus::{Bus, Headers},
+    history::{self, History},
     proxy::{Ask, LinkHandle, Part, Registry},
 };
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use tokio::sync::oneshot;
 /// Answers one query with a reply whose result is a [`QueryResult`].
 pub(super) async fn answer(
     registry: &Registry,
+    history: &History,
     bus: &dyn Bus,
     headers: &Headers,
     bytes: &[u8],
@@ -33,11 +35,27 @@ pub(super) async fn answer(
         if who.is_some_and(Principal::is_anonymous) {
             return Err(Refusal::new(Code::Unauthorized, "log in first"));
         }
-        let result = run(registry, bus, who, &query).await;
+        let result = if query.query == QueryKind::EndedCalls {
+            ended(history, bus, who, &query).await?
+        } else {
+            run(registry, bus, who, &query).await
+        };
         serde_json::to_value(result)
             .map_err(|error| Refusal::new(Code::Internal, format!("the answer: {error}")))
     })
     .await
+}
+
+/// Calls that are over are not in any model.
+async fn ended(
+    history: &History,
+    bus: &dyn Bus,
+    who: Option<&Principal>,
+    query: &Query,
+) -> Result<QueryResult, Refusal> {
+    let (epoch, seq) = (bus.stream().epoch().to_owned(), bus.stream().tail());
+    let history::Part { items, next } = history.page(query, who).await?;
+    Ok(QueryResult { seq, epoch, items, next, parts: Vec::new() })
 }
 
 async fn run(
@@ -71,6 +89,7 @@ async fn run(
         seq,
         epoch: bus.stream().epoch().to_owned(),
         items: items(query.query, whole),
+        next: None,
         parts: if query.query == QueryKind::Snapshot { parts } else { Vec::new() },
     }
 }
@@ -108,6 +127,8 @@ fn items(kind: QueryKind, whole: Snapshot) -> Vec<Value> {
         QueryKind::Conferences => values(whole.conferences),
         QueryKind::Servers => values(whole.servers),
         QueryKind::Snapshot => vec![json!(whole)],
+        // Answered by the history.
+        QueryKind::EndedCalls => Vec::new(),
     }
 }
 

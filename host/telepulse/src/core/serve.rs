@@ -4,6 +4,7 @@
 use super::{commands, queries, raw};
 use crate::{
     bus::{Address, AlreadyServed, Bus, Headers, Incoming},
+    history::History,
     proxy::Registry,
 };
 use bytes::Bytes;
@@ -26,6 +27,7 @@ const IN_WORK: usize = 1024;
 pub(crate) fn start(
     bus: &Arc<dyn Bus>,
     registry: &Registry,
+    history: &History,
     stop: &CancellationToken,
 ) -> Result<(), AlreadyServed> {
     let bind = |tokens: &[&str]| -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
@@ -42,10 +44,10 @@ pub(crate) fn start(
         let links = links.clone();
         async move { commands::answer(&links, &headers, &bytes).await }
     });
-    let (links, stream) = (registry.clone(), bus.clone());
+    let (links, history, stream) = (registry.clone(), history.clone(), bus.clone());
     spawn(query, stop, move |headers, bytes| {
-        let (links, bus) = (links.clone(), stream.clone());
-        async move { queries::answer(&links, bus.as_ref(), &headers, &bytes).await }
+        let (links, history, bus) = (links.clone(), history.clone(), stream.clone());
+        async move { queries::answer(&links, &history, bus.as_ref(), &headers, &bytes).await }
     });
     let links = registry.clone();
     spawn(proxy, stop, move |headers, bytes| {

@@ -94,7 +94,7 @@ async fn calm(bench: &Bench, hands: &mut ami::Client, observer: &ami::Client) ->
         // More than once: queues call on, and what was being dialled comes up meanwhile.
         hands.send("Hangup", &[("Channel", "/.*/")]).await?;
         let channels = hands.core_show_channels().await?;
-        left = channels.iter().map(|channel| format!("{channel:?}\n")).collect();
+        left = format!("{channels:#?}");
         Ok(channels.is_empty().then_some(()))
     });
     if gone.await.is_err() {
@@ -186,18 +186,24 @@ async fn compare(bench: &Bench, auditor: &mut ami::Client, observer: &ami::Clien
     let same = wait::until("the model to be as Asterisk lists it", SOON, async || {
         let before = theirs(auditor).await?;
         let ours = ours(bench).await?;
-        let theirs = theirs(auditor).await?;
+        let after = theirs(auditor).await?;
         difference.clear();
         for (whose, more) in [
-            ("only Asterisk", theirs.difference(&ours)),
-            ("only the model", ours.difference(&theirs)),
+            ("only Asterisk", after.view.difference(&ours.view)),
+            ("only the model", ours.view.difference(&after.view)),
         ] {
             more.for_each(|line| {
                 // Writing to a String cannot fail.
                 let _ = writeln!(difference, "{whose}: {line}");
             });
         }
-        Ok((ours == theirs || ours == before).then_some(theirs.len()))
+        for apart in after.bridges.iter().filter(|bridge| !ours.has_together(bridge)) {
+            let _ = writeln!(difference, "in one bridge but not in one call: {apart:?}");
+        }
+        let is_as = |theirs: &Shown| {
+            ours.view == theirs.view && theirs.bridges.iter().all(|one| ours.has_together(one))
+        };
+        Ok((is_as(&after) || is_as(&before)).then_some(after.view.len()))
     });
     let lines =
         same.await.with_context(|| format!("{difference}{}", story(&difference, observer)))?;
@@ -227,8 +233,34 @@ fn story(difference: &str, observer: &ami::Client) -> String {
     story
 }
 
+/// One side's view.
+struct Shown {
+    view: BTreeSet<String>,
+    /// Channels that are together: in one bridge as Asterisk lists them, in one call as we do.
+    bridges: Vec<BTreeSet<String>>,
+}
+
+impl Shown {
+    fn has_together(&self, bridge: &BTreeSet<String>) -> bool {
+        self.bridges.iter().any(|together| together.is_superset(bridge))
+    }
+}
+
+/// Who is in a bridge with whom. Parking lots and conferences are compared by lists of their own.
+async fn bridges(auditor: &mut ami::Client) -> Result<Vec<BTreeSet<String>>> {
+    let mut bridges = Vec::new();
+    for bridge in listed(auditor, "BridgeList", &[], "BridgeListItem").await? {
+        if text(&bridge, "BridgeType") == "basic" && text(&bridge, "BridgeNumChannels") > "1" {
+            let id = [("BridgeUniqueid", text(&bridge, "BridgeUniqueid"))];
+            let inside = listed(auditor, "BridgeInfo", &id, "BridgeInfoChannel").await?;
+            bridges.push(inside.iter().map(|one| text(one, "Channel").to_owned()).collect());
+        }
+    }
+    Ok(bridges)
+}
+
 /// What Asterisk lists.
-async fn theirs(auditor: &mut ami::Client) -> Result<BTreeSet<String>> {
+async fn theirs(auditor: &mut ami::Client) -> Result<Shown> {
     let mut view = BTreeSet::new();
     for item in auditor.core_show_channels().await? {
         let state = text(&item, "ChannelStateDesc").to_lowercase();
@@ -272,7 +304,14 @@ async fn theirs(auditor: &mut ami::Client) -> Result<BTreeSet<String>> {
         };
         view.insert(format!("extension {} {status}", text(&item, "Exten")));
     }
-    Ok(view)
+    for item in listed(auditor, "DeviceStateList", &[], "DeviceStateChange").await? {
+        let is_away = matches!(text(&item, "State"), "UNAVAILABLE" | "INVALID");
+        if let Some(extension) = text(&item, "Device").strip_prefix("PJSIP/1") {
+            let status = if is_away { "offline" } else { "online" };
+            view.insert(format!("phone 1{extension} {status}"));
+        }
+    }
+    Ok(Shown { view, bridges: bridges(auditor).await? })
 }
 
 /// The items of a list; none, where Asterisk refuses it because it is empty.
@@ -291,10 +330,13 @@ fn text<'m>(message: &'m Message, key: &str) -> &'m str {
 }
 
 /// What the model shows.
-async fn ours(bench: &Bench) -> Result<BTreeSet<String>> {
+async fn ours(bench: &Bench) -> Result<Shown> {
     let word = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_owned();
     let mut view = BTreeSet::new();
+    let mut bridges = Vec::new();
     for call in bench.items("calls").await? {
+        let channels = call["channels"].as_array().into_iter().flatten();
+        bridges.push(channels.map(|channel| word(channel, "channel")).collect());
         for channel in call["channels"].as_array().into_iter().flatten() {
             view.insert(format!("channel {} {}", word(channel, "channel"), word(channel, "state")));
         }
@@ -322,6 +364,7 @@ async fn ours(bench: &Bench) -> Result<BTreeSet<String>> {
     for user in bench.items("users").await? {
         let (agent, status) = (word(&user, "agent"), word(&user, "extensionStatus"));
         view.insert(format!("extension {agent} {status}"));
+        view.insert(format!("phone {agent} {}", word(&user, "status")));
     }
-    Ok(view)
+    Ok(Shown { view, bridges })
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::bus::LocalBus;
 use serde_json::{from_value, json};
-use telepulse_language::{Event, Timestamp};
+use telepulse_language::{Event, Filter, QueryKind, Timestamp};
 use tempfile::TempDir;
 
 const ALL: config::Calls = config::Calls { number: 100_000, days: None };
@@ -98,7 +98,7 @@ async fn what_was_answered_for_is_there_after_a_kill() {
     std::fs::copy(bench.folder.path().join("calls.redb"), &found).unwrap();
     let bus: Arc<dyn Bus> = LocalBus::new("e".to_owned(), 10);
     let history = History::start(&bus, &found, ALL).unwrap();
-    let query = Query::new(telepulse_language::QueryKind::EndedCalls, Default::default());
+    let query = Query::new(QueryKind::EndedCalls, Filter::default());
     assert_eq!(history.page(&query, None).await.unwrap().items.len(), 1);
 }
 

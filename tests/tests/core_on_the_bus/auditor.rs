@@ -250,12 +250,13 @@ impl Shown {
 async fn bridges(auditor: &mut ami::Client) -> Result<Vec<BTreeSet<String>>> {
     let mut bridges = Vec::new();
     for bridge in listed(auditor, "BridgeList", &[], "BridgeListItem").await? {
-        if text(&bridge, "BridgeType") == "basic" && text(&bridge, "BridgeNumChannels") > "1" {
+        if text(&bridge, "BridgeType") == "basic" {
             let id = [("BridgeUniqueid", text(&bridge, "BridgeUniqueid"))];
             let inside = listed(auditor, "BridgeInfo", &id, "BridgeInfoChannel").await?;
             bridges.push(inside.iter().map(|one| text(one, "Channel").to_owned()).collect());
         }
     }
+    bridges.retain(|together: &BTreeSet<String>| together.len() > 1);
     Ok(bridges)
 }
 

@@ -22,6 +22,16 @@ pub(crate) enum Op {
     Unqueue(u8),
     /// A member logs on, changes, or logs off.
     Member(u8, u8),
+    /// Somebody is parked.
+    Park(u8),
+    /// Somebody is taken out of a parking lot.
+    Unpark(u8),
+    /// Somebody comes into a conference.
+    Enter(u8, u8),
+    /// Somebody in a conference is muted, or heard again.
+    Mute(u8),
+    /// Somebody leaves a conference.
+    Exit(u8),
     HangUp(u8),
 }
 
@@ -36,6 +46,11 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (n(), n()).prop_map(|(a, b)| Op::Queue(a, b)),
         1 => n().prop_map(Op::Unqueue),
         2 => (n(), n()).prop_map(|(a, b)| Op::Member(a, b)),
+        1 => n().prop_map(Op::Park),
+        1 => n().prop_map(Op::Unpark),
+        2 => (n(), n()).prop_map(|(a, b)| Op::Enter(a, b)),
+        1 => n().prop_map(Op::Mute),
+        1 => n().prop_map(Op::Exit),
         3 => n().prop_map(Op::HangUp),
     ]
 }
@@ -50,6 +65,7 @@ impl Arbitrary for Op {
 }
 
 const QUEUES: [&str; 2] = ["sales", "support"];
+const ROOMS: [&str; 2] = ["700", "701"];
 
 #[derive(Clone, Debug)]
 struct Chan {
@@ -73,6 +89,14 @@ struct Member {
     paused: bool,
 }
 
+/// Who is in a conference.
+#[derive(Clone, Debug)]
+struct Party {
+    room: &'static str,
+    uniqueid: String,
+    is_muted: bool,
+}
+
 /// What there is at one moment.
 #[derive(Clone, Debug, Default)]
 struct State {
@@ -80,6 +104,10 @@ struct State {
     /// Queue and Uniqueid, in order.
     waiting: Vec<(usize, String)>,
     members: Vec<Member>,
+    /// Uniqueid and space.
+    parked: Vec<(String, usize)>,
+    /// In the order of coming.
+    parties: Vec<Party>,
     /// For names that are never used twice.
     made: usize,
 }
@@ -117,6 +145,23 @@ impl World {
                 bridges.map(|id| format!("Event: BridgeListItem\r\n{}", bridge(id))).collect()
             }
             Listing::Queues => state.queues(),
+            Listing::Parked => {
+                state.parked.iter().map(|parked| state.space("ParkedCall", parked)).collect()
+            }
+            Listing::Rooms => {
+                let begun = ROOMS.iter().filter(|room| state.in_room(room) > 0);
+                begun
+                    .map(|room| {
+                        format!(
+                            "Event: ConfbridgeListRooms\r\nConference: {room}\r\nLocked: No\r\n"
+                        )
+                    })
+                    .collect()
+            }
+            Listing::Room(name) => {
+                let parties = state.parties.iter().filter(|party| party.room == name);
+                parties.map(|party| state.party("ConfbridgeList", party)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -167,6 +212,21 @@ impl World {
                 }
             }
             Op::Member(n, what) => self.member(n, what),
+            Op::Park(n) => self.park(n),
+            Op::Unpark(n) => {
+                if !self.now.parked.is_empty() {
+                    let at = usize::from(n) % self.now.parked.len();
+                    self.unpark(at, "UnParkedCall");
+                }
+            }
+            Op::Enter(n, room) => self.enter(n, ROOMS[usize::from(room) % ROOMS.len()]),
+            Op::Mute(n) => self.mute(n),
+            Op::Exit(n) => {
+                if !self.now.parties.is_empty() {
+                    let at = usize::from(n) % self.now.parties.len();
+                    self.exit(at);
+                }
+            }
             Op::HangUp(n) => {
                 if let Some(at) = self.pick(n, |_| true) {
                     self.hang_up(at);
@@ -212,8 +272,12 @@ impl World {
         self.now.channels[callee].state = 6;
         self.say_of("Newstate", callee, "");
         let dialler = self.now.channels[callee].dialler.clone();
+        let State { parked, parties, .. } = &self.now;
         let caller = self.pick(0, |channel| {
-            Some(&channel.uniqueid) == dialler.as_ref() && channel.bridge.is_none()
+            Some(&channel.uniqueid) == dialler.as_ref()
+                && channel.bridge.is_none()
+                && parked.iter().all(|(id, _)| *id != channel.uniqueid)
+                && parties.iter().all(|party| party.uniqueid != channel.uniqueid)
         });
         let Some(caller) = caller else { return };
         if let Some(at) = self.now.waiting.iter().position(|(_, id)| Some(id) == dialler.as_ref()) {
@@ -239,8 +303,15 @@ impl World {
 
     fn queue(&mut self, n: u8, queue: usize) {
         let waits = |channel: &Chan| self.now.waiting.iter().any(|(_, id)| *id == channel.uniqueid);
+        let is_away = |channel: &Chan| {
+            self.now.parked.iter().any(|(id, _)| *id == channel.uniqueid)
+                || self.now.parties.iter().any(|party| party.uniqueid == channel.uniqueid)
+        };
         let fits = |channel: &Chan| {
-            channel.dialler.is_none() && channel.bridge.is_none() && !waits(channel)
+            channel.dialler.is_none()
+                && channel.bridge.is_none()
+                && !waits(channel)
+                && !is_away(channel)
         };
         let Some(at) = self.pick(n, fits) else { return };
         self.now.waiting.push((queue, self.now.channels[at].uniqueid.clone()));
@@ -253,6 +324,65 @@ impl World {
         let (queue, uniqueid) = self.now.waiting.remove(at);
         let channel = self.pick(0, |channel| channel.uniqueid == uniqueid).expect("alive");
         self.say_of("QueueCallerLeave", channel, &format!("Queue: {}\r\n", QUEUES[queue]));
+    }
+
+    /// Somebody who talks, and is not parked or in a conference.
+    fn pick_free(&self, n: u8) -> Option<usize> {
+        let State { waiting, parked, parties, .. } = &self.now;
+        self.pick(n, |channel| {
+            let id = &channel.uniqueid;
+            channel.state == 6
+                && waiting.iter().all(|(_, other)| other != id)
+                && parked.iter().all(|(other, _)| other != id)
+                && parties.iter().all(|party| party.uniqueid != *id)
+        })
+    }
+
+    fn park(&mut self, n: u8) {
+        let Some(at) = self.pick_free(n) else { return };
+        self.leave(at);
+        let used = |space: &usize| self.now.parked.iter().any(|(_, other)| other == space);
+        let space = (701..).find(|space| !used(space)).expect("a free space");
+        let parked = (self.now.channels[at].uniqueid.clone(), space);
+        self.now.parked.push(parked.clone());
+        self.say(self.now.space("ParkedCall", &parked));
+    }
+
+    fn unpark(&mut self, at: usize, event: &str) {
+        let parked = self.now.parked.remove(at);
+        self.say(self.now.space(event, &parked));
+    }
+
+    fn enter(&mut self, n: u8, room: &'static str) {
+        let Some(at) = self.pick_free(n) else { return };
+        self.leave(at);
+        if self.now.in_room(room) == 0 {
+            self.say(format!("Event: ConfbridgeStart\r\nConference: {room}\r\n"));
+        }
+        let uniqueid = self.now.channels[at].uniqueid.clone();
+        let party = Party { room, uniqueid, is_muted: false };
+        self.now.parties.push(party.clone());
+        self.say(self.now.party("ConfbridgeJoin", &party));
+    }
+
+    fn mute(&mut self, n: u8) {
+        if self.now.parties.is_empty() {
+            return;
+        }
+        let at = usize::from(n) % self.now.parties.len();
+        let party = &mut self.now.parties[at];
+        party.is_muted = !party.is_muted;
+        let event = if party.is_muted { "ConfbridgeMute" } else { "ConfbridgeUnmute" };
+        let party = party.clone();
+        self.say(self.now.party(event, &party));
+    }
+
+    fn exit(&mut self, at: usize) {
+        let party = self.now.parties.remove(at);
+        self.say(self.now.party("ConfbridgeLeave", &party));
+        if self.now.in_room(party.room) == 0 {
+            self.say(format!("Event: ConfbridgeEnd\r\nConference: {}\r\n", party.room));
+        }
     }
 
     fn member(&mut self, n: u8, what: u8) {
@@ -288,6 +418,12 @@ impl World {
         if let Some(at) = self.now.waiting.iter().position(|(_, id)| *id == uniqueid) {
             self.unqueue(at);
         }
+        if let Some(at) = self.now.parked.iter().position(|(id, _)| *id == uniqueid) {
+            self.unpark(at, "ParkedCallGiveUp");
+        }
+        if let Some(at) = self.now.parties.iter().position(|party| party.uniqueid == uniqueid) {
+            self.exit(at);
+        }
         self.leave(at);
         let channel = self.now.channels.remove(at);
         let text = snapshot(&channel);
@@ -296,6 +432,33 @@ impl World {
 }
 
 impl State {
+    fn in_room(&self, room: &str) -> usize {
+        self.parties.iter().filter(|party| party.room == room).count()
+    }
+
+    fn channel(&self, uniqueid: &str) -> &Chan {
+        self.channels.iter().find(|channel| channel.uniqueid == uniqueid).expect("alive")
+    }
+
+    fn space(&self, event: &str, (uniqueid, space): &(String, usize)) -> String {
+        let parkee = snapshot(self.channel(uniqueid));
+        let parkee =
+            parkee.lines().fold(String::new(), |text, line| text + "Parkee" + line + "\r\n");
+        format!(
+            "Event: {event}\r\n{parkee}Parkinglot: default\r\nParkingSpace: {space}\r\n\
+             ParkingTimeout: 45\r\nParkingDuration: 0\r\n"
+        )
+    }
+
+    fn party(&self, event: &str, party: &Party) -> String {
+        let Party { room, uniqueid, is_muted } = party;
+        let muted = if *is_muted { "Yes" } else { "No" };
+        let of = snapshot(self.channel(uniqueid));
+        format!(
+            "Event: {event}\r\nConference: {room}\r\nAdmin: No\r\nMuted: {muted}\r\nTalking: No\r\n{of}"
+        )
+    }
+
     fn queues(&self) -> Vec<String> {
         let mut items = Vec::new();
         for (at, queue) in QUEUES.iter().enumerate() {

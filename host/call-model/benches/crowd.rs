@@ -127,7 +127,9 @@ fn fold(pbx: &mut Pbx, listing: &Listing, items: &[Message]) {
 
 fn apply(pbx: &mut Pbx, events: &[Message]) -> usize {
     let mut told: Vec<Event> = Vec::new();
-    events.iter().for_each(|event| pbx.apply(event, NOW, &mut told));
+    for event in events {
+        pbx.apply(event, NOW, &mut told);
+    }
     told.len()
 }
 

@@ -1,6 +1,6 @@
 //! A WebSocket client as an integrator would write it.
 
-use crate::platform::SOON;
+use crate::{platform::SOON, published};
 use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -51,7 +51,9 @@ impl Client {
             match next {
                 None => return Ok(Incoming::Closed(None)),
                 Some(Ok(Message::Text(text))) => {
-                    return Ok(Incoming::Json(serde_json::from_str(&text)?));
+                    let json: Value = serde_json::from_str(&text)?;
+                    published::check(&json)?;
+                    return Ok(Incoming::Json(json));
                 }
                 Some(Ok(Message::Close(frame))) => return Ok(Incoming::Closed(frame)),
                 Some(Ok(_)) => {}
@@ -85,6 +87,9 @@ impl Client {
         let reply = self.request(request.clone()).await?;
         if reply["ok"] != true {
             bail!("{request} was refused: {reply}");
+        }
+        if request["action"] == "query" {
+            published::check_items(&request["query"], &reply["result"])?;
         }
         Ok(reply["result"].clone())
     }

@@ -342,7 +342,7 @@ impl World {
         let Some(at) = self.pick_free(n) else { return };
         self.leave(at);
         let used = |space: &usize| self.now.parked.iter().any(|(_, other)| other == space);
-        let space = (701..).find(|space| !used(space)).expect("a free space");
+        let space = (701..=1_000).find(|space| !used(space)).expect("a free space");
         let parked = (self.now.channels[at].uniqueid.clone(), space);
         self.now.parked.push(parked.clone());
         self.say(self.now.space("ParkedCall", &parked));

@@ -459,7 +459,8 @@ export interface ConferenceUnmuteCommand {
 /** `dial`. Its result is `{"actionId","call"}`; whether it was answered comes as events. */
 export interface DialCommand {
   action: "dial";
-  /** Ask the phone of `from` to answer by itself. */
+  /** Ask the phone of `from` to answer by itself, by the headers `Call-Info` and `Alert-Info` of its
+   * INVITE. Phones heed one or the other, some only where their settings say so. */
   autoAnswer?: boolean;
   /** What the called side sees. */
   callerId?: string;

@@ -14,6 +14,7 @@ use telepulse_tests::{
     phones::{Act, Call, Phone},
     wait,
 };
+use tokio::{net::UdpSocket, time::timeout};
 
 const RING: Duration = Duration::from_millis(200);
 /// Long enough to be seen as an act of its own.
@@ -188,6 +189,44 @@ async fn a_call_is_listened_to() -> Result<()> {
     desk.does(json!({"action": "hangup", "call": call})).await?;
     desk.leave().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_is_asked_to_answer_by_itself() -> Result<()> {
+    let test = "words::a_phone_is_asked_to_answer_by_itself";
+    let Some(mut desk) = Desk::set(test, &[]).await? else { return Ok(()) };
+    let phone = UdpSocket::bind(("127.0.0.1", desk.pbx.phone_port("102")?)).await?;
+    let mut last = String::new();
+    for is_asked in [true, false] {
+        let dial = json!({"action": "dial", "from": "102", "to": "101", "autoAnswer": is_asked});
+        let call = desk.client.ok(dial).await?;
+        let (invite, id) = timeout(SOON, invite(&phone, &last)).await??;
+        last = id;
+        let has = |words: &str| invite.lines().any(|line| line.contains(words));
+        assert_eq!(has("Call-Info: <sip:telepulse>;answer-after=0"), is_asked, "{invite}");
+        assert_eq!(
+            has("Alert-Info: <http://telepulse>;info=alert-autoanswer"),
+            is_asked,
+            "{invite}"
+        );
+        desk.client.ok(json!({"action": "hangup", "call": call["call"]})).await?;
+    }
+    desk.leave().await;
+    Ok(())
+}
+
+/// The next INVITE that a phone gets, and its Call-ID: it may come several times.
+async fn invite(phone: &UdpSocket, but_not: &str) -> Result<(String, String)> {
+    let mut buffer = [0; 4096];
+    loop {
+        let (length, _) = phone.recv_from(&mut buffer).await?;
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let id = text.lines().find_map(|line| line.strip_prefix("Call-ID: ")).unwrap_or_default();
+        if text.starts_with("INVITE") && id != but_not {
+            let id = id.to_owned();
+            return Ok((text, id));
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,7 @@ fn call() -> Originate {
         caller_id: Some("\"Ann\" <201>".to_owned()),
         account: None,
         variables: vec![("__A_1".to_owned(), "x".to_owned())],
+        auto_answer: false,
         channel_id: Some("tp-1".to_owned()),
         other_channel_id: Some("tp-2".to_owned()),
     }
@@ -49,6 +50,8 @@ fn calls() {
         originate(&call()),
         originate(&to_application),
         originate(&function),
+        originate(&Originate { auto_answer: true, ..call() }),
+        originate(&Originate { auto_answer: true, channel: "SIP/201".to_owned(), ..call() }),
         hangup("PJSIP/201-1", Some(16)),
         redirect("PJSIP/201-1", "internal", "203", "1"),
         redirect_both(("A/1", "c1", "e1", "1"), ("A/2", "c2", "e2", "1")),
@@ -71,6 +74,8 @@ fn calls() {
     Action: Originate | Channel: PJSIP/201 | Context: internal | Exten: 202 | Priority: 1 | Async: true | Timeout: 20000 | CallerID: "Ann" <201> | ChannelId: tp-1 | OtherChannelId: tp-2 | Variable: __A_1=x
     Action: Originate | Channel: PJSIP/201 | Application: ChanSpy | Data: PJSIP/202,q | Async: true | Variable: V=a\,b=\(c\) \"d\" \\\[e\]
     ! "SHELL(x)" is no plain variable name (letters, digits and _, not starting with a digit)
+    Action: Originate | Channel: PJSIP/201 | Context: internal | Exten: 202 | Priority: 1 | Async: true | Timeout: 20000 | CallerID: "Ann" <201> | ChannelId: tp-1 | OtherChannelId: tp-2 | Variable: __A_1=x | Variable: PJSIP_HEADER(add,Call-Info)=<sip:telepulse>;answer-after=0 | Variable: PJSIP_HEADER(add,Alert-Info)=<http://telepulse>;info=alert-autoanswer;delay=0
+    Action: Originate | Channel: SIP/201 | Context: internal | Exten: 202 | Priority: 1 | Async: true | Timeout: 20000 | CallerID: "Ann" <201> | ChannelId: tp-1 | OtherChannelId: tp-2 | Variable: __A_1=x | Variable: SIPADDHEADER01=Call-Info: <sip:telepulse>;answer-after=0 | Variable: SIPADDHEADER02=Alert-Info: <http://telepulse>;info=alert-autoanswer;delay=0
     Action: Hangup | Channel: PJSIP/201-1 | Cause: 16
     Action: Redirect | Channel: PJSIP/201-1 | Context: internal | Exten: 203 | Priority: 1
     Action: Redirect | Channel: A/1 | Context: c1 | Exten: e1 | Priority: 1 | ExtraChannel: A/2 | ExtraContext: c2 | ExtraExten: e2 | ExtraPriority: 1

@@ -62,9 +62,8 @@ impl Pbx {
             let message = format!("must be 1 to {MAX_TIMEOUT} seconds");
             return Err(Refusal::field("timeout", message));
         }
-        if dial.auto_answer {
-            let message = "is not possible: Asterisk takes the header that asks a phone to answer \
-                           by itself from the dialplan only; leave it out";
+        if dial.auto_answer && !actions::is_sip(&channel) {
+            let message = format!("is for SIP phones, and {channel} is none: leave it out");
             return Err(Refusal::field("autoAnswer", message));
         }
         self.check_room(now)?;
@@ -85,6 +84,7 @@ impl Pbx {
                 .iter()
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
+            auto_answer: dial.auto_answer,
             channel_id: Some(id.clone()),
         });
         action.check().map_err(|error| Refusal::field("variables", error.to_string()))?;

@@ -83,6 +83,7 @@ impl Pbx {
             caller_id: (!shown.is_empty()).then(|| shown.to_owned()),
             account: None,
             variables: Vec::new(),
+            auto_answer: false,
             channel_id: Some(id.clone()),
         });
         let call = self.call_id(&id);

@@ -32,10 +32,20 @@ fn dial_is_refused_where_it_makes_no_sense() {
         "1 to 300",
     );
     refused(
-        &json!({"action": "dial", "from": "101", "to": "1", "autoAnswer": true}),
+        &json!({"action": "dial", "from": "Local/7@out", "to": "1", "autoAnswer": true}),
         "badRequest",
         Some("autoAnswer"),
-        "dialplan",
+        "SIP phones",
+    );
+}
+
+#[test]
+fn a_phone_is_asked_to_answer_by_itself() {
+    let dial = json!({"action": "dial", "from": "102", "to": "1", "autoAnswer": true});
+    let told = shown(&plan(&mut pbx(), &dial).unwrap());
+    assert!(
+        told[0].contains("PJSIP_HEADER(add,Call-Info)=<sip:telepulse>;answer-after=0"),
+        "{told:?}"
     );
 }
 

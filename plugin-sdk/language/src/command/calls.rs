@@ -23,7 +23,8 @@ pub struct Dial {
     /// Channel variables for the new channel.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<VariableName, Words>,
-    /// Ask the phone of `from` to answer by itself.
+    /// Ask the phone of `from` to answer by itself, by the headers `Call-Info` and `Alert-Info` of its
+    /// INVITE. Phones heed one or the other, some only where their settings say so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auto_answer: bool,
 }

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 use telepulse_tests::{
     ami::{self, Message},
     asterisk::{self, Asterisk, Options},
-    phones::Phone,
+    phones::{Act, Phone},
     wait,
 };
 use tokio::time::sleep;
@@ -22,8 +22,10 @@ const CRASHES: usize = 3;
 const CROWDED: usize = 80;
 /// What is dialled: phones, chains of `Local` channels to them, queues, a conference, a parking lot,
 /// music, a busy tone.
-const TARGETS: &[&str] =
-    &["101", "102", "103", "9101", "9102", "9104", "600", "601", "700", "700", "750", "801", "802"];
+const TARGETS: &[&str] = &[
+    "101", "102", "103", "104", "9101", "9102", "9104", "600", "601", "700", "700", "750", "801",
+    "802",
+];
 const MEMBERS: &[&str] = &["PJSIP/101", "PJSIP/103", "PJSIP/104"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,10 +43,13 @@ async fn storm(test: &str, calls: usize) -> Result<()> {
     let Some(installation) = asterisk::require(test) else { return Ok(()) };
     let mut pbx = Asterisk::start(&installation, Options::default()).await?;
     let mut phones = Vec::new();
-    for extension in ["101", "102", "104"] {
-        let ring = Duration::from_millis(100);
+    let ring = Duration::from_millis(100);
+    for extension in ["101", "102"] {
         phones.push(Phone::answering(pbx.phone_port(extension)?, ring).await?);
     }
+    let moment = Act::Talk(Duration::from_millis(400));
+    let holds = [moment.clone(), Act::Hold, moment.clone(), Act::Resume, moment, Act::Hold];
+    phones.push(Phone::acting(pbx.phone_port("104")?, ring, &holds).await?);
     phones.push(Phone::ringing_only(pbx.phone_port("103")?).await?);
     let bench = Bench::start(&pbx).await?;
     // Said so that a storm that found something can be had again.

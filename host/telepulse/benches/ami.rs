@@ -2,7 +2,8 @@
 //!
 //! `memory` parses a stream that is in memory already; `parse` runs the session on the socket; `json`
 //! writes each event as JSON too; `model` is the platform itself, from the socket to a subscriber of
-//! the language's events; `raw` is the same with a subscriber of every AMI event as JSON beside it.
+//! the language's events, without a history of calls; `raw` is the same with a subscriber of every
+//! AMI event as JSON beside it.
 
 use ami_proto::{Decoder, Frame, Limits, Message, Output, Session, SessionConfig};
 use anyhow::{Context, Result, bail, ensure};
@@ -205,7 +206,7 @@ async fn platform(port: u16, counts_raw: bool) -> Result<()> {
     let folder = tempfile::tempdir()?;
     std::fs::create_dir(folder.path().join("plugins.d"))?;
     let text = format!(
-        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[log]\nlevel = \"error\"\n\
+        "[store]\npath = \"data\"\ncalls = 0\n[plugins]\ndir = \"plugins.d\"\n[log]\nlevel = \"error\"\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\n\
          port = {port}\nusername = \"u\"\nsecret = \"s\"\n"
     );

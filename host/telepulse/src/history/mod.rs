@@ -3,6 +3,7 @@
 //! A thread of its own takes the events off the bus and writes those that came together in one
 //! transaction; what was written survives a kill. Who asks gets what had ended before the question.
 
+mod kept;
 mod page;
 mod recorder;
 mod store;
@@ -47,7 +48,7 @@ impl History {
         path: &Path,
         keep: config::Calls,
     ) -> Result<Self, HistoryError> {
-        let store = Arc::new(Store::open(path, keep)?);
+        let store = Arc::new(Store::open(path, keep, recorder::now())?);
         let recorder = Arc::new(Recorder::start(bus, store.clone())?);
         Ok(Self { store, recorder, readers: Arc::new(Semaphore::new(READERS)) })
     }

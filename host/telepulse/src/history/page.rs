@@ -2,7 +2,7 @@
 //! calls; where few of them are wanted, a part is short and the next one goes on.
 
 use super::{
-    Part,
+    Part, kept,
     store::{Key, Store},
 };
 use serde_json::json;
@@ -58,7 +58,7 @@ impl Wanted {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut part = Part::default();
         if let Some(call) = &self.page.call {
-            let found = store.find(call)?.and_then(|json| serde_json::from_slice(&json).ok());
+            let found = store.find(call)?.and_then(|json| kept::read(&json).ok());
             part.items.extend(found.and_then(|call| self.shown(call)).map(|call| json!(call)));
             return Ok(part);
         }
@@ -71,7 +71,7 @@ impl Wanted {
             }
             read += 1;
             looked_at = Some(key);
-            match serde_json::from_slice(json) {
+            match kept::read(json) {
                 Ok(call) => part.items.extend(self.shown(call).map(|call| json!(call))),
                 Err(error) => tracing::error!(%error, ?key, "an ended call cannot be read"),
             }

@@ -1,7 +1,10 @@
 //! Takes the ends of calls off the bus and writes them, on a thread of its own: neither the bus nor
 //! who publishes ever waits for the disk.
 
-use super::store::{HistoryError, Key, Store};
+use super::{
+    kept::Kept,
+    store::{HistoryError, Key, Store},
+};
 use crate::bus::{Bus, EVENTS, EventSink, Guard, Message, Pattern};
 use std::{
     sync::{
@@ -12,7 +15,7 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use telepulse_language::{Code, Details, EndedCall, Event, Refusal, Stamped, Timestamp};
+use telepulse_language::{Code, Refusal, Timestamp};
 use tokio::sync::oneshot;
 
 /// Events that may wait for the disk; what comes on top is lost, counted and logged.
@@ -33,7 +36,7 @@ enum Job {
 pub(super) struct Recorder {
     jobs: SyncSender<Job>,
     stopping: Arc<AtomicBool>,
-    running: Mutex<Option<(Guard, JoinHandle<()>)>>,
+    running: Mutex<Option<(Option<Guard>, JoinHandle<()>)>>,
 }
 
 struct Sink {
@@ -54,6 +57,7 @@ impl EventSink for Sink {
 impl Recorder {
     pub(super) fn start(bus: &Arc<dyn Bus>, store: Arc<Store>) -> Result<Self, HistoryError> {
         let (jobs, work) = sync_channel(WAITING);
+        let is_wanted = store.keeps_calls();
         let stopping = Arc::new(AtomicBool::new(false));
         let lost = Arc::new(AtomicU64::new(0));
         let writer = Writer { store, stopping: stopping.clone(), lost: lost.clone(), last: None };
@@ -61,7 +65,9 @@ impl Recorder {
         let thread = thread.spawn(move || writer.run(&work))?;
         let patterns: Vec<Pattern> =
             Pattern::parse(&format!("{EVENTS}.callEnded")).into_iter().collect();
-        let guard = bus.subscribe(&patterns, Arc::new(Sink { jobs: jobs.clone(), lost }));
+        // Who keeps nothing pays nothing.
+        let guard = is_wanted
+            .then(|| bus.subscribe(&patterns, Arc::new(Sink { jobs: jobs.clone(), lost })));
         Ok(Self { jobs, stopping, running: Mutex::new(Some((guard, thread))) })
     }
 
@@ -97,7 +103,7 @@ struct Writer {
     stopping: Arc<AtomicBool>,
     lost: Arc<AtomicU64>,
     /// The last call written: an event of the same call adds to it.
-    last: Option<(Key, EndedCall)>,
+    last: Option<(Key, Kept)>,
 }
 
 impl Writer {
@@ -128,24 +134,25 @@ impl Writer {
 
     /// A call's end is told once for each extension that took part, one right after the other: they
     /// are one entry.
-    fn add(&mut self, calls: &mut Vec<(Option<Key>, EndedCall)>, event: &Message) {
-        let Some(call) = read(event) else { return };
+    fn add(&mut self, calls: &mut Vec<(Option<Key>, Kept)>, event: &Message) {
+        let call = match Kept::new(event.payload.clone()) {
+            Ok(call) => call,
+            Err(error) => return tracing::error!(%error, "a callEnded cannot be read"),
+        };
         if calls.is_empty()
             && let Some((key, last)) = &self.last
-            && last.summary.call == call.summary.call
+            && last.id == call.id
         {
             calls.push((Some(*key), last.clone()));
         }
         match calls.last_mut() {
-            Some((_, last)) if last.summary.call == call.summary.call => {
-                last.agents.extend(call.agents);
-            }
+            Some((_, last)) if last.id == call.id => last.add(call),
             _ => calls.push((None, call)),
         }
     }
 
     /// Until it is written, or we are to stop.
-    fn write(&mut self, calls: &[(Option<Key>, EndedCall)]) {
+    fn write(&mut self, calls: &[(Option<Key>, Kept)]) {
         let Some((_, newest)) = calls.last() else { return };
         let mut failures = 0_u64;
         loop {
@@ -173,16 +180,7 @@ impl Writer {
     }
 }
 
-fn read(event: &Message) -> Option<EndedCall> {
-    let stamped: Stamped = serde_json::from_slice(&event.payload)
-        .inspect_err(|error| tracing::error!(%error, "a callEnded cannot be read"))
-        .ok()?;
-    let Event { server, time, agent, queue, details } = stamped.event;
-    let Details::CallEnded(summary) = details else { return None };
-    Some(EndedCall { server, ended: time, agents: agent.into_iter().collect(), queue, summary })
-}
-
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

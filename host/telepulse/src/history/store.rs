@@ -1,24 +1,24 @@
 //! The file: calls by the moment of their end, bounded in number and age.
 
+use super::kept::{self, Kept};
 use crate::config;
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
     TableDefinition,
 };
 use std::{
-    borrow::Cow,
     io,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock, RwLockReadGuard},
 };
-use telepulse_language::{EndedCall, Timestamp};
+use telepulse_language::Timestamp;
 use thiserror::Error;
 
 /// When a call ended, in milliseconds since 1970, and a number that no other has.
 pub(super) type Key = (u64, u64);
 
-/// [`EndedCall`]s as JSON.
+/// [`Kept`] calls as JSON.
 const CALLS: TableDefinition<'_, Key, &[u8]> = TableDefinition::new("calls");
 /// Where each call is, by its id.
 const BY_ID: TableDefinition<'_, &str, Key> = TableDefinition::new("by-id");
@@ -51,13 +51,6 @@ pub enum HistoryError {
     Thread(#[from] io::Error),
 }
 
-/// What is read of a call that goes.
-#[derive(serde::Deserialize)]
-struct Id<'j> {
-    #[serde(borrow)]
-    call: Cow<'j, str>,
-}
-
 /// The open file.
 pub(super) struct Store {
     path: PathBuf,
@@ -68,16 +61,30 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(path: &Path, keep: config::Calls) -> Result<Self, HistoryError> {
+    /// Opens the file, or makes it, and drops what is too much by now.
+    pub(super) fn open(
+        path: &Path,
+        keep: config::Calls,
+        now: Timestamp,
+    ) -> Result<Self, HistoryError> {
         let database = open(path)?;
-        Ok(Self { path: path.to_owned(), keep, database: RwLock::new(Some(database)) })
+        let store = Self { path: path.to_owned(), keep, database: RwLock::new(Some(database)) };
+        match store.write(&[], now) {
+            Ok(_) => Ok(store),
+            Err(error) => Err(HistoryError::Open { path: path.to_owned(), error: Box::new(error) }),
+        }
+    }
+
+    /// Whether any call is kept.
+    pub(super) fn keeps_calls(&self) -> bool {
+        self.keep.number > 0
     }
 
     /// Writes calls in one transaction, each under its key or, where it has none, a new one; drops
     /// those that are too many or too old. Answers the last key.
     pub(super) fn write(
         &self,
-        calls: &[(Option<Key>, EndedCall)],
+        calls: &[(Option<Key>, Kept)],
         now: Timestamp,
     ) -> Result<Option<Key>, redb::Error> {
         let written = self.with(|database| self.transact(database, calls, now));
@@ -91,7 +98,7 @@ impl Store {
     fn transact(
         &self,
         database: &Database,
-        calls: &[(Option<Key>, EndedCall)],
+        calls: &[(Option<Key>, Kept)],
         now: Timestamp,
     ) -> Result<Option<Key>, redb::Error> {
         let mut last = None;
@@ -104,10 +111,14 @@ impl Store {
             for (key, call) in calls {
                 let key = key.unwrap_or((call.ended.0, next));
                 next = next.max(key.1 + 1);
-                // Only a map with keys that are no strings cannot be written: there is none in it.
-                let json = serde_json::to_vec(call).unwrap_or_default();
-                table.insert(key, json.as_slice())?;
-                by_id.insert(call.summary.call.as_str(), key)?;
+                match call.to_json() {
+                    Ok(json) => table.insert(key, json.as_slice())?,
+                    Err(error) => {
+                        tracing::error!(%error, "an ended call cannot be written: left out");
+                        continue;
+                    }
+                };
+                by_id.insert(&*call.id, key)?;
                 last = Some(key);
             }
             numbers.insert(NEXT, next)?;
@@ -117,8 +128,8 @@ impl Store {
                 || table.first()?.is_some_and(|(key, _)| key.value().0 < oldest)
             {
                 let Some((_, json)) = table.pop_first()? else { break };
-                if let Ok(call) = serde_json::from_slice::<Id<'_>>(json.value()) {
-                    by_id.remove(&*call.call)?;
+                if let Some(id) = kept::id(json.value()) {
+                    by_id.remove(&*id)?;
                 }
             }
         }

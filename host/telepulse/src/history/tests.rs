@@ -43,10 +43,14 @@ impl Bench {
     }
 
     async fn again(self) -> Self {
+        self.again_with(ALL).await
+    }
+
+    async fn again_with(self, keep: config::Calls) -> Self {
         let Self { folder, bus, history } = self;
         history.stop().await;
         drop(history);
-        let history = History::start(&bus, &folder.path().join("calls.redb"), ALL).unwrap();
+        let history = History::start(&bus, &folder.path().join("calls.redb"), keep).unwrap();
         Self { folder, bus, history }
     }
 
@@ -165,6 +169,9 @@ async fn it_keeps_as_many_as_it_should() {
     }
     assert_eq!(bench.numbers(json!({}), json!({})).await.0, ["5", "4", "3"]);
     assert!(bench.numbers(json!({}), json!({"call": "pbx1-2"})).await.0.is_empty());
+    let bench = bench.again_with(config::Calls { number: 0, days: None }).await;
+    bench.bus.append(ends(6, 6_000, &["201"]));
+    assert!(bench.numbers(json!({}), json!({})).await.0.is_empty());
 
     let bench = Bench::start(config::Calls { number: 10, days: Some(1) });
     bench.bus.append(ends(1, 1_000, &["201"]));

@@ -29,7 +29,7 @@ fn bench() -> &'static Bench {
     BENCH.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let runtime =
-            |pooling| Runtime::new(&folder.path().join("cache"), pooling).expect("a runtime");
+            |pooling| Runtime::new(&folder.path().join("cache"), pooling, None).expect("a runtime");
         let (pooled, on_demand) = (runtime(true), runtime(false));
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_time()

@@ -1,10 +1,6 @@
-//! The one wasmtime engine of a host, and the clock that its guests are interrupted by.
+//! The one wasmtime engine of a host.
 
-use std::{io, thread, time::Duration};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
-
-/// One epoch: computing time is measured in these.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// How many instances the pool has room for: resident ones, and HTTP requests under way.
 const INSTANCES: u32 = 1024;
@@ -30,17 +26,4 @@ pub(crate) fn build(pooling: bool) -> wasmtime::Result<Engine> {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     Engine::new(&config)
-}
-
-/// Advances the epoch once a tick, on a thread of its own, as long as the engine lives.
-pub(crate) fn tick(engine: &Engine) -> io::Result<()> {
-    let engine = engine.weak();
-    thread::Builder::new().name("plugin-epochs".to_owned()).spawn(move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            thread::sleep(TICK);
-        }
-    })?;
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The plugin host as others see it: started on a folder, asked, given orders.
 
 use crate::{
+    compiler::CompilerProgram,
     manager::{Ask, Manager, What, watch_folder},
     name::{BadName, PluginName},
     ports::Ports,
@@ -37,6 +38,9 @@ pub struct Options {
     pub threads: usize,
     /// Whether to keep memories and stacks for instances in reserve; takes terabytes of address space.
     pub pooling: bool,
+    /// What compiles components, in a process of its own under limits. `None`: this process does, and
+    /// a hostile component can bring it down.
+    pub compiler: Option<CompilerProgram>,
 }
 
 impl Options {
@@ -51,6 +55,7 @@ impl Options {
             probation: Duration::from_secs(2),
             threads,
             pooling: true,
+            compiler: None,
         }
     }
 }
@@ -126,13 +131,14 @@ impl PluginHost {
     /// Loads what is in the folder, then watches it until `shutdown`. Answers when every plugin has
     /// been tried once; one that cannot run is no error here: see [`PluginHost::list`].
     pub async fn start(options: Options, shutdown: CancellationToken) -> Result<Self, StartError> {
-        let Options { dir, cache, ports, init_budget, probation, threads, pooling } = options;
+        let Options { dir, cache, ports, init_budget, probation, threads, pooling, compiler } =
+            options;
         let folder = |error| StartError::Folder { path: dir.clone(), error };
         fs::read_dir(&dir).map_err(folder)?;
         warn_if_writable(&dir);
         let guests = threads_for_guests(threads).map_err(StartError::Threads)?;
         let shared = Arc::new(Shared {
-            runtime: Runtime::new(&cache, pooling)?,
+            runtime: Runtime::new(&cache, pooling, compiler)?,
             guests: guests.handle().clone(),
             home: Handle::current(),
             ports,

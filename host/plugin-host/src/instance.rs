@@ -5,7 +5,7 @@ use crate::{
     bindings::{Guest, Handled, Incoming, StartReason},
     ctx::{Ctx, Identity, LONGEST_REQUEST, Rights},
     effects::{Effects, Reply},
-    engine::TICK,
+    epochs::{Epochs, Running, TICK},
     failure::{Failed, Fault, Remedy},
     frame::Framed,
     manifest::Manifest,
@@ -26,6 +26,7 @@ const HOSTCALL_BYTES: usize = 32 << 20;
 /// A component in a store of its own.
 pub struct Instance {
     store: Store<Ctx>,
+    epochs: Epochs,
     /// In a box, so that handing the instance on and back with each call moves little.
     guest: Box<Guest>,
     framed: Framed,
@@ -62,24 +63,29 @@ struct Meter {
     call: &'static str,
     budget: Budget,
     last_words: LastWords,
+    /// Time passes for guests while this is there.
+    running: Running,
 }
 
 impl Meter {
-    fn start(call: &'static str, budget: Budget, store: &mut Store<Ctx>) -> Self {
+    fn start(call: &'static str, budget: Budget, store: &mut Store<Ctx>, epochs: &Epochs) -> Self {
         // One tick more, since the first may come at once.
         let ticks = budget.cpu.as_millis() / TICK.as_millis() + 1;
         store.data_mut().ticks_left = u64::try_from(ticks).unwrap_or(u64::MAX);
         store.set_epoch_deadline(1);
-        Self { call, budget, last_words: store.data().last_words.clone() }
+        let (last_words, running) = (store.data().last_words.clone(), epochs.call());
+        Self { call, budget, last_words, running }
     }
 
     async fn run<T>(self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Fault> {
-        let Budget { cpu, wall } = self.budget;
-        match tokio::time::timeout(wall, call).await {
-            Ok(result) => result.map_err(|error| {
-                Fault::from_error(self.call, cpu, &error, &self.last_words.take())
-            }),
-            Err(_) => Err(Fault::TimedOut { call: self.call, wall }),
+        let Self { call: name, budget: Budget { cpu, wall }, last_words, running } = self;
+        let outcome = tokio::time::timeout(wall, call).await;
+        drop(running);
+        match outcome {
+            Ok(result) => {
+                result.map_err(|error| Fault::from_error(name, cpu, &error, &last_words.take()))
+            }
+            Err(_) => Err(Fault::TimedOut { call: name, wall }),
         }
     }
 }
@@ -116,13 +122,15 @@ impl Instance {
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.epoch_deadline_callback(on_tick);
-        let meter = Meter::start("instantiation", Budget::computing(starting), &mut store);
+        let meter =
+            Meter::start("instantiation", Budget::computing(starting), &mut store, &parts.epochs);
         let instance = meter.run(parts.pre.instantiate_async(&mut store)).await?;
         let guest = parts
             .exports
             .load(&mut store, &instance)
             .map_err(|error| Fault::from_error("instantiation", starting, &error, ""))?;
-        Ok(Self { store, guest: Box::new(guest), framed: Framed::default(), budget })
+        let epochs = parts.epochs.clone();
+        Ok(Self { store, epochs, guest: Box::new(guest), framed: Framed::default(), budget })
     }
 
     /// A bare instance for measuring, outside any plugin host: `init` is not called. Must be called
@@ -156,7 +164,7 @@ impl Instance {
     }
 
     fn meter(&mut self, call: &'static str) -> Meter {
-        Meter::start(call, self.budget, &mut self.store)
+        Meter::start(call, self.budget, &mut self.store, &self.epochs)
     }
 
     /// `lifecycle.init`, under the budget for starting.
@@ -167,7 +175,7 @@ impl Instance {
         reason: StartReason,
     ) -> Result<(Self, Result<(), String>), Fault> {
         let budget = Budget { wall: self.budget.wall, ..Budget::computing(budget) };
-        let meter = Meter::start("lifecycle.init", budget, &mut self.store);
+        let meter = Meter::start("lifecycle.init", budget, &mut self.store, &self.epochs);
         let answer = meter.run(self.guest.init(&mut self.store, incarnation, reason)).await?;
         Ok((self, answer))
     }
@@ -248,7 +256,7 @@ impl Instance {
 
     /// `wasi:http/incoming-handler.handle`: the instance handles one request and is gone.
     pub(crate) async fn http(mut self, incoming: Incoming, budget: Budget) -> Result<(), Fault> {
-        let meter = Meter::start("incoming-handler.handle", budget, &mut self.store);
+        let meter = Meter::start("incoming-handler.handle", budget, &mut self.store, &self.epochs);
         meter.run(self.guest.http(&mut self.store, incoming)).await
     }
 }

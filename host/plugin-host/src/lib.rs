@@ -6,6 +6,7 @@ mod compiler;
 mod ctx;
 mod effects;
 mod engine;
+mod epochs;
 mod failure;
 mod folder;
 mod frame;
@@ -31,7 +32,7 @@ mod stderr;
 mod task;
 mod timers;
 
-pub use compiler::{CacheError, CompileError};
+pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};
 pub use failure::Fault;
 pub use grants::{BadAddress, Denied, Grants, Mount, Pattern};
 pub use host::{ControlError, Options, PluginHost, StartError};

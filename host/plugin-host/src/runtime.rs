@@ -2,9 +2,11 @@
 
 use crate::{
     bindings::{self, Exports, Surface},
-    compiler::{CacheError, CompileError, Compiler},
+    compiler::{CacheError, CompileError, Compiler, CompilerProgram},
     ctx::Ctx,
-    engine, needs,
+    engine,
+    epochs::Epochs,
+    needs,
 };
 use sha2::{Digest, Sha256};
 use std::{fmt, path::Path, sync::Arc};
@@ -19,6 +21,7 @@ pub struct Runtime(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
+    epochs: Epochs,
     linker: Linker<Ctx>,
     compiler: Compiler,
 }
@@ -54,6 +57,7 @@ pub struct Build(Arc<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) hash: String,
+    pub(crate) epochs: Epochs,
     pub(crate) pre: InstancePre<Ctx>,
     pub(crate) exports: Exports,
     pub(crate) surface: Surface,
@@ -104,23 +108,28 @@ impl fmt::Debug for Build {
 impl Runtime {
     /// Builds engine and linker, and starts the engine's clock. `cache` must be a folder that nobody
     /// else can reach. Where the address space is too small for a pool of instances it goes without.
-    pub fn new(cache: &Path, pooling: bool) -> Result<Self, RuntimeError> {
+    /// With `compiler` components are compiled in a process of its own, else in this one.
+    pub fn new(
+        cache: &Path,
+        pooling: bool,
+        compiler: Option<CompilerProgram>,
+    ) -> Result<Self, RuntimeError> {
         let engine = engine::build(pooling).or_else(|error| {
             tracing::warn!(%error, "no pool of instances: starting one takes longer");
             engine::build(false)
         });
         let fail = |error: &dyn fmt::Display| RuntimeError::Engine(error.to_string());
         let engine = engine.map_err(|error| fail(&error))?;
-        engine::tick(&engine).map_err(|error| fail(&error))?;
+        let epochs = Epochs::start(&engine).map_err(|error| fail(&error))?;
         let mut linker = Linker::new(&engine);
         bindings::add_to_linker(&mut linker).map_err(|error| fail(&error))?;
-        let compiler = Compiler::new(engine.clone(), cache)?;
-        Ok(Self(Arc::new(Inner { engine, linker, compiler })))
+        let compiler = Compiler::new(engine.clone(), cache, compiler)?;
+        Ok(Self(Arc::new(Inner { engine, epochs, linker, compiler })))
     }
 
     /// Compiles a component and resolves its imports. Blocks, for seconds if the component is large.
     pub fn load(&self, wasm: &[u8]) -> Result<Build, LoadError> {
-        let Inner { engine, linker, compiler } = &*self.0;
+        let Inner { engine, epochs, linker, compiler } = &*self.0;
         let component = compiler.compile(wasm)?;
         let pre = linker
             .instantiate_pre(&component)
@@ -136,7 +145,15 @@ impl Runtime {
             ty.imports(engine).flat_map(|(name, import)| functions(engine, name, &import.ty));
         let imports = imports.collect();
         let hash = hash(wasm);
-        Ok(Build(Arc::new(Parts { hash, pre, exports, surface, imports, exported })))
+        Ok(Build(Arc::new(Parts {
+            hash,
+            epochs: epochs.clone(),
+            pre,
+            exports,
+            surface,
+            imports,
+            exported,
+        })))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
 };
-use plugin_host::{Options, PluginHost};
+use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -80,6 +80,15 @@ impl App {
     /// Starts everything. Servers that cannot be reached and plugins that cannot run are no error:
     /// their state tells.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with(config, None).await
+    }
+
+    /// The same; plugins are compiled by `compiler`, in a process of its own. Without, this process
+    /// does it, and a hostile component can bring it down.
+    pub async fn start_with(
+        config: Config,
+        compiler: Option<CompilerProgram>,
+    ) -> Result<Self, StartError> {
         let folder = config.store.path;
         if let Err(error) = tokio::fs::create_dir_all(&folder).await {
             return Err(StartError::Store { path: folder, error });
@@ -106,6 +115,7 @@ impl App {
         let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
         let ports = PluginPorts::new(shared.clone(), listeners.clone()).ports();
         let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
+        let options = Options { compiler, ..options };
         let plugins = PluginHost::start(options, stop_plugins.clone()).await?;
 
         let router = admin::router(admin::Api {

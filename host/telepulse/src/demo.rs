@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use ami_simulator::{Settings, Simulator};
+use plugin_host::CompilerProgram;
 use tempfile::TempDir;
 
 use crate::app::{App, StartError};
@@ -78,8 +79,12 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts the call centre, then the platform on it.
-    pub async fn start(options: Options) -> Result<Self, DemoError> {
+    /// Starts the call centre, then the platform on it; plugins are compiled as
+    /// [`App::start_with`] says.
+    pub async fn start(
+        options: Options,
+        compiler: Option<CompilerProgram>,
+    ) -> Result<Self, DemoError> {
         PORTS.into_iter().try_for_each(check_port)?;
         let plugins = plugins_folder(options.plugins.as_deref())?;
         let queues = usize::try_from(options.queues).unwrap_or(usize::MAX);
@@ -97,7 +102,7 @@ impl Demo {
             files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
         })
         .map_err(|mistakes| DemoError::Configuration(mistakes.to_string()))?;
-        let app = App::start(config).await?;
+        let app = App::start_with(config, compiler).await?;
         Ok(Self { app, options, _simulator: simulator, _folder: folder })
     }
 

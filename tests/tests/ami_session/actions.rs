@@ -80,6 +80,7 @@ async fn odd_values_arrive_as_they_are(link: &mut Link) -> Result<()> {
         caller_id: Some(r#""Zo\u{eb} O'Brien; \"x\"" <101>"#.to_owned()),
         account: None,
         variables: values.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        auto_answer: false,
         channel_id: Some("odd-1".to_owned()),
         other_channel_id: Some("odd-2".to_owned()),
     };

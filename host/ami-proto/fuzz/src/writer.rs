@@ -49,6 +49,7 @@ fn originate(next: &mut impl FnMut() -> String) -> Originate {
     let (channel, name, data) = (next(), next(), next());
     let application = Target::Application { name: name.clone(), data: data.clone() };
     let extension = Target::Extension { context: name, exten: data, priority: next() };
+    let is_asked = channel.len() % 3 == 0;
     Originate {
         target: if channel.len() % 2 == 0 { application } else { extension },
         channel,
@@ -56,6 +57,7 @@ fn originate(next: &mut impl FnMut() -> String) -> Originate {
         caller_id: Some(next()),
         account: Some(next()),
         variables: vec![(next(), next()), (next(), next())],
+        auto_answer: is_asked,
         channel_id: Some(next()),
         other_channel_id: None,
     }

@@ -94,9 +94,10 @@ fn answered_by_itself(action: Action, channel: &str) -> Action {
         let value = one_argument(value);
         action.header(
             "Variable",
-            match channel.starts_with("PJSIP/") {
-                true => format!("PJSIP_HEADER(add,{name})={value}"),
-                false => format!("SIPADDHEADER{number:02}={name}: {value}"),
+            if channel.starts_with("PJSIP/") {
+                format!("PJSIP_HEADER(add,{name})={value}")
+            } else {
+                format!("SIPADDHEADER{number:02}={name}: {value}")
             },
         )
     })

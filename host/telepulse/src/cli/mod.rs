@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod compile;
 mod events;
 mod output;
 mod plugins;
@@ -112,6 +113,9 @@ enum Command {
     /// Record what an Asterisk server sends, with times and without secrets.
     #[command(after_long_help = texts::RECORD)]
     Record(record::Options),
+    /// Compile a component for a running TelePulse, which calls this by itself.
+    #[command(hide = true)]
+    CompilePlugin(compile::Options),
     /// Serve a recording as an AMI server.
     #[command(after_long_help = texts::REPLAY)]
     Replay(replay::Options),
@@ -128,6 +132,7 @@ struct Configured {
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::CompilePlugin(options) => return compile::run(options),
         Command::Run(options) => run::run(&options.config),
         Command::Check(options) => run::check(&options.config),
         Command::Demo(options) => run::demo(options),

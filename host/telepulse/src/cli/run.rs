@@ -19,7 +19,7 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
     let config = load(file)?;
     logging::init(&config.log)?;
     let start = async {
-        let app = App::start(config).await?;
+        let app = App::start_with(config, Some(super::compile::program())).await?;
         tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
         Ok(app)
     };
@@ -39,7 +39,7 @@ pub(super) fn check(file: &Path) -> anyhow::Result<()> {
 pub(super) fn demo(options: demo::Options) -> anyhow::Result<()> {
     logging::init(&demo_log()?)?;
     let start = async {
-        let demo = Demo::start(options).await?;
+        let demo = Demo::start(options, Some(super::compile::program())).await?;
         writeln!(std::io::stdout(), "{}", demo.guide())?;
         Ok(demo)
     };

@@ -1,6 +1,15 @@
 //! Wasm to machine code, kept in a folder that only this host writes.
+//!
+//! A component decides what its compiling takes: one of 0.35 MB can ask for tens of gigabytes. So it is
+//! done in a process of its own where the host knows of a program for that ([`CompilerProgram`]).
 
 #![expect(unsafe_code, reason = "loading compiled code; see `load`")]
+
+mod child;
+mod program;
+
+pub use child::{Order as CompileOrder, compile};
+pub use program::CompilerProgram;
 
 use sha2::{Digest, Sha256};
 use std::{
@@ -21,6 +30,18 @@ pub enum CompileError {
     /// Not a component, or one that this engine cannot run.
     #[error("it is no component: {0}")]
     Invalid(String),
+    /// The compiler was stopped at a limit.
+    #[error("compiling it takes {0}: split large functions, or optimise it for size")]
+    TooMuch(String),
+    /// The compiler died of it in another way.
+    #[error("the compiler died of it: {0}")]
+    Died(String),
+    /// There is no compiler to be had.
+    #[error("the compiler cannot be started: {0}")]
+    NoCompiler(io::Error),
+    /// What was compiled is not there.
+    #[error("what was compiled cannot be used: {0}")]
+    Lost(PathBuf),
 }
 
 /// Why the cache folder cannot be used.
@@ -43,11 +64,17 @@ pub enum CacheError {
 pub(crate) struct Compiler {
     engine: Engine,
     cache: PathBuf,
+    /// `None`: it is done in this process.
+    program: Option<CompilerProgram>,
 }
 
 impl Compiler {
     /// Takes a folder for compiled code, making it if need be; nobody else may reach it.
-    pub(crate) fn new(engine: Engine, cache: &Path) -> Result<Self, CacheError> {
+    pub(crate) fn new(
+        engine: Engine,
+        cache: &Path,
+        program: Option<CompilerProgram>,
+    ) -> Result<Self, CacheError> {
         let io = |error| CacheError::Io { path: cache.to_owned(), error };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(cache).map_err(io)?;
         let folder = fs::symlink_metadata(cache).map_err(io)?;
@@ -58,7 +85,7 @@ impl Compiler {
         if !folder.is_dir() || folder.uid() != owner || folder.mode() & 0o077 != 0 {
             return Err(CacheError::Open(cache.to_owned()));
         }
-        Ok(Self { engine, cache: cache.to_owned() })
+        Ok(Self { engine, cache: cache.to_owned(), program })
     }
 
     /// Compiles, or finds what was compiled from the same bytes by the same compiler. Blocks.
@@ -70,21 +97,43 @@ impl Compiler {
         if let Some(component) = self.load(&path) {
             return Ok(component);
         }
-        let component = Component::from_binary(&self.engine, wasm).map_err(|error| {
-            CompileError::Invalid(crate::failure::shorten(&format!("{error:#}")))
-        })?;
+        match &self.program {
+            Some(program) => self.compile_outside(program, wasm, path),
+            None => self.compile_here(wasm, &path),
+        }
+    }
+
+    fn compile_outside(
+        &self,
+        program: &CompilerProgram,
+        wasm: &[u8],
+        path: PathBuf,
+    ) -> Result<Component, CompileError> {
+        let part = part_of(&path);
+        let compiled = program.compile(wasm, &part, &fingerprint(&self.engine));
+        if let Err(error) = compiled {
+            // Whatever it left is of no use to anybody.
+            let _ = fs::remove_file(&part);
+            return Err(error);
+        }
+        if fs::rename(&part, &path).is_err() {
+            return Err(CompileError::Lost(part));
+        }
+        self.load(&path).ok_or(CompileError::Lost(path))
+    }
+
+    fn compile_here(&self, wasm: &[u8], path: &Path) -> Result<Component, CompileError> {
+        let component = Component::from_binary(&self.engine, wasm)
+            .map_err(|error| CompileError::Invalid(invalid(&error)))?;
         // The cache is a convenience: without room on the disk plugins still run.
-        if let Err(error) = Self::store(&path, &component) {
+        if let Err(error) = Self::store(path, &component) {
             tracing::warn!(path = %path.display(), %error, "compiled plugin not kept");
         }
         Ok(component)
     }
 
     fn key(&self, wasm: &[u8]) -> String {
-        let mut compiler = Sha256Hasher(Sha256::new());
-        self.engine.precompile_compatibility_hash().hash(&mut compiler);
-        let compiler = format!("{:x}", compiler.0.finalize());
-        format!("{:x}-{}.bin", Sha256::digest(wasm), &compiler[..16])
+        format!("{:x}-{}.bin", Sha256::digest(wasm), fingerprint(&self.engine))
     }
 
     fn load(&self, path: &Path) -> Option<Component> {
@@ -103,14 +152,37 @@ impl Compiler {
 
     fn store(path: &Path, component: &Component) -> anyhow::Result<()> {
         let code = component.serialize()?;
-        let part = path.with_extension(format!("part-{}", std::process::id()));
-        let written = create(&part).and_then(|mut file| io::Write::write_all(&mut file, &code));
-        written.and_then(|()| fs::rename(&part, path)).inspect_err(|_| {
+        let part = part_of(path);
+        write_private(&part, &code).and_then(|()| fs::rename(&part, path)).inspect_err(|_| {
             // Whatever is left of it is of no use to anybody.
             let _ = fs::remove_file(&part);
         })?;
         Ok(())
     }
+}
+
+/// Where it is written before it is whole.
+fn part_of(path: &Path) -> PathBuf {
+    path.with_extension(format!("part-{}", std::process::id()))
+}
+
+/// What a compiler of this version makes of this machine and our settings.
+fn fingerprint(engine: &Engine) -> String {
+    let mut compiler = Sha256Hasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut compiler);
+    let mut fingerprint = format!("{:x}", compiler.0.finalize());
+    fingerprint.truncate(16);
+    fingerprint
+}
+
+/// Why something is no component.
+fn invalid(error: &wasmtime::Error) -> String {
+    crate::failure::shorten(&format!("{error:#}"))
+}
+
+/// Writes a file that only its owner can read.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    io::Write::write_all(&mut create(path)?, bytes)
 }
 
 fn create(path: &Path) -> io::Result<fs::File> {

@@ -20,6 +20,7 @@ pub mod imports {
                 include telepulse:plugin/basics@0.1.0;
                 import telepulse:plugin/bus-blocking@0.1.0;
                 import telepulse:plugin/connections@0.1.0;
+                import telepulse:plugin/kv@0.1.0;
             }
         ",
         world: "telepulse:guest-imports/imports",

@@ -6,7 +6,7 @@ use telepulse_language::{Filter, Principal};
 /// Everything that a plugin may ask of its host, one method a function of `wit/`.
 ///
 /// Plugins call it through the modules [`crate::bus`], [`crate::config`], [`crate::clock`],
-/// [`crate::connections`] and the macros of [`crate::log`].
+/// [`crate::connections`], [`crate::kv`] and the macros of [`crate::log`].
 pub(crate) trait Host {
     fn log(&self, level: Level, message: String, fields: Vec<(String, String)>);
 
@@ -29,6 +29,18 @@ pub(crate) trait Host {
         context: &[u8],
     ) -> Result<u64, String>;
     fn request(&self, address: &str, payload: &[u8], timeout_ms: u32) -> Result<Vec<u8>, String>;
+
+    fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, String>;
+    fn kv_set(&self, key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), String>;
+    fn kv_compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl_ms: Option<u64>,
+    ) -> Result<bool, String>;
+    fn kv_take(&self, key: &str) -> Result<Option<Vec<u8>>, String>;
+    fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String>;
 
     fn login(&self, conn: u64, token: &str) -> Result<Principal, String>;
     fn attach(

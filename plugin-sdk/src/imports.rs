@@ -3,7 +3,7 @@
 use crate::{
     Attached, CloseReason, Frame, Live, OpenInfo,
     bindings::imports::telepulse::plugin::{
-        bus, bus_blocking, clock, config, connections, log, types,
+        bus, bus_blocking, clock, config, connections, kv, log, types,
     },
     host::Host,
     log::Level,
@@ -64,6 +64,28 @@ impl Host for Imports {
     }
     fn request(&self, address: &str, payload: &[u8], timeout_ms: u32) -> Result<Vec<u8>, String> {
         bus_blocking::request(address, payload, timeout_ms)
+    }
+
+    fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+        kv::get(key)
+    }
+    fn kv_set(&self, key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), String> {
+        kv::set(key, value, ttl_ms)
+    }
+    fn kv_compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl_ms: Option<u64>,
+    ) -> Result<bool, String> {
+        kv::compare_and_swap(key, expected, value, ttl_ms)
+    }
+    fn kv_take(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+        kv::take(key)
+    }
+    fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
+        kv::keys(prefix, after, max)
     }
 
     fn login(&self, conn: u64, token: &str) -> Result<Principal, String> {

@@ -38,6 +38,7 @@ pub mod config;
 pub mod connections;
 pub mod http;
 pub mod json;
+pub mod kv;
 pub mod log;
 
 #[cfg(target_family = "wasm")]

@@ -20,6 +20,8 @@ pub struct Grants {
     pub websocket: Vec<Mount>,
     /// Listeners and paths whose HTTP requests it answers.
     pub routes: Vec<Mount>,
+    /// Bytes that its values may take on disk, keys included; 0: it keeps none.
+    pub kv: u64,
 }
 
 /// A path on a listener.

@@ -159,7 +159,7 @@ apiKey = "env:CRM_KEY"
             r#"[grants]
 subscribe = "telepulse.event"
 publish = ["a..b"]
-kv = "1 MiB"
+kv = "1 B"
 sockets = []
 websocket = [{ listen = "localhost", path = "x" }]
 [limits]
@@ -186,7 +186,7 @@ onFull = "explode"
                 (11, "grant"),
             ]
         );
-        assert!(mistakes[2].message.contains("this build"), "{}", mistakes[2]);
+        assert!(mistakes[2].message.contains("1 MiB"), "{}", mistakes[2]);
         assert!(mistakes[6].message.contains("64 MiB"), "{}", mistakes[6]);
     }
 

@@ -59,6 +59,74 @@ pub struct Request {
     pub principal: Option<Arc<Principal>>,
 }
 
+/// Values that plugins keep, each plugin in a space of its own. What was answered is on disk. Errors
+/// are sentences for the plugin's author.
+pub trait Kv: Send + Sync + 'static {
+    /// A value that is there, and whose time is not over.
+    fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>>;
+
+    /// Changes one value; the plugin's values may then take `room` bytes, keys included.
+    fn change(
+        &self,
+        plugin: &str,
+        room: u64,
+        change: KvChange,
+    ) -> BoxFuture<'static, Result<KvDone, String>>;
+
+    /// Keys, in order.
+    fn keys(&self, plugin: &str, keys: KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>>;
+}
+
+/// A change of one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KvChange {
+    /// It has this value from now on.
+    Set {
+        /// Which.
+        key: String,
+        /// What.
+        value: Bytes,
+        /// How long.
+        ttl: Option<Duration>,
+    },
+    /// The same, if its value is `expected` now; `None` if it has none.
+    CompareAndSwap {
+        /// Which.
+        key: String,
+        /// What it must be.
+        expected: Option<Bytes>,
+        /// What it becomes.
+        value: Bytes,
+        /// How long.
+        ttl: Option<Duration>,
+    },
+    /// It is removed.
+    Take {
+        /// Which.
+        key: String,
+    },
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KvDone {
+    /// Whether the value was what the change expected.
+    pub is_done: bool,
+    /// What was taken.
+    pub taken: Option<Bytes>,
+}
+
+/// Which keys are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KvKeys {
+    /// They begin with it.
+    pub prefix: String,
+    /// They follow it.
+    pub after: Option<String>,
+    /// At most so many.
+    pub max: u32,
+}
+
 /// Takes events for one plugin. Called on the publisher's path: must not wait.
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one event, or drops and counts by the plugin's `onFull`.
@@ -230,4 +298,6 @@ pub struct Ports {
     pub connections: Arc<dyn Connections>,
     /// Listeners.
     pub listeners: Arc<dyn Listeners>,
+    /// Values on disk.
+    pub kv: Arc<dyn Kv>,
 }

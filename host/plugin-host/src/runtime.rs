@@ -93,9 +93,11 @@ impl Build {
         needs::missing(self.0.surface, &self.0.imports, grants)
     }
 
-    /// Whether its calls may wait for answers from the bus.
+    /// Whether its calls may wait for answers from the bus, or for the disk.
     pub(crate) fn waits(&self) -> bool {
-        self.0.imports.iter().any(|import| import.starts_with("telepulse:plugin/bus-blocking"))
+        let waiting = ["telepulse:plugin/bus-blocking@", "telepulse:plugin/kv@"];
+        let waits = |import: &String| waiting.iter().any(|from| import.starts_with(from));
+        self.0.imports.iter().any(waits)
     }
 }
 

@@ -39,7 +39,7 @@ async fn what_cannot_run_says_why() {
         ("refuses", &counter, &format!("{COUNTER}[settings]\ninit = \"not today\"")),
         ("stranger", &guest("stranger"), COUNTER),
         ("text", b"hello", COUNTER),
-        ("toml", &counter, "[grants]\nkv = \"1 MiB\"\npublish = 3"),
+        ("toml", &counter, "[grants]\nhttp = []\npublish = 3"),
         ("traps", &guest("trapping-init"), COUNTER),
     ])
     .await;
@@ -50,7 +50,7 @@ async fn what_cannot_run_says_why() {
         ("refuses", "lifecycle.init: \"not today\""),
         ("stranger", "test:stranger/wishes"),
         ("text", "no component"),
-        ("toml", "line 2: grants.kv: this build cannot grant it yet"),
+        ("toml", "line 2: grants.http: this build cannot grant it yet"),
         ("traps", "this build does not start"),
     ];
     for (name, reason) in expected {
@@ -216,5 +216,45 @@ async fn hostile_neighbours_are_bounded_and_others_live() {
     rig.world
         .says("the neighbour", |said| said.iter().any(|it| it.0 == "good" && it.1 == "test.out"))
         .await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plugin_keeps_outlives_its_instances() {
+    const GRANTS: &str =
+        "[grants]\nsubscribe = [\"test.in\"]\npublish = [\"test.out\"]\nkv = \"1 KiB\"\n";
+    let keeper = guest("keeper");
+    let without = GRANTS.replace("kv = \"1 KiB\"\n", "");
+    let rig = Rig::with(&[("keeper", &keeper, GRANTS), ("other", &keeper, &without)]).await;
+    let waiting = rig.host.show("other").unwrap();
+    assert_eq!((waiting.state, waiting.missing), (State::Waiting, vec!["kv".to_owned()]));
+
+    let large = format!("set b {}", "x".repeat(2_000));
+    let exchange = [
+        ("set a 1", "set"),
+        ("get a", "1"),
+        ("count n", "1"),
+        ("count n", "2"),
+        ("keys ", "a,n"),
+        ("reload", ""),
+        ("get a", "1"),
+        ("count n", "3"),
+        ("take a", "1"),
+        ("take a", "nothing"),
+        (&large, "refused: no room"),
+    ];
+    let mut expected = Vec::new();
+    for (order, answer) in exchange {
+        if order == "reload" {
+            let before = rig.host.show("keeper").unwrap().incarnation;
+            let after = rig.host.reload("keeper").await.unwrap().incarnation;
+            assert!(after > before, "another instance");
+            continue;
+        }
+        rig.world.emit(order);
+        expected.push(answer);
+        let said = rig.world.says(order, |said| said.len() == expected.len()).await;
+        assert_eq!(World::said_to(&said, "test.out"), expected);
+    }
     rig.stop().await;
 }

@@ -12,6 +12,7 @@ use crate::{
     plugins::PluginPorts,
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
+    store::kv::{KvError, KvStore},
 };
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -23,6 +24,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const KEPT_SERVERS: &str = "servers.json";
 /// The file under the store's path that keeps ended calls.
 const CALLS: &str = "calls.redb";
+/// The file under the store's path that keeps plugins' values.
+const VALUES: &str = "plugin-values.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
 /// How long connections may take to end when we stop.
@@ -35,6 +38,7 @@ pub struct App {
     history: History,
     listeners: Arc<ListenerPool>,
     plugins: PluginHost,
+    values: Arc<KvStore>,
     admin: SocketAddr,
     /// Ends what serves requests, when nobody is left to ask.
     stop: CancellationToken,
@@ -68,6 +72,9 @@ pub enum StartError {
     /// The history of calls cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// Plugins' values cannot be kept.
+    #[error(transparent)]
+    Values(#[from] KvError),
     /// The plugins' runtime cannot be had.
     #[error(transparent)]
     Plugins(#[from] plugin_host::StartError),
@@ -113,7 +120,8 @@ impl App {
         });
         let gate = Gate::new(Arc::new(Auth::new(&config.users)));
         let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
-        let ports = PluginPorts::new(shared.clone(), listeners.clone()).ports();
+        let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
+        let ports = PluginPorts::new(shared.clone(), listeners.clone(), values.clone()).ports();
         let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
         let options = Options { compiler, ..options };
         let plugins = PluginHost::start(options, stop_plugins.clone()).await?;
@@ -126,7 +134,18 @@ impl App {
         });
         tasks.spawn(admin::serve(listener, router, stop.clone()));
         tasks.close();
-        Ok(Self { bus, registry, history, listeners, plugins, admin, stop, stop_plugins, tasks })
+        Ok(Self {
+            bus,
+            registry,
+            history,
+            listeners,
+            plugins,
+            values,
+            admin,
+            stop,
+            stop_plugins,
+            tasks,
+        })
     }
 
     /// The event bus.
@@ -150,6 +169,7 @@ impl App {
         self.listeners.drain(DRAIN).await;
         self.stop_plugins.cancel();
         self.plugins.stopped().await;
+        self.values.stop().await;
         self.registry.stop().await;
         self.history.stop().await;
         self.stop.cancel();

@@ -16,4 +16,5 @@ pub mod logging;
 pub mod plugins;
 pub mod proxy;
 pub mod sockets;
+pub mod store;
 pub mod tape;

@@ -1,6 +1,8 @@
 //! The fake host itself: what a test can prepare, and what it can look at afterwards.
 
-use super::{connections::Connections, connections::Feed, stage::Stage, timers::Clock};
+use super::{
+    connections::Connections, connections::Feed, stage::Stage, timers::Clock, values::Values,
+};
 use crate::{Attached, CloseReason, Frame, OpenInfo, Plugin, StartReason, host::Host, log::Level};
 use serde_json::{Map, Value};
 use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
@@ -72,6 +74,13 @@ struct Inner {
     last_id: u64,
     refusal: Option<String>,
     connections: Connections,
+    values: Values,
+}
+
+impl Inner {
+    fn refused(&self) -> Result<(), String> {
+        self.refusal.clone().map_or(Ok(()), Err)
+    }
 }
 
 impl fmt::Debug for FakeHost {
@@ -123,7 +132,14 @@ impl FakeHost {
         self.servers.borrow_mut().insert(address.to_owned(), Box::new(server));
     }
 
-    /// Refuses whatever is submitted or published from now on; `None` takes it again.
+    /// Lets time pass without calling any timer; [`Stage::advance`] calls those that come due.
+    pub fn pass(&self, time: Duration) {
+        let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let clock = &mut self.inner.borrow_mut().clock;
+        clock.now_ns = clock.now_ns.saturating_add(ns);
+    }
+
+    /// Refuses whatever is submitted, published or kept from now on; `None` takes it again.
     pub fn refuse(&self, why: Option<&str>) {
         self.inner.borrow_mut().refusal = why.map(str::to_owned);
     }
@@ -274,6 +290,41 @@ impl Host for FakeHost {
             Some(server) => server(payload),
             None => Err(format!("nobody serves {address}")),
         }
+    }
+
+    fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+        let inner = self.inner.borrow();
+        inner.refused()?;
+        Ok(inner.values.get(key, inner.clock.now_ns))
+    }
+    fn kv_set(&self, key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), String> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.refused()?;
+        inner.values.set(key, value, ttl_ms, inner.clock.now_ns);
+        Ok(())
+    }
+    fn kv_compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        ttl_ms: Option<u64>,
+    ) -> Result<bool, String> {
+        let is_so = self.kv_get(key)?.as_deref() == expected;
+        if is_so {
+            self.kv_set(key, value, ttl_ms)?;
+        }
+        Ok(is_so)
+    }
+    fn kv_take(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.refused()?;
+        Ok(inner.values.take(key, inner.clock.now_ns))
+    }
+    fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
+        let inner = self.inner.borrow();
+        inner.refused()?;
+        Ok(inner.values.keys(prefix, after, max, inner.clock.now_ns))
     }
 
     fn login(&self, conn: u64, token: &str) -> Result<Principal, String> {

@@ -27,6 +27,7 @@ mod connections;
 mod host;
 mod stage;
 mod timers;
+mod values;
 
 pub use connections::Feed;
 pub use host::{FakeHost, Line, Published, Submitted};

@@ -10,6 +10,7 @@ mod connections;
 mod convert;
 mod guest;
 mod http;
+mod kv;
 mod log;
 
 pub(crate) use guest::{Exports, Guest, Handled, StartReason, Surface};
@@ -25,6 +26,7 @@ mod generated {
         world: "telepulse:plugin/everything",
         imports: {
             "telepulse:plugin/bus-blocking": async,
+            "telepulse:plugin/kv": async,
             "telepulse:plugin/clock.random": trappable,
         },
         exports: { default: async },

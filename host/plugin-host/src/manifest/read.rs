@@ -3,14 +3,23 @@
 use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
 use crate::grants::{Grants, Mount, Pattern};
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+    time::Duration,
+};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 /// Grants of the contract that a later version will know.
-const NOT_YET: [&str; 7] = ["http", "kv", "policy", "files", "serve", "connections", "durable"];
+const NOT_YET: [&str; 6] = ["http", "policy", "files", "serve", "connections", "durable"];
+
+/// What a guest's memory may be.
+const MEMORIES: RangeInclusive<u64> = 1 << 20..=4 << 30;
+/// What a plugin's values may take.
+const SPACES: RangeInclusive<u64> = 1 << 10..=1 << 40;
 
 pub(super) fn read(text: &str) -> Result<Manifest, Vec<Mistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -70,6 +79,14 @@ impl Reader<'_> {
                 "request" => grants.request = self.patterns("grants.request", value),
                 "websocket" => grants.websocket = self.mounts("grants.websocket", value),
                 "routes" => grants.routes = self.mounts("grants.routes", value),
+                "kv" => match value.get_ref().as_str().and_then(|text| bytes(text, SPACES)) {
+                    Some(size) => grants.kv = size,
+                    None => self.mistake(
+                        value.span(),
+                        "grants.kv",
+                        "must be a size from \"1 KiB\" to \"1024 GiB\", like \"1 MiB\"",
+                    ),
+                },
                 later if NOT_YET.contains(&later) => {
                     let message = "this build cannot grant it yet: remove the line";
                     self.mistake(key.span(), &format!("grants.{later}"), message);
@@ -77,7 +94,7 @@ impl Reader<'_> {
                 other => self.mistake(
                     key.span(),
                     &format!("grants.{other}"),
-                    "unknown; there are subscribe, publish, request, websocket and routes",
+                    "unknown; there are subscribe, publish, request, websocket, routes and kv",
                 ),
             }
         }
@@ -175,7 +192,7 @@ impl Reader<'_> {
         for (key, value) in table {
             let name = format!("limits.{}", key.get_ref());
             match key.get_ref().as_ref() {
-                "memory" => match value.get_ref().as_str().and_then(bytes) {
+                "memory" => match value.get_ref().as_str().and_then(memory) {
                     Some(size) => limits.memory = size,
                     None => self.mistake(
                         value.span(),
@@ -259,8 +276,12 @@ fn is_path(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'*'))
 }
 
+fn memory(text: &str) -> Option<usize> {
+    usize::try_from(bytes(text, MEMORIES)?).ok()
+}
+
 /// Reads `64 MiB`.
-fn bytes(text: &str) -> Option<usize> {
+fn bytes(text: &str, range: RangeInclusive<u64>) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let unit: u64 = match text[digits..].trim() {
         "KiB" => 1 << 10,
@@ -269,7 +290,7 @@ fn bytes(text: &str) -> Option<usize> {
         _ => return None,
     };
     let size = text[..digits].parse::<u64>().ok()?.checked_mul(unit)?;
-    (1 << 20..=4 << 30).contains(&size).then(|| usize::try_from(size).ok()).flatten()
+    range.contains(&size).then_some(size)
 }
 
 fn object(table: &DeTable<'_>) -> Map<String, Value> {

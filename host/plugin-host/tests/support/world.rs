@@ -6,7 +6,8 @@ use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use plugin_host::ports::{
     Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
-    Happening, HttpFailure, HttpHandler, Listeners, Live, OpenInfo, Ports, Request,
+    Happening, HttpFailure, HttpHandler, Kv, KvChange, KvDone, KvKeys, Listeners, Live, OpenInfo,
+    Ports, Request,
 };
 use std::{
     any::Any,
@@ -38,6 +39,8 @@ struct Inner {
     websockets: BTreeMap<String, (u64, Arc<dyn ConnectionSink>)>,
     routes: BTreeMap<String, (u64, Arc<dyn HttpHandler>)>,
     open: BTreeMap<u64, Live>,
+    /// By plugin and key.
+    values: BTreeMap<(String, String), Bytes>,
 }
 
 /// Undoes something when dropped.
@@ -55,7 +58,7 @@ struct Port(Arc<World>);
 impl World {
     pub fn ports(world: &Arc<Self>) -> Ports {
         let port = || Arc::new(Port(Arc::clone(world)));
-        Ports { bus: port(), connections: port(), listeners: port() }
+        Ports { bus: port(), connections: port(), listeners: port(), kv: port() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -295,5 +298,54 @@ impl Listeners for Port {
         let path = path.to_owned();
         let guard = self.guard(move |inner| inner.routes.retain(|own, _| *own != path));
         Box::pin(std::future::ready(Ok(guard)))
+    }
+}
+
+/// Values without any time: they are kept until they are taken.
+impl Kv for Port {
+    fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>> {
+        let value = self.0.lock().values.get(&(plugin.to_owned(), key)).cloned();
+        Box::pin(async { Ok(value) })
+    }
+
+    fn change(
+        &self,
+        plugin: &str,
+        room: u64,
+        change: KvChange,
+    ) -> BoxFuture<'static, Result<KvDone, String>> {
+        let values = &mut self.0.lock().values;
+        let of = |key: String| (plugin.to_owned(), key);
+        let mut done = KvDone { is_done: true, taken: None };
+        let refused = match change {
+            KvChange::Set { value, .. } if value.len() as u64 > room => Some("no room".to_owned()),
+            KvChange::Set { key, value, .. } => {
+                values.insert(of(key), value);
+                None
+            }
+            KvChange::CompareAndSwap { key, expected, value, .. } => {
+                done.is_done = values.get(&of(key.clone())) == expected.as_ref();
+                if done.is_done {
+                    values.insert(of(key), value);
+                }
+                None
+            }
+            KvChange::Take { key } => {
+                done.taken = values.remove(&of(key));
+                None
+            }
+        };
+        Box::pin(async { refused.map_or(Ok(done), Err) })
+    }
+
+    fn keys(&self, plugin: &str, keys: KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>> {
+        let KvKeys { prefix, after, max } = keys;
+        let inner = self.0.lock();
+        let own = inner.values.keys().filter(|(owner, _)| owner == plugin).map(|(_, key)| key);
+        let wanted = own.filter(|key| {
+            key.starts_with(&prefix) && after.as_ref().is_none_or(|after| *key > after)
+        });
+        let found = wanted.take(max as usize).cloned().collect();
+        Box::pin(async { Ok(found) })
     }
 }

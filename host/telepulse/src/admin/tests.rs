@@ -7,6 +7,7 @@ use crate::{
     config::Server,
 };
 use axum::{body::Body, http::Request};
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use plugin_host::ports;
 use serde_json::Value;
@@ -36,6 +37,7 @@ impl World {
             bus: Arc::new(Nothing),
             connections: Arc::new(Nothing),
             listeners: Arc::new(Nothing),
+            kv: Arc::new(Nothing),
         };
         let stopping = CancellationToken::new();
         let mut options = plugin_host::Options::new(dir, folder.path().join("cache"), ports);
@@ -147,14 +149,28 @@ fn obey(servers: &mut BTreeMap<String, Server>, order: &Value) -> Result<Value, 
 /// Plugins' ports that nobody reaches.
 struct Nothing;
 
+impl ports::Kv for Nothing {
+    fn get(&self, _: &str, _: String) -> BoxFuture<'static, Result<Option<bytes::Bytes>, String>> {
+        Box::pin(async { Ok(None) })
+    }
+    fn change(
+        &self,
+        _: &str,
+        _: u64,
+        _: ports::KvChange,
+    ) -> BoxFuture<'static, Result<ports::KvDone, String>> {
+        Box::pin(async { Ok(ports::KvDone::default()) })
+    }
+    fn keys(&self, _: &str, _: ports::KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
 impl ports::Bus for Nothing {
     fn publish(&self, _: &str, _: &str, _: bytes::Bytes) -> Result<(), String> {
         Ok(())
     }
-    fn request(
-        &self,
-        _: ports::Request,
-    ) -> futures_util::future::BoxFuture<'static, Result<bytes::Bytes, String>> {
+    fn request(&self, _: ports::Request) -> BoxFuture<'static, Result<bytes::Bytes, String>> {
         Box::pin(async { Err("nobody".to_owned()) })
     }
     fn subscribe(&self, _: &[String], _: Arc<dyn ports::EventSink>) -> ports::Guard {
@@ -204,7 +220,7 @@ impl ports::Listeners for Nothing {
         _: &str,
         _: &[String],
         _: Arc<dyn ports::ConnectionSink>,
-    ) -> futures_util::future::BoxFuture<'static, Result<ports::Guard, String>> {
+    ) -> BoxFuture<'static, Result<ports::Guard, String>> {
         Box::pin(async { Err("no sockets".to_owned()) })
     }
     fn http(
@@ -213,7 +229,7 @@ impl ports::Listeners for Nothing {
         _: SocketAddr,
         _: &str,
         _: Arc<dyn ports::HttpHandler>,
-    ) -> futures_util::future::BoxFuture<'static, Result<ports::Guard, String>> {
+    ) -> BoxFuture<'static, Result<ports::Guard, String>> {
         Box::pin(async { Err("no sockets".to_owned()) })
     }
 }

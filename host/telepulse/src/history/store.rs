@@ -1,7 +1,10 @@
 //! The file: calls by the moment of their end, bounded in number and age.
 
 use super::kept::{self, Kept};
-use crate::config;
+use crate::{
+    config,
+    store::{Disk, DiskError},
+};
 use redb::{
     Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
     TableDefinition,
@@ -9,8 +12,7 @@ use redb::{
 use std::{
     io,
     ops::{ControlFlow, Range},
-    path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    path::Path,
 };
 use telepulse_language::Timestamp;
 use thiserror::Error;
@@ -25,27 +27,14 @@ const BY_ID: TableDefinition<'_, &str, Key> = TableDefinition::new("by-id");
 /// The next call's number, under the key [`NEXT`].
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const NEXT: &str = "next";
-/// Pages of the file that are kept in memory: it is written at its end, and rarely read.
-const CACHE: usize = 4 << 20;
 const MS_OF_A_DAY: u64 = 86_400_000;
 
 /// Why the history cannot be used.
 #[derive(Debug, Error)]
 pub enum HistoryError {
-    /// Another process has the file.
-    #[error("{path}: another TelePulse uses it; stop that one, or give this one a [store] path of its own", path = path.display())]
-    InUse {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The file cannot be opened.
-    #[error("{path}: {error}; mend it, or move it away to begin with an empty history", path = path.display())]
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        error: Box<redb::Error>,
-    },
+    /// The file.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
     /// The thread that writes cannot be had.
     #[error("the history's thread: {0}")]
     Thread(#[from] io::Error),
@@ -53,11 +42,8 @@ pub enum HistoryError {
 
 /// The open file.
 pub(super) struct Store {
-    path: PathBuf,
     keep: config::Calls,
-    /// `None` after the disk failed: it is opened again before the next use. The lock is only ever
-    /// waited for while that is done.
-    database: RwLock<Option<Database>>,
+    disk: Disk,
 }
 
 impl Store {
@@ -67,11 +53,10 @@ impl Store {
         keep: config::Calls,
         now: Timestamp,
     ) -> Result<Self, HistoryError> {
-        let database = open(path)?;
-        let store = Self { path: path.to_owned(), keep, database: RwLock::new(Some(database)) };
+        let store = Self { keep, disk: Disk::open(path)? };
         match store.write(&[], now) {
             Ok(_) => Ok(store),
-            Err(error) => Err(HistoryError::Open { path: path.to_owned(), error: Box::new(error) }),
+            Err(error) => Err(store.disk.unusable(error).into()),
         }
     }
 
@@ -87,12 +72,7 @@ impl Store {
         calls: &[(Option<Key>, Kept)],
         now: Timestamp,
     ) -> Result<Option<Key>, redb::Error> {
-        let written = self.with(|database| self.transact(database, calls, now));
-        if written.is_err() {
-            // What failed once does not work again before it is opened anew.
-            *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-        written
+        self.disk.write(|database| self.transact(database, calls, now))
     }
 
     fn transact(
@@ -143,7 +123,7 @@ impl Store {
         range: Range<Key>,
         mut visit: impl FnMut(Key, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), redb::Error> {
-        self.with(|database| {
+        self.disk.read(|database| {
             let table = match database.begin_read()?.open_table(CALLS) {
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
                 table => table?,
@@ -160,7 +140,7 @@ impl Store {
 
     /// The call of this id, as JSON.
     pub(super) fn find(&self, call: &str) -> Result<Option<Vec<u8>>, redb::Error> {
-        self.with(|database| {
+        self.disk.read(|database| {
             let transaction = database.begin_read()?;
             let key = match transaction.open_table(BY_ID) {
                 Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -171,38 +151,4 @@ impl Store {
             Ok(json.map(|json| json.value().to_vec()))
         })
     }
-
-    fn with<T>(
-        &self,
-        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
-    ) -> Result<T, redb::Error> {
-        if self.read().is_none() {
-            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-            if database.is_none() {
-                *database = Some(builder().create(&self.path)?);
-            }
-        }
-        match &*self.read() {
-            Some(database) => work(database),
-            // Closed again meanwhile: whoever did so tells why.
-            None => Err(redb::Error::PreviousIo),
-        }
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, Option<Database>> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn open(path: &Path) -> Result<Database, HistoryError> {
-    builder().create(path).map_err(|error| match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => HistoryError::InUse { path: path.to_owned() },
-        error => HistoryError::Open { path: path.to_owned(), error: Box::new(error.into()) },
-    })
-}
-
-fn builder() -> redb::Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
-    builder
 }

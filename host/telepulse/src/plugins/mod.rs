@@ -7,19 +7,20 @@ mod listeners;
 mod tests;
 
 use crate::{bus::Bus, sockets::ListenerPool};
-use plugin_host::ports::Ports;
+use plugin_host::ports::{Kv, Ports};
 use std::sync::Arc;
 
 /// The host's side of all ports.
 pub struct PluginPorts {
     bus: Arc<dyn Bus>,
     listeners: Arc<ListenerPool>,
+    kv: Arc<dyn Kv>,
 }
 
 impl PluginPorts {
     /// Puts the ports together.
-    pub fn new(bus: Arc<dyn Bus>, listeners: Arc<ListenerPool>) -> Self {
-        Self { bus, listeners }
+    pub fn new(bus: Arc<dyn Bus>, listeners: Arc<ListenerPool>, kv: Arc<dyn Kv>) -> Self {
+        Self { bus, listeners, kv }
     }
 
     /// As the plugin host takes them.
@@ -28,6 +29,7 @@ impl PluginPorts {
             bus: Arc::new(bus::BusPort::new(Arc::clone(&self.bus))),
             connections: Arc::new(connections::ConnectionsPort::new(&self.listeners)),
             listeners: Arc::new(listeners::ListenersPort::new(Arc::clone(&self.listeners))),
+            kv: Arc::clone(&self.kv),
         }
     }
 }

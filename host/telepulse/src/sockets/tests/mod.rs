@@ -6,6 +6,7 @@ mod upgrade;
 mod websocket;
 
 use super::*;
+use crate::store::kv::KvStore;
 use crate::{
     auth::{Auth, hash_token},
     bus::{Bus, LocalBus},
@@ -71,7 +72,10 @@ impl Host {
         };
         let gate = Gate::new(Arc::new(Auth::new(&[user])));
         let pool = ListenerPool::new(gate, Clients::new(hub, settings));
-        let ports = PluginPorts::new(bus.clone(), pool.clone()).ports();
+        // Nobody here keeps values: the file may go with its folder.
+        let folder = tempfile::tempdir().unwrap();
+        let values = Arc::new(KvStore::start(&folder.path().join("values.redb")).unwrap());
+        let ports = PluginPorts::new(bus.clone(), pool.clone(), values).ports();
         Self { bus, pool, ports, _hub: stop.drop_guard() }
     }
 

@@ -1,0 +1,78 @@
+//! `telepulse:plugin/kv`: values of the plugin's own, on disk when a call returns.
+
+use super::generated::telepulse::plugin::kv::Host;
+use crate::{
+    ctx::{Ctx, Identity},
+    ports::{KvChange, KvDone, KvKeys},
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use std::{future::Future, time::Duration};
+
+/// What one call may answer.
+const MOST_KEYS: u32 = 1_000;
+
+impl Host for Ctx {
+    async fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, String> {
+        let asked = self.identity.ports.kv.get(self.identity.name.as_str(), key);
+        Ok(at_home(&self.identity, asked).await?.map(Vec::from))
+    }
+
+    async fn set(
+        &mut self,
+        key: String,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+    ) -> Result<(), String> {
+        let change = KvChange::Set { key, value: value.into(), ttl: ttl(ttl_ms) };
+        self.change(change).await.map(drop)
+    }
+
+    async fn compare_and_swap(
+        &mut self,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        ttl_ms: Option<u64>,
+    ) -> Result<bool, String> {
+        let expected = expected.map(Bytes::from);
+        let change =
+            KvChange::CompareAndSwap { key, expected, value: value.into(), ttl: ttl(ttl_ms) };
+        Ok(self.change(change).await?.is_done)
+    }
+
+    async fn take(&mut self, key: String) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.change(KvChange::Take { key }).await?.taken.map(Vec::from))
+    }
+
+    async fn keys(
+        &mut self,
+        prefix: String,
+        after: Option<String>,
+        max: u32,
+    ) -> Result<Vec<String>, String> {
+        let keys = KvKeys { prefix, after, max: max.min(MOST_KEYS) };
+        let asked = self.identity.ports.kv.keys(self.identity.name.as_str(), keys);
+        at_home(&self.identity, asked).await
+    }
+}
+
+impl Ctx {
+    fn change(&self, change: KvChange) -> impl Future<Output = Result<KvDone, String>> + use<> {
+        let (identity, room) = (&self.identity, self.rights.grants.kv);
+        at_home(identity, identity.ports.kv.change(identity.name.as_str(), room, change))
+    }
+}
+
+/// Waits for what the host does on its own runtime.
+fn at_home<T: Send + 'static>(
+    identity: &Identity,
+    work: BoxFuture<'static, Result<T, String>>,
+) -> impl Future<Output = Result<T, String>> + Send + use<T> {
+    let work = identity.home.spawn(work);
+    async move { work.await.unwrap_or_else(|_| Err("it failed inside the host".to_owned())) }
+}
+
+fn ttl(ms: Option<u64>) -> Option<Duration> {
+    ms.map(Duration::from_millis)
+}

@@ -1,0 +1,182 @@
+//! Values that plugins keep. One thread writes: changes that come together share a transaction, so
+//! that many cost the disk as much as one; each is answered when it is on disk.
+
+mod change;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use super::{Disk, DiskError, now_ms};
+use bytes::Bytes;
+use change::{MAX_KEY, MAX_VALUE, VALUES};
+use futures_util::future::BoxFuture;
+use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
+use redb::{ReadableDatabase as _, TableError};
+use std::{
+    ops::Bound,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+use thiserror::Error;
+use tokio::sync::oneshot;
+use writer::{Job, Writer};
+
+/// Changes that may wait for the disk; more are refused.
+const WAITING: usize = 4_096;
+
+/// Why the values cannot be used.
+#[derive(Debug, Error)]
+pub enum KvError {
+    /// The file.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The thread that writes.
+    #[error("the thread that writes plugins' values: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// The values of all plugins.
+pub(crate) struct KvStore {
+    disk: Arc<Disk>,
+    jobs: SyncSender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl KvStore {
+    /// Opens the file; makes it where there is none.
+    pub(crate) fn start(path: &Path) -> Result<Self, KvError> {
+        let disk = Arc::new(Disk::open(path)?);
+        let (jobs, work) = sync_channel(WAITING);
+        let writer = Writer::new(disk.clone());
+        writer.sweep(now_ms()).map_err(|error| disk.unusable(error))?;
+        let thread = thread::Builder::new().name("plugin-values".to_owned());
+        let thread = Mutex::new(Some(thread.spawn(move || writer.run(&work))?));
+        Ok(Self { disk, jobs, thread })
+    }
+
+    /// Writes what was asked for, and no more.
+    pub(crate) async fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        let jobs = self.jobs.clone();
+        let ended = tokio::task::spawn_blocking(move || {
+            // It may have ended by itself.
+            let _ = jobs.send(Job::Stop);
+            thread.join()
+        });
+        if !matches!(ended.await, Ok(Ok(()))) {
+            tracing::error!("the thread that writes plugins' values ended in a panic");
+        }
+    }
+}
+
+impl Kv for KvStore {
+    fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>> {
+        let plugin = plugin.to_owned();
+        reading(self.disk.clone(), move |disk| read_value(disk, &plugin, &key, now_ms()))
+    }
+
+    fn change(
+        &self,
+        plugin: &str,
+        room: u64,
+        change: KvChange,
+    ) -> BoxFuture<'static, Result<KvDone, String>> {
+        let (reply, answer) = oneshot::channel();
+        let plugin = plugin.to_owned();
+        let sent = check(&change).and_then(|()| {
+            let behind = "the disk is behind with other plugins' values: try again later";
+            let job = Job::Change { plugin, room, change, reply };
+            self.jobs.try_send(job).map_err(|_| behind.to_owned())
+        });
+        Box::pin(async move {
+            sent?;
+            answer.await.unwrap_or_else(|_| Err("the host is stopping".to_owned()))
+        })
+    }
+
+    fn keys(&self, plugin: &str, keys: KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>> {
+        let plugin = plugin.to_owned();
+        reading(self.disk.clone(), move |disk| read_keys(disk, &plugin, &keys, now_ms()))
+    }
+}
+
+/// What no store takes.
+fn check(change: &KvChange) -> Result<(), String> {
+    let (key, value) = match change {
+        KvChange::Set { key, value, .. } | KvChange::CompareAndSwap { key, value, .. } => {
+            (key, Some(value))
+        }
+        KvChange::Take { key } => (key, None),
+    };
+    if !(1..=MAX_KEY).contains(&key.len()) {
+        return Err(format!("a key has 1 to {MAX_KEY} bytes, not {}", key.len()));
+    }
+    match value.map(Bytes::len).filter(|length| *length > MAX_VALUE) {
+        Some(length) => Err(format!("a value has at most {MAX_VALUE} bytes, not {length}")),
+        None => Ok(()),
+    }
+}
+
+fn reading<T: Send + 'static>(
+    disk: Arc<Disk>,
+    read: impl FnOnce(&Disk) -> Result<T, redb::Error> + Send + 'static,
+) -> BoxFuture<'static, Result<T, String>> {
+    Box::pin(async move {
+        match tokio::task::spawn_blocking(move || read(&disk)).await {
+            Ok(read) => read.map_err(|error| format!("the disk: {error}")),
+            Err(_) => Err("it failed inside the host".to_owned()),
+        }
+    })
+}
+
+fn read_value(
+    disk: &Disk,
+    plugin: &str,
+    key: &str,
+    now: u64,
+) -> Result<Option<Bytes>, redb::Error> {
+    disk.read(|database| {
+        let table = match database.begin_read()?.open_table(VALUES) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table?,
+        };
+        let found = table.get((plugin, key))?;
+        Ok(found.and_then(|entry| change::live(entry.value(), now).map(Bytes::copy_from_slice)))
+    })
+}
+
+fn read_keys(
+    disk: &Disk,
+    plugin: &str,
+    keys: &KvKeys,
+    now: u64,
+) -> Result<Vec<String>, redb::Error> {
+    disk.read(|database| {
+        let table = match database.begin_read()?.open_table(VALUES) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            table => table?,
+        };
+        let start = match keys.after.as_deref().filter(|after| *after >= &*keys.prefix) {
+            Some(after) => Bound::Excluded((plugin, after)),
+            None => Bound::Included((plugin, &*keys.prefix)),
+        };
+        let mut found = Vec::new();
+        for entry in table.range::<(&str, &str)>((start, Bound::Unbounded))? {
+            let (place, value) = entry?;
+            let (owner, key) = place.value();
+            let is_wanted = owner == plugin && key.starts_with(&keys.prefix);
+            if !is_wanted || found.len() >= keys.max as usize {
+                break;
+            }
+            if change::live(value.value(), now).is_some() {
+                found.push(key.to_owned());
+            }
+        }
+        Ok(found)
+    })
+}

@@ -1,0 +1,86 @@
+//! Small values that outlive instances, crashes and the host: a space of the plugin's own, as large as
+//! its `kv` grant. What a call answered is on disk. Keys have 1 to 512 bytes, values at most 1 MiB.
+//!
+//! Errors are sentences: no room in the grant, a key or value that is too long, a disk that fails.
+
+use crate::host::with;
+use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+/// The value, if there is one and its time is not over.
+pub fn get(key: &str) -> Result<Option<Vec<u8>>, String> {
+    with(|host| host.kv_get(key))
+}
+
+/// The same, read as JSON.
+pub fn get_json<T: DeserializeOwned>(key: &str) -> Result<Option<T>, String> {
+    let Some(value) = get(key)? else { return Ok(None) };
+    serde_json::from_slice(&value).map(Some).map_err(|error| format!("{key}: {error}"))
+}
+
+/// Sets a value; with `ttl` it goes by itself after that time.
+pub fn set(key: &str, value: &[u8], ttl: Option<Duration>) -> Result<(), String> {
+    with(|host| host.kv_set(key, value, millis(ttl)))
+}
+
+/// The same, written as JSON.
+pub fn set_json(key: &str, value: &impl Serialize, ttl: Option<Duration>) -> Result<(), String> {
+    let value = serde_json::to_vec(value).map_err(|error| format!("{key}: {error}"))?;
+    set(key, &value, ttl)
+}
+
+/// Sets a value if the present one is `expected` (`None`: if there is none); answers whether.
+pub fn compare_and_swap(
+    key: &str,
+    expected: Option<&[u8]>,
+    value: &[u8],
+    ttl: Option<Duration>,
+) -> Result<bool, String> {
+    with(|host| host.kv_compare_and_swap(key, expected, value, millis(ttl)))
+}
+
+/// Removes a value and answers it: of several who take it at once, one gets it.
+pub fn take(key: &str) -> Result<Option<Vec<u8>>, String> {
+    with(|host| host.kv_take(key))
+}
+
+/// Keys that begin with `prefix`, in order, those that follow `after`; at most `max`, and 1,000.
+pub fn keys(prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
+    with(|host| host.kv_keys(prefix, after, max))
+}
+
+fn millis(ttl: Option<Duration>) -> Option<u64> {
+    ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeHost;
+
+    #[test]
+    fn values_are_kept_taken_and_gone_in_time() {
+        let host = FakeHost::install();
+        assert_eq!(get("a"), Ok(None));
+        set_json("a", &[1, 2], Some(Duration::from_secs(10))).unwrap();
+        set("b", b"x", None).unwrap();
+        assert_eq!(get_json::<Vec<u32>>("a"), Ok(Some(vec![1, 2])));
+        assert!(get_json::<String>("b").unwrap_err().starts_with("b: "));
+        assert_eq!(keys("", None, 10), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        host.pass(Duration::from_secs(10));
+        assert_eq!(get("a"), Ok(None));
+        assert_eq!(keys("", None, 10), Ok(vec!["b".to_owned()]));
+        assert_eq!(compare_and_swap("a", None, b"1", None), Ok(true));
+        assert_eq!(compare_and_swap("a", None, b"2", None), Ok(false));
+        assert_eq!(compare_and_swap("a", Some(b"1"), b"2", None), Ok(true));
+        assert_eq!((take("a"), take("a")), (Ok(Some(b"2".to_vec())), Ok(None)));
+        assert_eq!(keys("", Some("b"), 10), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_store_that_refuses_is_told() {
+        let host = FakeHost::install();
+        host.refuse(Some("there is no room for it"));
+        assert_eq!(set("a", b"1", None), Err("there is no room for it".to_owned()));
+    }
+}

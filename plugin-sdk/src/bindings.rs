@@ -131,3 +131,22 @@ pub mod connection_handler {
         generate_all,
     });
 }
+
+/// Decisions on commands.
+pub mod policy {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package telepulse:guest-policy;
+            world policy { export telepulse:plugin/policy@0.1.0; }
+        ",
+        world: "telepulse:guest-policy/policy",
+        with: {
+            "telepulse:plugin/types@0.1.0": crate::bindings::imports::telepulse::plugin::types,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_policy",
+        default_bindings_module: "$crate::bindings::policy",
+        generate_all,
+    });
+}

@@ -3,7 +3,7 @@
 /// Makes a component of a plugin: names the type and what it is called for.
 ///
 /// After the colon stand the traits that the type implements, in any order: `Subscriber`,
-/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`; or `HttpHandler` alone. Once in a crate, as
+/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`, `Policy`; or `HttpHandler` alone. Once in a crate, as
 /// in `export!(Gateway: ConnectionHandler, Replies);`.
 #[macro_export]
 macro_rules! export {
@@ -78,6 +78,11 @@ macro_rules! __export {
             $component with_types_in $crate::bindings::ticker
         );
     };
+    ($component:ident Policy) => {
+        $crate::bindings::policy::export_policy!(
+            $component with_types_in $crate::bindings::policy
+        );
+    };
     ($component:ident Handoff) => {
         $crate::bindings::handoff::export_handoff!(
             $component with_types_in $crate::bindings::handoff
@@ -97,6 +102,7 @@ pub mod implements {
     pub const fn Replies<P: crate::Replies>() {}
     pub const fn Ticker<P: crate::Ticker>() {}
     pub const fn Handoff<P: crate::Handoff>() {}
+    pub const fn Policy<P: crate::Policy>() {}
     pub const fn http_handler<P: crate::HttpHandler>() {}
 }
 
@@ -108,19 +114,21 @@ pub mod glue {
     pub use wasip2;
 
     use crate::{
-        Answer, ConnectionHandler, Failure, Handoff, Plugin, Replies, Start, StartReason,
-        Subscriber, Ticker,
+        Answer, ConnectionHandler, Failure, Handoff, Plugin, Policy, Replies, Start, StartReason,
+        Subscriber, Ticker, Verdict,
         bindings::{
             connection_handler::exports::telepulse::plugin::connection_handler,
             handoff::exports::telepulse::plugin::handoff,
             imports::telepulse::plugin::{connections, types},
             lifecycle::exports::telepulse::plugin::lifecycle,
+            policy::exports::telepulse::plugin::policy,
             replies::exports::telepulse::plugin::replies,
             subscriber::exports::telepulse::plugin::framed_subscriber,
             ticker::exports::telepulse::plugin::ticker,
         },
     };
     use std::{cell::RefCell, thread::LocalKey, time::Duration};
+    use telepulse_language::{CommandEnvelope, Principal, Request};
 
     /// Where a component keeps its plugin. `export!` implements it.
     pub trait Instance {
@@ -200,6 +208,32 @@ pub mod glue {
                 }
             });
         }
+    }
+
+    impl<C: Instance<Plugin: Policy>> policy::Guest for C {
+        fn decide(command: Vec<u8>, who: Option<types::Principal>) -> policy::Verdict {
+            let who = who.map(Principal::from);
+            let decided = read(&command).and_then(|command| {
+                plugin::<C, _>(|plugin| plugin.decide(&command, who.as_ref()))
+                    .ok_or_else(|| NOT_STARTED.to_owned())
+            });
+            match decided {
+                Ok(Verdict::Allow) => policy::Verdict::Allow,
+                Ok(Verdict::Change(command)) => {
+                    policy::Verdict::Change(command.to_value().to_string().into_bytes())
+                }
+                Ok(Verdict::Refuse(why)) | Err(why) => policy::Verdict::Refuse(why),
+            }
+        }
+    }
+
+    /// The host has checked it: a command that cannot be read is of a later version.
+    fn read(command: &[u8]) -> Result<CommandEnvelope, String> {
+        let fields = telepulse_language::object(command).map_err(|refusal| refusal.to_string())?;
+        Request::new(fields)
+            .map_err(|(_, refusal)| refusal)
+            .and_then(CommandEnvelope::from_request)
+            .map_err(|refusal| format!("this plugin does not know the command: {refusal}"))
     }
 
     impl<C: Instance<Plugin: Ticker>> ticker::Guest for C {

@@ -52,8 +52,8 @@ pub mod testing;
 pub use connections::{Attached, CloseReason, Frame, Live, OpenInfo};
 pub use event::{Event, FrameError, batch};
 pub use plugin::{
-    Answer, ConnectionHandler, Failure, Handoff, HttpHandler, Plugin, Replies, Start, StartReason,
-    Subscriber, Ticker,
+    Answer, ConnectionHandler, Failure, Handoff, HttpHandler, Plugin, Policy, Replies, Start,
+    StartReason, Subscriber, Ticker, Verdict,
 };
 /// The TelePulse language, typed: events, commands, replies, queries and filters.
 pub use telepulse_language as language;

@@ -3,6 +3,7 @@
 
 use crate::{CloseReason, Event, Frame, Live, OpenInfo};
 use std::time::Duration;
+use telepulse_language::{CommandEnvelope, Principal};
 
 /// Why an instance starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +111,63 @@ pub trait ConnectionHandler: Plugin {
     fn resumed(&mut self, live: Live) {
         self.opened(live.info);
     }
+}
+
+/// What a policy makes of a command.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It may be carried out, as far as this plugin is concerned.
+    Allow,
+    /// This one is to be carried out in its place: with the same action.
+    Change(CommandEnvelope),
+    /// It is not to be carried out. The client gets the reason, with the code `refusedByPolicy`.
+    Refuse(String),
+}
+
+/// Decides on the commands that `[grants] policy` names, before they are carried out (interface
+/// `policy`). Its computing is limited by `[limits] callMs`, and with all waiting a verdict takes two
+/// seconds at most; then, as after a trap, the grant's `onFailure` counts.
+///
+/// ```
+/// use telepulse_plugin_sdk::{
+///     Plugin, Policy, Start, Verdict,
+///     language::{Command, CommandEnvelope, Principal},
+/// };
+///
+/// /// Nobody calls premium numbers.
+/// struct NoPremium;
+///
+/// impl Plugin for NoPremium {
+///     fn init(_: &Start) -> Result<Self, String> {
+///         Ok(Self)
+///     }
+/// }
+///
+/// impl Policy for NoPremium {
+///     fn decide(&mut self, command: &CommandEnvelope, _: Option<&Principal>) -> Verdict {
+///         match &command.command {
+///             Command::Dial(dial) if dial.to.starts_with("0900") => {
+///                 Verdict::Refuse("0900 numbers are not called from here".to_owned())
+///             }
+///             _ => Verdict::Allow,
+///         }
+///     }
+/// }
+///
+/// telepulse_plugin_sdk::export!(NoPremium: Policy);
+/// # fn main() {
+/// use serde_json::json;
+/// use telepulse_plugin_sdk::testing::FakeHost;
+/// let mut stage = FakeHost::install().start::<NoPremium>().unwrap();
+/// let dial = |to: &str| json!({"action": "dial", "from": "101", "to": to});
+/// assert_eq!(stage.decide(&dial("102"), None), Verdict::Allow);
+/// assert!(matches!(stage.decide(&dial("0900123"), None), Verdict::Refuse(_)));
+/// # }
+/// ```
+pub trait Policy: Plugin {
+    /// Decides on a command that `who` gives; nobody does for one of the host or of a plugin acting
+    /// as itself. It is within that user's rights.
+    fn decide(&mut self, command: &CommandEnvelope, who: Option<&Principal>) -> Verdict;
 }
 
 /// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: each request meets a new

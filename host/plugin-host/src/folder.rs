@@ -84,6 +84,12 @@ pub(crate) fn read(dir: &Path, name: &PluginName) -> Result<Source, String> {
     Ok(Source { wasm: bytes.into(), toml: text })
 }
 
+/// Whether a plugin's `NAME.toml` holds a word.
+pub(crate) fn mentions(dir: &Path, name: &PluginName, word: &str) -> bool {
+    let toml = read_regular(&dir.join(format!("{name}.toml")));
+    toml.is_ok_and(|text| String::from_utf8_lossy(&text).contains(word))
+}
+
 /// Reads a regular file; a link or a pipe in its place is refused.
 fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let before = fs::symlink_metadata(path)?;

@@ -22,6 +22,36 @@ pub struct Grants {
     pub routes: Vec<Mount>,
     /// Bytes that its values may take on disk, keys included; 0: it keeps none.
     pub kv: u64,
+    /// Commands that it decides on.
+    pub policy: Option<PolicyGrant>,
+}
+
+/// The commands that a policy plugin decides on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyGrant {
+    /// Their actions; `*` stands for all.
+    pub commands: Vec<String>,
+    /// Lower ones are asked first; plugins of the same order by name.
+    pub order: i64,
+    /// What counts when it does not decide.
+    pub on_failure: OnFailure,
+}
+
+impl PolicyGrant {
+    /// Whether it is asked about commands with this action.
+    pub fn covers(&self, action: &str) -> bool {
+        self.commands.iter().any(|command| command == "*" || command == action)
+    }
+}
+
+/// What becomes of a command that a policy plugin should have decided on and did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is refused.
+    #[default]
+    Closed,
+    /// It goes on.
+    Open,
 }
 
 /// A path on a listener.

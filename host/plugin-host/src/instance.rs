@@ -10,7 +10,7 @@ use crate::{
     frame::Framed,
     manifest::Manifest,
     name::PluginName,
-    ports::{BusEvent, Happening, Live, Ports},
+    ports::{BusEvent, Happening, Live, Ports, Verdict},
     runtime::Build,
     secrets,
     stderr::LastWords,
@@ -240,6 +240,17 @@ impl Instance {
         let meter = self.meter("replies.handle");
         meter.run(self.guest.replies(&mut self.store, batch)).await?;
         Ok(self)
+    }
+
+    /// `policy.decide`.
+    pub(crate) async fn decide(
+        mut self,
+        command: &[u8],
+        who: Option<&Principal>,
+    ) -> Result<(Self, Verdict), Fault> {
+        let meter = self.meter("policy.decide");
+        let verdict = meter.run(self.guest.decide(&mut self.store, command, who)).await?;
+        Ok((self, verdict))
     }
 
     /// `ticker.fired`.

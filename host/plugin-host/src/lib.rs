@@ -4,6 +4,7 @@ mod bindings;
 mod candidate;
 mod compiler;
 mod ctx;
+mod decisions;
 mod effects;
 mod engine;
 mod epochs;
@@ -34,7 +35,7 @@ mod timers;
 
 pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};
 pub use failure::Fault;
-pub use grants::{BadAddress, Denied, Grants, Mount, Pattern};
+pub use grants::{BadAddress, Denied, Grants, Mount, OnFailure, Pattern, PolicyGrant};
 pub use host::{ControlError, Options, PluginHost, StartError};
 pub use instance::Instance;
 pub use manifest::{Limits, Manifest, Mistake, OnFull, SecretSource};

@@ -70,15 +70,21 @@ impl Manager {
     /// The first look: everything that is there, at once, and waits for it.
     pub(crate) async fn load_all(&mut self) -> io::Result<()> {
         let found = self.scan().await?;
-        let mut loading = Vec::new();
-        for name in self.settling.first(&found, Instant::now()) {
-            let (done, loaded) = oneshot::channel();
-            self.files(&name, Order::Changed, Some(done)).await;
-            loading.push(loaded);
-        }
-        for loaded in loading {
-            // An error means that it went away meanwhile.
-            let _ = loaded.await;
+        let names = self.settling.first(&found, Instant::now());
+        // Before any gateway takes a command, those who decide on commands are there.
+        let decides = |name: &PluginName| folder::mentions(&self.dir, name, "policy");
+        let (deciding, others): (Vec<_>, Vec<_>) = names.into_iter().partition(decides);
+        for names in [deciding, others] {
+            let mut loading = Vec::new();
+            for name in names {
+                let (done, loaded) = oneshot::channel();
+                self.files(&name, Order::Changed, Some(done)).await;
+                loading.push(loaded);
+            }
+            for loaded in loading {
+                // An error means that it went away meanwhile.
+                let _ = loaded.await;
+            }
         }
         Ok(())
     }

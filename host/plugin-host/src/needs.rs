@@ -53,6 +53,7 @@ pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> 
             "it imports bus-blocking.request",
             grants.request.is_empty(),
         ),
+        (surface.policy, "policy", "it exports policy", grants.policy.is_none()),
         (imports("telepulse:plugin/kv", ""), "kv", "it imports kv", grants.kv == 0),
     ];
     let mut missing: Vec<Missing> = Vec::new();

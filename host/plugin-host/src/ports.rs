@@ -4,6 +4,7 @@
 //! the end of guards, come from the guests' threads, most of them within that runtime's context
 //! ([`Bus::publish`] without).
 
+use crate::grants::PolicyGrant;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -125,6 +126,34 @@ pub struct KvKeys {
     pub after: Option<String>,
     /// At most so many.
     pub max: u32,
+}
+
+/// Where commands are decided on: policy plugins ask to be asked.
+pub trait Policies: Send + Sync + 'static {
+    /// Has a plugin asked about the commands of its grant, until the guard is dropped; also while it
+    /// is down: then its grant's `onFailure` counts.
+    fn register(&self, plugin: &str, grant: PolicyGrant, handler: Arc<dyn PolicyHandler>) -> Guard;
+}
+
+/// A policy plugin.
+pub trait PolicyHandler: Send + Sync + 'static {
+    /// Decides on a command, given as JSON; without a verdict the error says why there is none.
+    fn decide(
+        &self,
+        command: Bytes,
+        who: Option<Arc<Principal>>,
+    ) -> BoxFuture<'static, Result<Verdict, String>>;
+}
+
+/// What a policy plugin decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The command may be carried out.
+    Allow,
+    /// This one is to be carried out in its place, as JSON.
+    Change(Bytes),
+    /// It is not to be carried out, for this reason.
+    Refuse(String),
 }
 
 /// Takes events for one plugin. Called on the publisher's path: must not wait.
@@ -300,4 +329,6 @@ pub struct Ports {
     pub listeners: Arc<dyn Listeners>,
     /// Values on disk.
     pub kv: Arc<dyn Kv>,
+    /// Where commands are decided on.
+    pub policies: Arc<dyn Policies>,
 }

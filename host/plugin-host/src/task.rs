@@ -7,13 +7,17 @@ use crate::{
     bindings::StartReason,
     candidate::{self, Beginning, Candidate, Plan, Refusal, Version},
     ctx::Identity,
+    decisions::{Decider, Decision, decider},
     effects::Reply,
     folder::Source,
+    grants::PolicyGrant,
     http::HttpSlot,
     instance::Instance,
     mailbox::{Inbox, Outbox, mailbox},
+    manifest::Manifest,
     mounts::{Mounts, Owner},
     name::PluginName,
+    ports::Guard,
     restarts::Restarts,
     runtime,
     shared::Shared,
@@ -83,6 +87,11 @@ struct Task {
     stopped: bool,
     mounts: Mounts,
     http: HttpSlot,
+    /// Commands to decide on, and the way to here.
+    decisions: mpsc::Receiver<Decision>,
+    decider: Decider,
+    /// What it is asked about, whether it runs or not.
+    policy: Option<(PolicyGrant, Guard)>,
     outbox: Outbox,
     replies: mpsc::Sender<Reply>,
     timers: Timers,
@@ -128,6 +137,7 @@ impl Task {
         let counters = Arc::new(Counters::default());
         shared.board.add(name.as_str(), Arc::clone(&counters));
         let (_, replies, outbox) = mailbox(Arc::clone(&counters));
+        let (decider, decisions) = decider();
         let http = HttpSlot::new(Arc::clone(&shared), Arc::clone(&identity), Arc::clone(&counters));
         Self {
             commands,
@@ -141,6 +151,9 @@ impl Task {
             stopped: false,
             mounts: Mounts::default(),
             http,
+            decisions,
+            decider,
+            policy: None,
             outbox,
             replies,
             timers: Timers::default(),
@@ -185,6 +198,7 @@ impl Task {
                 }
             }
             Some(()) = OptionFuture::from(restart_at.map(at)) => self.restart(Kind::Restart),
+            Some(decision) = self.decisions.recv(), if listening => self.decide(decision).await,
             () = self.work.arrives(&mut self.outbox, &inbox, self.timers.next(), serving), if listening => {
                 if serving {
                     self.serve().await;
@@ -228,6 +242,12 @@ impl Task {
             return self.publish();
         }
         self.preparing = None;
+        if let Ok(source) = &source
+            && let Ok(manifest) = Manifest::parse(&source.toml)
+        {
+            // Before the plugin is there: until it decides, its grant says what counts.
+            self.be_asked(manifest.grants.policy);
+        }
         let source = match source {
             Ok(source) => source,
             Err(error) => {
@@ -312,6 +332,20 @@ impl Task {
             tracing::warn!(plugin = %self.identity.name, %fault, "drain");
         }
         self.status.state = state;
+    }
+
+    /// Sees to it that the plugin is asked about these commands, and no others.
+    fn be_asked(&mut self, grant: Option<PolicyGrant>) {
+        if self.policy.as_ref().map(|(grant, _)| grant) == grant.as_ref() {
+            return;
+        }
+        let policies = &self.identity.ports.policies;
+        // The new one first: no command slips through between.
+        self.policy = grant.map(|grant| {
+            let decider = Arc::new(self.decider.clone());
+            let guard = policies.register(self.identity.name.as_str(), grant.clone(), decider);
+            (grant, guard)
+        });
     }
 
     fn unmount(&mut self) {

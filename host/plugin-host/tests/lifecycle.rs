@@ -3,7 +3,7 @@
 mod support;
 
 use bytes::Bytes;
-use plugin_host::{ControlError, State};
+use plugin_host::{ControlError, State, ports::Verdict};
 use std::fs;
 use support::{
     COUNTER, Rig,
@@ -256,5 +256,33 @@ async fn what_a_plugin_keeps_outlives_its_instances() {
         let said = rig.world.says(order, |said| said.len() == expected.len()).await;
         assert_eq!(World::said_to(&said, "test.out"), expected);
     }
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_decides_and_its_failures_are_told() {
+    const GRANTS: &str = "[grants]\npolicy = { commands = [\"dial\"] }\n[limits]\ncallMs = 50\n";
+    let rig = Rig::with(&[("warden", &guest("warden"), GRANTS)]).await;
+    let to = |number: &str| format!("{{\"action\":\"dial\",\"to\":\"{number}\"}}");
+    let decides = async |number: &str| rig.world.decides(&to(number)).await.unwrap();
+    assert_eq!(decides("101").await, Ok(Verdict::Allow));
+    assert_eq!(decides("666").await, Ok(Verdict::Refuse("ann does not call 666".to_owned())));
+    assert_eq!(decides("999").await, Ok(Verdict::Change(to("112").into())));
+    // Who trapped or was stopped has decided nothing; the next instance decides again.
+    for deadly in ["13", "1"] {
+        let before = rig.host.show("warden").unwrap().incarnation;
+        assert_eq!(decides(deadly).await, Err("it is down".to_owned()), "{deadly}");
+        rig.until("another instance", |all| all["warden"].incarnation > before).await;
+        assert_eq!(decides("101").await, Ok(Verdict::Allow));
+    }
+    // Down, or not to be started: it is asked all the same, and the grant says what counts.
+    rig.host.stop("warden").await.unwrap();
+    assert_eq!(decides("101").await, Err("it is down".to_owned()));
+    rig.put("warden.wasm", b"no component");
+    rig.host.reload("warden").await.unwrap();
+    assert_eq!(rig.world.decided(), ["dial"]);
+    // Without the grant, or without the plugin, nobody is asked.
+    rig.host.remove("warden").await.unwrap();
+    assert_eq!(rig.world.decides(&to("101")).await, None);
     rig.stop().await;
 }

@@ -9,7 +9,7 @@ use crate::{
     core,
     feeds::Hub,
     history::{History, HistoryError},
-    plugins::PluginPorts,
+    plugins::{Kept, PluginPorts},
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::kv::{KvError, KvStore},
@@ -111,7 +111,8 @@ impl App {
         let shared: Arc<dyn Bus> = bus.clone();
         let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
         let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
-        core::start(&shared, &registry, &history, &stop)?;
+        let policies = core::Policies::default();
+        core::start(&shared, &registry, &history, &policies, &stop)?;
 
         let hub = Hub::new(shared.clone());
         tasks.spawn({
@@ -121,7 +122,8 @@ impl App {
         let gate = Gate::new(Arc::new(Auth::new(&config.users)));
         let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
         let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
-        let ports = PluginPorts::new(shared.clone(), listeners.clone(), values.clone()).ports();
+        let kept = Kept { kv: values.clone(), policies: Arc::new(policies) };
+        let ports = PluginPorts::new(shared.clone(), listeners.clone(), kept).ports();
         let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
         let options = Options { compiler, ..options };
         let plugins = PluginHost::start(options, stop_plugins.clone()).await?;

@@ -3,9 +3,11 @@
 use super::host::{FakeHost, Submitted};
 use crate::{
     Answer, CloseReason, ConnectionHandler, Event, Failure, Frame, Handoff, OpenInfo, Plugin,
-    Replies, Start, StartReason, Subscriber, Ticker,
+    Policy, Replies, Start, StartReason, Subscriber, Ticker, Verdict,
 };
+use serde_json::Value;
 use std::{rc::Rc, time::Duration};
+use telepulse_language::{CommandEnvelope, Principal, Request};
 
 /// A running plugin.
 #[derive(Debug)]
@@ -38,6 +40,19 @@ impl<P: Subscriber> Stage<P> {
     /// Hands over one event.
     pub fn event(&mut self, event: Event<'_>) -> Result<(), Failure> {
         self.plugin.handle(event)
+    }
+}
+
+impl<P: Policy> Stage<P> {
+    /// Has the plugin decide on a command, given as JSON.
+    ///
+    /// # Panics
+    /// If it is no command of the language: the host hands over none.
+    pub fn decide(&mut self, command: &Value, who: Option<&Principal>) -> Verdict {
+        let fields = command.as_object().expect("an object").clone();
+        let request = Request::new(fields).expect("a command");
+        let command = CommandEnvelope::from_request(request).expect("a command");
+        self.plugin.decide(&command, who)
     }
 }
 

@@ -8,6 +8,7 @@ mod history;
 mod main_job;
 mod outage;
 mod platform;
+mod policy;
 mod published;
 mod reload;
 mod rest;

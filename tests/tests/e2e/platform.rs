@@ -141,12 +141,19 @@ fn hash(token: &str) -> String {
     hex
 }
 
-/// Where `cargo xtask test` leaves the components.
+/// Where `cargo xtask test` leaves the first-party plugins.
 pub(crate) fn component(name: &str) -> Result<PathBuf> {
+    built(&format!("telepulse_plugin_{name}.wasm"))
+}
+
+/// And the components of `tests/guests`.
+pub(crate) fn guest(name: &str) -> Result<PathBuf> {
+    built(&format!("{name}.wasm"))
+}
+
+fn built(name: &str) -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
-    let file = root
-        .join("target/plugins/wasm32-wasip2/plugin")
-        .join(format!("telepulse_plugin_{name}.wasm"));
+    let file = root.join("target/plugins/wasm32-wasip2/plugin").join(name);
     if !file.exists() {
         bail!(
             "{} is missing: run the tests by `cargo xtask test`, which builds it",

@@ -2,7 +2,8 @@
 
 use super::generated::{
     exports::telepulse::plugin::{
-        connection_handler, framed_subscriber, handoff, lifecycle, replies, subscriber, ticker,
+        connection_handler, framed_subscriber, handoff, lifecycle, policy, replies, subscriber,
+        ticker,
     },
     telepulse::plugin::types::{Event, Failure},
 };
@@ -11,9 +12,10 @@ use crate::{
     effects::Reply,
     failure::{Failed, Remedy},
     frame::Framed,
-    ports::{BusEvent, Happening, Live},
+    ports::{BusEvent, Happening, Live, Verdict},
 };
 use std::sync::Arc;
+use telepulse_language::Principal;
 use wasmtime::{
     Store,
     component::{Instance, InstancePre},
@@ -35,17 +37,20 @@ pub(crate) struct Surface {
     pub(crate) ticker: bool,
     pub(crate) connection_handler: bool,
     pub(crate) http: bool,
+    pub(crate) policy: bool,
 }
 
 impl Surface {
     /// Whether an instance of it stays; a component that only answers HTTP gets one for each request.
     pub(crate) fn is_resident(self) -> bool {
-        !self.http || self.subscriber || self.replies || self.ticker || self.connection_handler
+        let Self { subscriber, replies, ticker, connection_handler, policy, .. } = self;
+        !self.http || subscriber || replies || ticker || connection_handler || policy
     }
 
     /// Whether the host would ever call it.
     pub(crate) fn is_empty(self) -> bool {
-        !self.http && !self.lifecycle && !self.subscriber && !self.connection_handler
+        let Self { http, lifecycle, subscriber, connection_handler, policy, .. } = self;
+        !(http || lifecycle || subscriber || connection_handler || policy)
     }
 }
 
@@ -68,6 +73,7 @@ pub(crate) struct Exports {
     ticker: Option<ticker::GuestIndices>,
     connections: Option<connection_handler::GuestIndices>,
     http: Option<incoming_handler::GuestIndices>,
+    policy: Option<policy::GuestIndices>,
 }
 
 impl Exports {
@@ -81,6 +87,7 @@ impl Exports {
             ticker: ticker::GuestIndices::new(pre).ok(),
             connections: connection_handler::GuestIndices::new(pre).ok(),
             http: incoming_handler::GuestIndices::new(pre).ok(),
+            policy: policy::GuestIndices::new(pre).ok(),
         }
     }
 
@@ -93,6 +100,7 @@ impl Exports {
             ticker: self.ticker.is_some(),
             connection_handler: self.connections.is_some(),
             http: self.http.is_some(),
+            policy: self.policy.is_some(),
         }
     }
 
@@ -111,6 +119,7 @@ impl Exports {
             ticker: load!(self.ticker),
             connections: load!(self.connections),
             http: load!(self.http),
+            policy: load!(self.policy),
         })
     }
 }
@@ -125,6 +134,7 @@ pub(crate) struct Guest {
     ticker: Option<ticker::Guest>,
     connections: Option<connection_handler::Guest>,
     pub(super) http: Option<incoming_handler::Guest>,
+    policy: Option<policy::Guest>,
 }
 
 impl Guest {
@@ -213,6 +223,21 @@ impl Guest {
             })
             .collect();
         guest.call_handle(store, &batch).await
+    }
+
+    pub(crate) async fn decide(
+        &self,
+        store: &mut Store<Ctx>,
+        command: &[u8],
+        who: Option<&Principal>,
+    ) -> Call<Verdict> {
+        let Some(guest) = &self.policy else { return Ok(Verdict::Allow) };
+        let who = who.map(Into::into);
+        Ok(match guest.call_decide(store, command, who.as_ref()).await? {
+            policy::Verdict::Allow => Verdict::Allow,
+            policy::Verdict::Change(command) => Verdict::Change(command.into()),
+            policy::Verdict::Refuse(why) => Verdict::Refuse(why),
+        })
     }
 
     pub(crate) async fn fired(&self, store: &mut Store<Ctx>, ids: &[u64]) -> Call<()> {

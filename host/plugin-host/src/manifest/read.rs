@@ -1,7 +1,7 @@
 //! Walks the parsed TOML and collects mistakes instead of stopping at the first.
 
 use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
-use crate::grants::{Grants, Mount, Pattern};
+use crate::grants::{Grants, Mount, OnFailure, Pattern, PolicyGrant};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use toml::{
 };
 
 /// Grants of the contract that a later version will know.
-const NOT_YET: [&str; 6] = ["http", "policy", "files", "serve", "connections", "durable"];
+const NOT_YET: [&str; 5] = ["http", "files", "serve", "connections", "durable"];
 
 /// What a guest's memory may be.
 const MEMORIES: RangeInclusive<u64> = 1 << 20..=4 << 30;
@@ -87,6 +87,7 @@ impl Reader<'_> {
                         "must be a size from \"1 KiB\" to \"1024 GiB\", like \"1 MiB\"",
                     ),
                 },
+                "policy" => grants.policy = self.policy(value),
                 later if NOT_YET.contains(&later) => {
                     let message = "this build cannot grant it yet: remove the line";
                     self.mistake(key.span(), &format!("grants.{later}"), message);
@@ -94,7 +95,7 @@ impl Reader<'_> {
                 other => self.mistake(
                     key.span(),
                     &format!("grants.{other}"),
-                    "unknown; there are subscribe, publish, request, websocket, routes and kv",
+                    "unknown; there are subscribe, publish, request, websocket, routes, kv and policy",
                 ),
             }
         }
@@ -150,6 +151,44 @@ impl Reader<'_> {
             }
         }
         mounts
+    }
+
+    /// `{ commands = ["dial"], order = 10, onFailure = "closed" }`
+    fn policy(&mut self, value: &Node<'_>) -> Option<PolicyGrant> {
+        let example = "write { commands = [\"dial\"], order = 10, onFailure = \"closed\" }";
+        let Some(table) = value.get_ref().as_table() else {
+            self.mistake(value.span(), "grants.policy", format!("must be a table: {example}"));
+            return None;
+        };
+        let mut policy =
+            PolicyGrant { commands: Vec::new(), order: 0, on_failure: OnFailure::default() };
+        for (name, value) in table {
+            let key = format!("grants.policy.{}", name.get_ref());
+            match name.get_ref().as_ref() {
+                "commands" => {
+                    let found = self.strings(&key, value);
+                    policy.commands = found.into_iter().map(|(text, _)| text.to_owned()).collect();
+                }
+                "order" => match self.number(&key, value, 0, 1_000_000) {
+                    Some(order) => policy.order = i64::try_from(order).unwrap_or(i64::MAX),
+                    None => return None,
+                },
+                "onFailure" => match value.get_ref().as_str() {
+                    Some("closed") => policy.on_failure = OnFailure::Closed,
+                    Some("open") => policy.on_failure = OnFailure::Open,
+                    _ => self.mistake(value.span(), &key, "must be \"closed\" or \"open\""),
+                },
+                _ => {
+                    let message = "unknown; there are commands, order and onFailure";
+                    self.mistake(name.span(), &key, message);
+                }
+            }
+        }
+        if policy.commands.is_empty() {
+            let message = format!("names no commands: {example}");
+            self.mistake(value.span(), "grants.policy.commands", message);
+        }
+        Some(policy)
     }
 
     fn mount(&mut self, key: &str, at: Range<usize>, table: &DeTable<'_>) -> Option<Mount> {

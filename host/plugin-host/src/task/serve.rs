@@ -2,6 +2,7 @@
 
 use super::{Kind, Probation, Task, at};
 use crate::{
+    decisions::Decision,
     effects::{Effects, Reply, Submit},
     failure::{Failed, Fault, Remedy},
     instance::Instance,
@@ -140,6 +141,21 @@ impl Work {
 }
 
 impl Task {
+    /// Has the plugin decide on a command. Without an instance there is no verdict.
+    pub(super) async fn decide(&mut self, decision: Decision) {
+        let Decision { command, who, verdict } = decision;
+        let Some(instance) = self.instance.take() else { return };
+        match instance.decide(&command, who.as_deref()).await {
+            Ok((mut instance, decided)) => {
+                self.settle(instance.take_effects());
+                self.instance = Some(instance);
+                // Whoever asked may have given up.
+                let _ = verdict.send(decided);
+            }
+            Err(fault) => self.failed(&fault).await,
+        }
+    }
+
     /// One round: a batch of each kind that is there.
     pub(super) async fn serve(&mut self) {
         let Some(instance) = self.instance.take() else { return };

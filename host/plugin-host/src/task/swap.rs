@@ -165,6 +165,9 @@ impl Task {
     /// From here on it is this one.
     fn switch(&mut self, version: Version, mut instance: Option<Instance>) {
         self.inbox().limit(&version.rights.limits);
+        if !version.build.surface().policy {
+            self.be_asked(None);
+        }
         self.http.set(version.build.surface().http.then(|| version.clone()));
         if let Some(instance) = &mut instance {
             let effects = instance.take_effects();

@@ -4,10 +4,13 @@ use super::PATIENCE;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
-use plugin_host::ports::{
-    Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
-    Happening, HttpFailure, HttpHandler, Kv, KvChange, KvDone, KvKeys, Listeners, Live, OpenInfo,
-    Ports, Request,
+use plugin_host::{
+    PolicyGrant,
+    ports::{
+        Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
+        Happening, HttpFailure, HttpHandler, Kv, KvChange, KvDone, KvKeys, Listeners, Live,
+        OpenInfo, Policies, PolicyHandler, Ports, Request, Verdict,
+    },
 };
 use std::{
     any::Any,
@@ -41,6 +44,8 @@ struct Inner {
     open: BTreeMap<u64, Live>,
     /// By plugin and key.
     values: BTreeMap<(String, String), Bytes>,
+    /// Who is asked about commands.
+    policies: BTreeMap<u64, (PolicyGrant, Arc<dyn PolicyHandler>)>,
 }
 
 /// Undoes something when dropped.
@@ -58,11 +63,29 @@ struct Port(Arc<World>);
 impl World {
     pub fn ports(world: &Arc<Self>) -> Ports {
         let port = || Arc::new(Port(Arc::clone(world)));
-        Ports { bus: port(), connections: port(), listeners: port(), kv: port() }
+        Ports { bus: port(), connections: port(), listeners: port(), kv: port(), policies: port() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("no test holds it while it fails")
+    }
+
+    /// Asks the one policy plugin about a command; nobody is asked where there is none.
+    pub async fn decides(&self, command: &str) -> Option<Result<Verdict, String>> {
+        let handler = {
+            let inner = self.lock();
+            let mut policies = inner.policies.values();
+            policies.next().map(|(_, handler)| Arc::clone(handler))?
+        };
+        let who = Principal { name: "ann".to_owned(), ..Principal::default() };
+        let command = Bytes::copy_from_slice(command.as_bytes());
+        Some(handler.decide(command, Some(Arc::new(who))).await)
+    }
+
+    /// The commands that plugins decide on.
+    pub fn decided(&self) -> Vec<String> {
+        let inner = self.lock();
+        inner.policies.values().flat_map(|(grant, _)| grant.commands.clone()).collect()
     }
 
     /// Publishes an event to `test.in`; answers its number.
@@ -347,5 +370,16 @@ impl Kv for Port {
         });
         let found = wanted.take(max as usize).cloned().collect();
         Box::pin(async { Ok(found) })
+    }
+}
+
+impl Policies for Port {
+    fn register(&self, _: &str, grant: PolicyGrant, handler: Arc<dyn PolicyHandler>) -> Guard {
+        let mut inner = self.0.lock();
+        inner.next += 1;
+        let id = inner.next;
+        inner.policies.insert(id, (grant, handler));
+        let forget = move |inner: &mut Inner| drop(inner.policies.remove(&id));
+        Box::new(OnDrop(Arc::clone(&self.0), Box::new(forget)))
     }
 }

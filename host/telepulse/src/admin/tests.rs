@@ -38,6 +38,7 @@ impl World {
             connections: Arc::new(Nothing),
             listeners: Arc::new(Nothing),
             kv: Arc::new(Nothing),
+            policies: Arc::new(Nothing),
         };
         let stopping = CancellationToken::new();
         let mut options = plugin_host::Options::new(dir, folder.path().join("cache"), ports);
@@ -148,6 +149,17 @@ fn obey(servers: &mut BTreeMap<String, Server>, order: &Value) -> Result<Value, 
 
 /// Plugins' ports that nobody reaches.
 struct Nothing;
+
+impl ports::Policies for Nothing {
+    fn register(
+        &self,
+        _: &str,
+        _: plugin_host::PolicyGrant,
+        _: Arc<dyn ports::PolicyHandler>,
+    ) -> ports::Guard {
+        Box::new(())
+    }
+}
 
 impl ports::Kv for Nothing {
     fn get(&self, _: &str, _: String) -> BoxFuture<'static, Result<Option<bytes::Bytes>, String>> {

@@ -1,6 +1,6 @@
 //! `telepulse.command`: understands a command, finds its server, has it planned and carried out there.
 
-use super::{rights, serve::reply};
+use super::{policies::Policies, rights, serve::reply};
 use crate::{
     bus::Headers,
     proxy::{Ask, LinkHandle, Registry},
@@ -14,19 +14,27 @@ use telepulse_language::{
 use tokio::sync::oneshot;
 
 /// Answers one command with a reply of the language.
-pub(super) async fn answer(registry: &Registry, headers: &Headers, bytes: &[u8]) -> Bytes {
+pub(super) async fn answer(
+    registry: &Registry,
+    policies: &Policies,
+    headers: &Headers,
+    bytes: &[u8],
+) -> Bytes {
     let request = match telepulse_language::object(bytes) {
         Ok(fields) => Request::new(fields),
         Err(refusal) => Err((Value::Null, refusal)),
     };
     match request {
         Err((id, refusal)) => reply(id, async { Err(refusal) }).await,
-        Ok(request) => reply(request.id.clone(), carry_out(registry, headers, request)).await,
+        Ok(request) => {
+            reply(request.id.clone(), carry_out(registry, policies, headers, request)).await
+        }
     }
 }
 
 async fn carry_out(
     registry: &Registry,
+    policies: &Policies,
     headers: &Headers,
     request: Request,
 ) -> Result<Value, Refusal> {
@@ -35,8 +43,9 @@ async fn carry_out(
     if who.as_ref().is_some_and(|who| who.is_anonymous()) {
         rights::may_give(&action, who.as_deref())?;
     }
-    let CommandEnvelope { server, command, .. } = CommandEnvelope::from_request(request)?;
+    let envelope = CommandEnvelope::from_request(request)?;
     rights::may_give(&action, who.as_deref())?;
+    let CommandEnvelope { server, command, .. } = policies.judge(envelope, who.as_ref()).await?;
     let link = find_link(registry, server.as_ref(), &command, who.as_deref()).await?;
     let deadline = headers.deadline;
     let result =

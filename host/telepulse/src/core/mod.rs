@@ -2,10 +2,12 @@
 //! and passes them on to the task of the right server.
 
 mod commands;
+mod policies;
 mod queries;
 mod raw;
 mod rights;
 mod serve;
 
+pub(crate) use policies::Policies;
 pub(crate) use rights::plan;
 pub(crate) use serve::start;

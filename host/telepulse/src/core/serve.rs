@@ -1,7 +1,7 @@
 //! Takes requests off the bus, answers each in a task of its own, and never more than a bounded
 //! number at a time.
 
-use super::{commands, queries, raw};
+use super::{commands, policies::Policies, queries, raw};
 use crate::{
     bus::{Address, AlreadyServed, Bus, Headers, Incoming},
     history::History,
@@ -28,6 +28,7 @@ pub(crate) fn start(
     bus: &Arc<dyn Bus>,
     registry: &Registry,
     history: &History,
+    policies: &Policies,
     stop: &CancellationToken,
 ) -> Result<(), AlreadyServed> {
     let bind = |tokens: &[&str]| -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
@@ -39,10 +40,10 @@ pub(crate) fn start(
     let action = bind(&["telepulse", "proxy", "action"])?;
     let proxy = bind(&["telepulse", "proxy", "command"])?;
 
-    let links = registry.clone();
+    let (links, policies) = (registry.clone(), policies.clone());
     spawn(command, stop, move |headers, bytes| {
-        let links = links.clone();
-        async move { commands::answer(&links, &headers, &bytes).await }
+        let (links, policies) = (links.clone(), policies.clone());
+        async move { commands::answer(&links, &policies, &headers, &bytes).await }
     });
     let (links, history, stream) = (registry.clone(), history.clone(), bus.clone());
     spawn(query, stop, move |headers, bytes| {

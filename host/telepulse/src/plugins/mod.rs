@@ -7,20 +7,28 @@ mod listeners;
 mod tests;
 
 use crate::{bus::Bus, sockets::ListenerPool};
-use plugin_host::ports::{Kv, Ports};
+use plugin_host::ports::{Kv, Policies, Ports};
 use std::sync::Arc;
 
 /// The host's side of all ports.
 pub struct PluginPorts {
     bus: Arc<dyn Bus>,
     listeners: Arc<ListenerPool>,
-    kv: Arc<dyn Kv>,
+    kept: Kept,
+}
+
+/// What is neither a socket nor a message.
+pub struct Kept {
+    /// Values on disk.
+    pub kv: Arc<dyn Kv>,
+    /// Who decides on commands.
+    pub policies: Arc<dyn Policies>,
 }
 
 impl PluginPorts {
     /// Puts the ports together.
-    pub fn new(bus: Arc<dyn Bus>, listeners: Arc<ListenerPool>, kv: Arc<dyn Kv>) -> Self {
-        Self { bus, listeners, kv }
+    pub fn new(bus: Arc<dyn Bus>, listeners: Arc<ListenerPool>, kept: Kept) -> Self {
+        Self { bus, listeners, kept }
     }
 
     /// As the plugin host takes them.
@@ -29,7 +37,8 @@ impl PluginPorts {
             bus: Arc::new(bus::BusPort::new(Arc::clone(&self.bus))),
             connections: Arc::new(connections::ConnectionsPort::new(&self.listeners)),
             listeners: Arc::new(listeners::ListenersPort::new(Arc::clone(&self.listeners))),
-            kv: Arc::clone(&self.kv),
+            kv: Arc::clone(&self.kept.kv),
+            policies: Arc::clone(&self.kept.policies),
         }
     }
 }

@@ -6,7 +6,6 @@ mod upgrade;
 mod websocket;
 
 use super::*;
-use crate::store::kv::KvStore;
 use crate::{
     auth::{Auth, hash_token},
     bus::{Bus, LocalBus},
@@ -14,6 +13,7 @@ use crate::{
     feeds::Hub,
     plugins::PluginPorts,
 };
+use crate::{core::Policies, plugins::Kept, store::kv::KvStore};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, future::BoxFuture};
 use plugin_host::ports::{
@@ -74,8 +74,9 @@ impl Host {
         let pool = ListenerPool::new(gate, Clients::new(hub, settings));
         // Nobody here keeps values: the file may go with its folder.
         let folder = tempfile::tempdir().unwrap();
-        let values = Arc::new(KvStore::start(&folder.path().join("values.redb")).unwrap());
-        let ports = PluginPorts::new(bus.clone(), pool.clone(), values).ports();
+        let kv = Arc::new(KvStore::start(&folder.path().join("values.redb")).unwrap());
+        let kept = Kept { kv, policies: Arc::new(Policies::default()) };
+        let ports = PluginPorts::new(bus.clone(), pool.clone(), kept).ports();
         Self { bus, pool, ports, _hub: stop.drop_guard() }
     }
 

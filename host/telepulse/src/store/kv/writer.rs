@@ -74,9 +74,9 @@ impl Writer {
             let transaction = database.begin_write()?;
             let swept = Tables::open(&transaction, now)?.sweep(SWEPT)?;
             if swept > 0 {
-                transaction.commit()?
+                transaction.commit()?;
             } else {
-                transaction.abort()?
+                transaction.abort()?;
             }
             Ok(())
         })

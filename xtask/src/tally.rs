@@ -30,10 +30,10 @@ impl Tally {
     }
 
     fn add_line(&mut self, line: &str) {
-        let line = line.trim();
+        // What nextest shows of a test that failed is indented: that test is in its summary.
         let counts = if let Some(rest) = line.strip_prefix("test result: ") {
             rest
-        } else if line.starts_with("Summary [") {
+        } else if line.trim_start().starts_with("Summary [") {
             line
         } else {
             return;
@@ -83,6 +83,13 @@ mod tests {
             test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out\n\
             test result: \u{1b}[31mFAILED\u{1b}[m. 2 passed; 1 failed; 0 ignored; 0 measured\n";
         assert_eq!(tally(said), Tally { passed: 5, failed: 1, ignored: 1 });
+    }
+
+    #[test]
+    fn a_failed_test_is_counted_once() {
+        let said = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured\n\
+            \x20    Summary [   0.028s] 2 tests run: 1 passed, 1 failed, 0 skipped\n";
+        assert_eq!(tally(said), Tally { passed: 1, failed: 1, ignored: 0 });
     }
 
     #[test]

@@ -352,9 +352,13 @@ async fn a_ringing_call_is_picked_up() -> Result<()> {
     desk.does(json!({"action": "pickup", "agent": "103", "target": "102"})).await?;
     let talk = |agent| line(agent, |line| line["state"] == "up");
     desk.told("103 to have it", [&talk("103")]).await?;
-    let calls = desk.items("calls").await?;
-    ensure!(calls.len() == 1, "one call: {calls:?}");
-    desk.client.ok(json!({"action": "hangup", "call": calls[0]["call"]})).await?;
+    // Its phone is up before Asterisk has put it in the other's place.
+    let one_call = wait::until("one call", SOON, async || {
+        let calls = desk.items("calls").await?;
+        Ok((calls.len() == 1).then(|| calls[0]["call"].clone()))
+    });
+    let call = one_call.await?;
+    desk.client.ok(json!({"action": "hangup", "call": call})).await?;
     desk.leave().await;
     Ok(())
 }

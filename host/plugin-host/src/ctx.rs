@@ -7,6 +7,7 @@ use crate::{
     manifest::Limits,
     memory::MemoryLimit,
     name::PluginName,
+    outgoing::{Hooks, UNDER_WAY},
     ports::{Ports, Request},
     stderr::{LastWords, Lines},
 };
@@ -22,13 +23,10 @@ use std::{
     time::Duration,
 };
 use telepulse_language::Principal;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// How many requests a plugin may have under way by `bus.submit`.
 pub(crate) const IN_FLIGHT: usize = 1024;
@@ -45,6 +43,8 @@ pub(crate) struct Identity {
     pub(crate) log_rate: Mutex<LogRate>,
     next_request: AtomicU64,
     in_flight: Arc<AtomicUsize>,
+    /// Places for HTTP requests under way.
+    pub(crate) outgoing: Arc<Semaphore>,
 }
 
 impl Identity {
@@ -56,6 +56,7 @@ impl Identity {
             log_rate: Mutex::default(),
             next_request: AtomicU64::new(1),
             in_flight: Arc::default(),
+            outgoing: Arc::new(Semaphore::new(UNDER_WAY)),
         }
     }
 
@@ -127,7 +128,7 @@ pub(crate) struct Ctx {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    hooks: NoOutgoing,
+    hooks: Hooks,
 }
 
 impl Ctx {
@@ -144,6 +145,7 @@ impl Ctx {
         let last_words = LastWords::default();
         wasi.stderr(Lines::new(Arc::clone(&identity), last_words.clone()));
         let memory = MemoryLimit::new(rights.limits.memory);
+        let hooks = Hooks { identity: Arc::clone(&identity), rights: Arc::clone(&rights) };
         Self {
             identity,
             rights,
@@ -155,7 +157,7 @@ impl Ctx {
             table,
             wasi: wasi.build(),
             http,
-            hooks: NoOutgoing,
+            hooks,
         }
     }
 }
@@ -169,22 +171,6 @@ impl WasiView for Ctx {
 impl WasiHttpView for Ctx {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
-    }
-}
-
-/// Outgoing HTTP is denied: no grant for it exists yet.
-struct NoOutgoing;
-
-type Sent = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
-
-impl WasiHttpHooks for NoOutgoing {
-    fn send_request(
-        &mut self,
-        _request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Sent, HttpError>> + Send> {
-        Box::new(std::future::ready(Err(HttpError::HttpRequestDenied)))
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a plugin may do: pure decisions on what the operator granted in `NAME.toml`.
 
-use std::net::SocketAddr;
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 /// Addresses that only the proxy writes (contract section 1).
 const READ_ONLY: [&str; 2] = ["telepulse.proxy.event", "telepulse.proxy.status"];
@@ -24,6 +27,8 @@ pub struct Grants {
     pub kv: u64,
     /// Commands that it decides on.
     pub policy: Option<PolicyGrant>,
+    /// Where requests may be sent to; an empty list says that the plugin needs none.
+    pub http: Option<Vec<Origin>>,
 }
 
 /// The commands that a policy plugin decides on.
@@ -83,6 +88,67 @@ impl Grants {
     }
 }
 
+impl Grants {
+    /// Whether a request may be sent there: the origin that covers it.
+    pub fn may_fetch(&self, uri: &http::Uri) -> Result<&Origin, Denied> {
+        let wanted = Origin::of(uri).ok_or(Denied::NoOrigin)?;
+        let mut granted = self.http.iter().flatten();
+        granted
+            .find(|origin| **origin == wanted)
+            .ok_or_else(|| Denied::NotGranted { kind: "http", address: wanted.to_string() })
+    }
+}
+
+/// A scheme, host and port, like `https://api.crm.example`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Whether it is `https`.
+    pub is_secure: bool,
+    /// A name in lower case, or an address, without brackets.
+    pub host: String,
+    /// The port, also where it is the scheme's own.
+    pub port: u16,
+}
+
+impl Origin {
+    /// Reads one as it is granted: without path, user or query.
+    pub fn parse(text: &str) -> Option<Self> {
+        let uri: http::Uri = text.parse().ok()?;
+        let is_bare = uri.path_and_query().is_none_or(|path| path == "/") && !text.ends_with('/');
+        Self::of(&uri).filter(|_| is_bare)
+    }
+
+    /// The origin of a request.
+    fn of(uri: &http::Uri) -> Option<Self> {
+        let is_secure = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        (!host.is_empty()).then(|| Self { is_secure, host: host.to_ascii_lowercase(), port })
+    }
+
+    /// The address, if it is named by one.
+    pub fn named_address(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { is_secure, host, port } = self;
+        let scheme = if *is_secure { "https" } else { "http" };
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
+    }
+}
+
 fn granted(kind: &'static str, patterns: &[Pattern], address: &str) -> Result<(), Denied> {
     if patterns.iter().any(|pattern| pattern.covers(address)) {
         Ok(())
@@ -97,7 +163,7 @@ pub enum Denied {
     /// Not covered by a grant.
     #[error("no grant: add {address:?} to {kind} under [grants] in the plugin's toml")]
     NotGranted {
-        /// `publish` or `request`.
+        /// `publish`, `request` or `http`.
         kind: &'static str,
         /// What was asked for.
         address: String,
@@ -108,6 +174,9 @@ pub enum Denied {
     /// Nobody answers there.
     #[error("{0:?} is read only")]
     NotRequestable(String),
+    /// A request without a scheme or a host.
+    #[error("no origin: write http:// or https:// with a host, without a user")]
+    NoOrigin,
     /// Not an address at all.
     #[error(transparent)]
     Bad(#[from] BadAddress),

@@ -23,6 +23,7 @@ mod memory;
 mod mounts;
 mod name;
 mod needs;
+mod outgoing;
 pub mod ports;
 mod restarts;
 mod runtime;
@@ -35,11 +36,12 @@ mod timers;
 
 pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};
 pub use failure::Fault;
-pub use grants::{BadAddress, Denied, Grants, Mount, OnFailure, Pattern, PolicyGrant};
+pub use grants::{BadAddress, Denied, Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant};
 pub use host::{ControlError, Options, PluginHost, StartError};
 pub use instance::Instance;
 pub use manifest::{Limits, Manifest, Mistake, OnFull, SecretSource};
 pub use name::{BadName, PluginName};
+pub use outgoing::may_be_reached;
 pub use runtime::{Build, LoadError, Runtime, RuntimeError};
 pub use status::{Figures, PluginStatus, State, Statuses};
 

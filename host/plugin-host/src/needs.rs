@@ -53,6 +53,12 @@ pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> 
             "it imports bus-blocking.request",
             grants.request.is_empty(),
         ),
+        (
+            imports("wasi:http/outgoing-handler", ""),
+            "http",
+            "it sends HTTP requests",
+            grants.http.is_none(),
+        ),
         (surface.policy, "policy", "it exports policy", grants.policy.is_none()),
         (imports("telepulse:plugin/kv", ""), "kv", "it imports kv", grants.kv == 0),
     ];

@@ -4,7 +4,7 @@
 //! the end of guards, come from the guests' threads, most of them within that runtime's context
 //! ([`Bus::publish`] without).
 
-use crate::grants::PolicyGrant;
+use crate::grants::{Origin, PolicyGrant};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -294,6 +294,62 @@ pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 /// Why a body broke off.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Sends plugins' requests. Grants have been checked before, addresses have not: names are resolved
+/// here, and where they lead is checked by [`crate::may_be_reached`].
+pub trait Outgoing: Send + Sync + 'static {
+    /// Sends a request to its origin and answers with the response; its body comes as it is read.
+    fn send(
+        &self,
+        request: http::Request<Body>,
+        origin: Origin,
+        timeouts: Timeouts,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, OutgoingError>>;
+}
+
+/// How long the parts of a request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Resolving, connecting and agreeing on TLS.
+    pub connect: Duration,
+    /// From there to the response's head.
+    pub first_byte: Duration,
+    /// Between two pieces of its body.
+    pub between_bytes: Duration,
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub enum OutgoingError {
+    /// The name leads nowhere.
+    #[error("there is no host {0:?}")]
+    NoSuchHost(String),
+    /// The name leads where no plugin is let.
+    #[error(
+        "{host} is {address}: a loopback, private or special address is only reached by a grant that names it"
+    )]
+    Prohibited {
+        /// The name.
+        host: String,
+        /// One of the addresses that it leads to.
+        address: std::net::IpAddr,
+    },
+    /// Nobody takes the connection.
+    #[error("connecting: {0}")]
+    Connect(std::io::Error),
+    /// It took too long.
+    #[error("connecting took too long")]
+    ConnectTimeout,
+    /// The other side is not who it should be, or speaks no TLS.
+    #[error("TLS: {0}")]
+    Tls(std::io::Error),
+    /// No head of a response came in time.
+    #[error("the response took too long")]
+    ResponseTimeout,
+    /// What came is no HTTP.
+    #[error("HTTP: {0}")]
+    Http(String),
+}
+
 /// A plugin that answers HTTP requests.
 pub trait HttpHandler: Send + Sync + 'static {
     /// Answers one request. `Authorization` has been taken out of it; the principal says who asks.
@@ -331,4 +387,6 @@ pub struct Ports {
     pub kv: Arc<dyn Kv>,
     /// Where commands are decided on.
     pub policies: Arc<dyn Policies>,
+    /// How requests are sent.
+    pub outgoing: Arc<dyn Outgoing>,
 }

@@ -93,9 +93,13 @@ impl Build {
         needs::missing(self.0.surface, &self.0.imports, grants)
     }
 
-    /// Whether its calls may wait for answers from the bus, or for the disk.
+    /// Whether its calls may wait for answers from the bus, for the disk, or from a server.
     pub(crate) fn waits(&self) -> bool {
-        let waiting = ["telepulse:plugin/bus-blocking@", "telepulse:plugin/kv@"];
+        let waiting = [
+            "telepulse:plugin/bus-blocking@",
+            "telepulse:plugin/kv@",
+            "wasi:http/outgoing-handler@",
+        ];
         let waits = |import: &String| waiting.iter().any(|from| import.starts_with(from));
         self.0.imports.iter().any(waits)
     }

@@ -17,6 +17,7 @@ websocket = [{ listen = "127.0.0.1:8084", path = "/" }]
 const WEB: &str = r#"
 [grants]
 request = ["test.ask"]
+http = []
 routes = [{ listen = "127.0.0.1:8083", path = "/" }]
 [limits]
 callMs = 200
@@ -71,7 +72,7 @@ async fn an_instance_answers_one_request() {
     let world = &rig.world;
     assert_eq!(world.get("/", "/a?b").await, Ok((200, "you asked for /a?b".to_owned())));
     assert_eq!(world.get("/", "/ask").await, Ok((200, "web asks for tester".to_owned())));
-    let (_, outside) = world.get("/", "/out").await.unwrap();
+    let (_, outside) = world.get("/", "/out/127.0.0.1:1/").await.unwrap();
     assert!(outside.contains("HttpRequestDenied"), "{outside}");
     for path in ["/trap", "/loop", "/silent"] {
         assert_eq!(world.get("/", path).await, Err(HttpFailure::Failed), "{path}");

@@ -1,7 +1,7 @@
 //! Walks the parsed TOML and collects mistakes instead of stopping at the first.
 
 use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
-use crate::grants::{Grants, Mount, OnFailure, Pattern, PolicyGrant};
+use crate::grants::{Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use toml::{
 };
 
 /// Grants of the contract that a later version will know.
-const NOT_YET: [&str; 5] = ["http", "files", "serve", "connections", "durable"];
+const NOT_YET: [&str; 4] = ["files", "serve", "connections", "durable"];
 
 /// What a guest's memory may be.
 const MEMORIES: RangeInclusive<u64> = 1 << 20..=4 << 30;
@@ -87,6 +87,7 @@ impl Reader<'_> {
                         "must be a size from \"1 KiB\" to \"1024 GiB\", like \"1 MiB\"",
                     ),
                 },
+                "http" => grants.http = Some(self.origins(value)),
                 "policy" => grants.policy = self.policy(value),
                 later if NOT_YET.contains(&later) => {
                     let message = "this build cannot grant it yet: remove the line";
@@ -95,7 +96,7 @@ impl Reader<'_> {
                 other => self.mistake(
                     key.span(),
                     &format!("grants.{other}"),
-                    "unknown; there are subscribe, publish, request, websocket, routes, kv and policy",
+                    "unknown; there are subscribe, publish, request, websocket, routes, http, kv and policy",
                 ),
             }
         }
@@ -151,6 +152,21 @@ impl Reader<'_> {
             }
         }
         mounts
+    }
+
+    fn origins(&mut self, value: &Node<'_>) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        for (text, at) in self.strings("grants.http", value) {
+            match Origin::parse(text) {
+                Some(origin) => origins.push(origin),
+                None => self.mistake(
+                    at,
+                    "grants.http",
+                    "must be an origin, like \"https://api.crm.example\", without a path",
+                ),
+            }
+        }
+        origins
     }
 
     /// `{ commands = ["dial"], order = 10, onFailure = "closed" }`

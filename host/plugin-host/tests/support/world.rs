@@ -5,11 +5,12 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
 use plugin_host::{
-    PolicyGrant,
+    Origin, PolicyGrant,
     ports::{
         Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
         Happening, HttpFailure, HttpHandler, Kv, KvChange, KvDone, KvKeys, Listeners, Live,
-        OpenInfo, Policies, PolicyHandler, Ports, Request, Verdict,
+        OpenInfo, Outgoing, OutgoingError, Policies, PolicyHandler, Ports, Request, Timeouts,
+        Verdict,
     },
 };
 use std::{
@@ -63,7 +64,14 @@ struct Port(Arc<World>);
 impl World {
     pub fn ports(world: &Arc<Self>) -> Ports {
         let port = || Arc::new(Port(Arc::clone(world)));
-        Ports { bus: port(), connections: port(), listeners: port(), kv: port(), policies: port() }
+        Ports {
+            bus: port(),
+            connections: port(),
+            listeners: port(),
+            kv: port(),
+            policies: port(),
+            outgoing: port(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -381,5 +389,17 @@ impl Policies for Port {
         inner.policies.insert(id, (grant, handler));
         let forget = move |inner: &mut Inner| drop(inner.policies.remove(&id));
         Box::new(OnDrop(Arc::clone(&self.0), Box::new(forget)))
+    }
+}
+
+/// Nobody is out there.
+impl Outgoing for Port {
+    fn send(
+        &self,
+        _: http::Request<plugin_host::ports::Body>,
+        _: Origin,
+        _: Timeouts,
+    ) -> BoxFuture<'static, Result<http::Response<plugin_host::ports::Body>, OutgoingError>> {
+        Box::pin(async { Err(OutgoingError::ConnectTimeout) })
     }
 }

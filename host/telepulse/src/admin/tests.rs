@@ -39,6 +39,7 @@ impl World {
             listeners: Arc::new(Nothing),
             kv: Arc::new(Nothing),
             policies: Arc::new(Nothing),
+            outgoing: Arc::new(Nothing),
         };
         let stopping = CancellationToken::new();
         let mut options = plugin_host::Options::new(dir, folder.path().join("cache"), ports);
@@ -158,6 +159,17 @@ impl ports::Policies for Nothing {
         _: Arc<dyn ports::PolicyHandler>,
     ) -> ports::Guard {
         Box::new(())
+    }
+}
+
+impl ports::Outgoing for Nothing {
+    fn send(
+        &self,
+        _: http::Request<ports::Body>,
+        _: plugin_host::Origin,
+        _: ports::Timeouts,
+    ) -> BoxFuture<'static, Result<http::Response<ports::Body>, ports::OutgoingError>> {
+        Box::pin(async { Err(ports::OutgoingError::ConnectTimeout) })
     }
 }
 

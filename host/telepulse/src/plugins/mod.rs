@@ -3,6 +3,7 @@
 mod bus;
 mod connections;
 mod listeners;
+mod outgoing;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ impl PluginPorts {
             listeners: Arc::new(listeners::ListenersPort::new(Arc::clone(&self.listeners))),
             kv: Arc::clone(&self.kept.kv),
             policies: Arc::clone(&self.kept.policies),
+            outgoing: Arc::new(outgoing::OutgoingPort::default()),
         }
     }
 }

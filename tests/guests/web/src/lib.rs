@@ -18,7 +18,7 @@ use wasip2::{
     http::{
         outgoing_handler,
         types::{
-            Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
+            ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
             ResponseOutparam, Scheme,
         },
     },
@@ -39,28 +39,41 @@ impl Guest for Web {
                 Ok(answer) => (200, String::from_utf8_lossy(&answer).into_owned()),
                 Err(why) => (502, why),
             },
-            "/out" => (200, outside()),
+            out if out.starts_with("/out/") => (200, outside(&out["/out/".len()..])),
             _ => (200, format!("you asked for {path}")),
         };
         answer(out, status, &text);
     }
 }
 
-fn outside() -> String {
+/// Asks `AUTHORITY/PATH`, and tells what came: status, `Location`, body; or why nothing did.
+fn outside(target: &str) -> String {
+    let (authority, path) = target.split_once('/').unwrap_or((target, ""));
     let request = OutgoingRequest::new(Fields::new());
     let _ = request.set_scheme(Some(&Scheme::Http));
-    let _ = request.set_authority(Some("127.0.0.1:1"));
-    let _ = request.set_path_with_query(Some("/"));
-    match outgoing_handler::handle(request, None) {
-        Ok(response) => {
-            response.subscribe().block();
-            match response.get() {
-                Some(Ok(Err(code))) => format!("{code:?}"),
-                other => format!("{}", if other.is_some() { "answered" } else { "nothing" }),
-            }
+    let _ = request.set_authority(Some(authority));
+    let _ = request.set_path_with_query(Some(&format!("/{path}")));
+    fetch(request).unwrap_or_else(|code| format!("{code:?}"))
+}
+
+fn fetch(request: OutgoingRequest) -> Result<String, ErrorCode> {
+    let coming = outgoing_handler::handle(request, None)?;
+    coming.subscribe().block();
+    let response = match coming.get() {
+        Some(Ok(response)) => response?,
+        _ => return Ok("nothing".to_owned()),
+    };
+    let location = response.headers().get("location");
+    let location = location.first().map(|value| String::from_utf8_lossy(value).into_owned());
+    let mut text = format!("{} {}", response.status(), location.unwrap_or_default());
+    if let Ok(body) = response.consume()
+        && let Ok(stream) = body.stream()
+    {
+        while let Ok(piece) = stream.blocking_read(4096) {
+            text.push_str(&String::from_utf8_lossy(&piece));
         }
-        Err(code) => format!("{code:?}"),
     }
+    Ok(text)
 }
 
 fn answer(out: ResponseOutparam, status: u16, text: &str) {

@@ -2,6 +2,7 @@
 
 mod body;
 mod guard;
+mod metrics;
 mod plugins;
 mod problem;
 mod serve;
@@ -55,6 +56,7 @@ pub fn router(api: Api) -> Router {
         .route("/plugins/{name}/{order}", post(plugins::order))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics::show))
         .route("/openapi.json", get(openapi))
         .fallback(async || {
             Problem::new(Code::NotFound, "there is no such path; GET /openapi.json lists them")

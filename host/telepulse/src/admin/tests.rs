@@ -484,3 +484,22 @@ async fn the_description_tells_what_there_is() {
         assert!(fields[key].is_object(), "{key}");
     }
 }
+
+#[tokio::test]
+async fn figures_are_told_for_prometheus() {
+    let world = World::local().await;
+    let added = json!({"id": "pbx1", "host": "10.0.0.1", "username": "u", "secret": "s"});
+    assert_eq!(world.call("POST", "/servers", Some(added)).await.status, 201);
+    let router = router(world.api.clone());
+    let response = router.oneshot(request("GET", "/metrics", None)).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    for line in [
+        "telepulse_plugin_state{plugin=\"crm\",state=\"failed\"} 1",
+        "telepulse_plugin_state{plugin=\"crm\",state=\"running\"} 0",
+        "telepulse_server_events_total{server=\"pbx1\"} 0",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}: {text}");
+    }
+}

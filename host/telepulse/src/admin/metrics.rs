@@ -1,0 +1,165 @@
+//! `GET /metrics`: the figures that are kept anyway, as Prometheus reads them. Nothing is counted twice:
+//! each answer is made from what `GET /servers` and `GET /plugins` show.
+
+use super::{Api, problem::Problem, servers};
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use plugin_host::{PluginStatus, State as PluginState};
+use serde_json::{Value, json};
+
+/// Prometheus's text format.
+const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The states of a link, in the words of `serverStatus`.
+const LINK_STATES: [&str; 6] =
+    ["CONNECTING", "AUTHENTICATING", "SYNCING", "CONNECTED", "DISCONNECTED", "REJECTED"];
+const PLUGIN_STATES: [(&str, PluginState); 4] = [
+    ("running", PluginState::Running),
+    ("waiting", PluginState::Waiting),
+    ("failed", PluginState::Failed),
+    ("stopped", PluginState::Stopped),
+];
+
+/// A server's counters: key under `figures`, name, what it counts.
+const OF_A_SERVER: [(&str, &str, &str); 8] = [
+    ("events", "telepulse_server_events_total", "AMI events"),
+    ("bytesIn", "telepulse_server_received_bytes_total", "Bytes that came from the server"),
+    ("bytesOut", "telepulse_server_sent_bytes_total", "Bytes that went to the server"),
+    ("actions", "telepulse_server_actions_total", "AMI actions sent"),
+    ("reconnects", "telepulse_server_reconnects_total", "Logins after the first"),
+    (
+        "unreadable",
+        "telepulse_server_unreadable_total",
+        "Pieces of the stream that could not be read",
+    ),
+    (
+        "eventsLeftOut",
+        "telepulse_server_events_left_out_total",
+        "Live events left out because the link could not keep up; listings made up for them",
+    ),
+    (
+        "differencesMended",
+        "telepulse_server_differences_mended_total",
+        "Differences from the server's listings that audits found and mended",
+    ),
+];
+
+pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
+    let servers = servers::ask(&api, json!({ "command": "list" })).await?;
+    let plugins = api.plugins.list();
+    let events = api.bus.stream().tail();
+    let text = render(servers["items"].as_array().map_or(&[], Vec::as_slice), &plugins, events);
+    Ok(([(header::CONTENT_TYPE, FORMAT)], text).into_response())
+}
+
+fn render(servers: &[Value], plugins: &[PluginStatus], events: u64) -> String {
+    // A recorder of its own for each answer: what is gone is not told any more.
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    with_local_recorder(&recorder, || {
+        process();
+        describe_gauge!("telepulse_info", "The version that runs");
+        gauge!("telepulse_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        describe_counter!("telepulse_stream_events_total", "Events of the language told so far");
+        counter!("telepulse_stream_events_total").absolute(events);
+        servers.iter().for_each(server);
+        plugins.iter().for_each(plugin);
+    });
+    handle.render()
+}
+
+/// Memory, computing, files of this process.
+fn process() {
+    let collector = metrics_process::Collector::default();
+    collector.describe();
+    collector.collect();
+}
+
+fn server(item: &Value) {
+    let id = item["id"].as_str().unwrap_or_default().to_owned();
+    describe_gauge!("telepulse_server_state", "1 for the state that the link is in");
+    for state in LINK_STATES {
+        let is_so = f64::from(u8::from(item["state"] == state));
+        gauge!("telepulse_server_state", "server" => id.clone(), "state" => state).set(is_so);
+    }
+    let figures = &item["figures"];
+    for (key, name, what) in OF_A_SERVER {
+        describe_counter!(name, what);
+        counter!(name, "server" => id.clone()).absolute(figures[key].as_u64().unwrap_or_default());
+    }
+    if let Some(latency) = figures["latencyMs"].as_f64() {
+        let name = "telepulse_server_latency_seconds";
+        describe_gauge!(name, Unit::Seconds, "How long the latest answer took");
+        gauge!(name, "server" => id).set(latency / 1000.0);
+    }
+}
+
+fn plugin(status: &PluginStatus) {
+    let name = status.name.clone();
+    describe_gauge!("telepulse_plugin_state", "1 for the state that the plugin is in");
+    for (word, state) in PLUGIN_STATES {
+        let is_so = f64::from(u8::from(status.state == state));
+        gauge!("telepulse_plugin_state", "plugin" => name.clone(), "state" => word).set(is_so);
+    }
+    let of = &status.figures;
+    describe_gauge!("telepulse_plugin_queued", "Events that wait for the plugin");
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    gauge!("telepulse_plugin_queued", "plugin" => name.clone()).set(of.queued as f64);
+    let counters = [
+        ("telepulse_plugin_events_total", "Events that its handler has done", of.handled),
+        (
+            "telepulse_plugin_dropped_total",
+            "Events dropped because its mailbox was full",
+            of.dropped,
+        ),
+        ("telepulse_plugin_skipped_total", "Events that it skipped itself", of.skipped),
+        (
+            "telepulse_plugin_poisoned_total",
+            "Events set aside because handling them ended instances",
+            of.poisoned,
+        ),
+        ("telepulse_plugin_restarts_total", "Times that an instance failed", of.restarts),
+        ("telepulse_plugin_swaps_total", "Swaps to a new build or new grants", of.swaps),
+        ("telepulse_plugin_requests_total", "HTTP requests answered", of.requests),
+        (
+            "telepulse_plugin_request_failures_total",
+            "HTTP requests that failed or took too long",
+            of.request_failures,
+        ),
+    ];
+    for (counted, what, value) in counters {
+        describe_counter!(counted, what);
+        counter!(counted, "plugin" => name.clone()).absolute(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_elsewhere_is_shown_here() {
+        let servers = [json!({
+            "id": "pbx1", "state": "CONNECTED",
+            "figures": {"events": 7, "bytesIn": 100, "bytesOut": 10, "actions": 3, "reconnects": 1,
+                "unreadable": 0, "eventsLeftOut": 2, "differencesMended": 0, "latencyMs": 4}
+        })];
+        let text = render(&servers, &[], 42);
+        for line in [
+            "# TYPE telepulse_server_events_total counter",
+            "telepulse_server_events_total{server=\"pbx1\"} 7",
+            "telepulse_server_events_left_out_total{server=\"pbx1\"} 2",
+            "telepulse_server_state{server=\"pbx1\",state=\"CONNECTED\"} 1",
+            "telepulse_server_state{server=\"pbx1\",state=\"REJECTED\"} 0",
+            "telepulse_server_latency_seconds{server=\"pbx1\"} 0.004",
+            "telepulse_stream_events_total 42",
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}: {text}");
+        }
+        assert!(text.contains("process_resident_memory_bytes "), "{text}");
+    }
+}

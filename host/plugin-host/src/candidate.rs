@@ -92,9 +92,12 @@ async fn version(
     let hash = hash(&source.wasm);
     let fail =
         |error| Refusal { hash: Some(hash.clone()), error, missing: Vec::new(), build: None };
-    let build = match known.filter(|build| build.hash() == hash) {
-        Some(build) => build,
-        None => shared.load(source.wasm).await.map_err(fail)?,
+    let build = if let Some(build) = known.filter(|build| build.hash() == hash) {
+        build
+    } else {
+        let build = shared.load(source.wasm.clone()).await.map_err(fail)?;
+        shared.keep(&identity.name, &hash, source.wasm).await;
+        build
     };
     let toml = source.toml;
     let file = format!("{}.toml", identity.name);

@@ -1,6 +1,7 @@
 //! The plugin host as others see it: started on a folder, asked, given orders.
 
 use crate::{
+    archive::{Archive, Past, RollBackError},
     compiler::CompilerProgram,
     manager::{Ask, Manager, What, watch_folder},
     name::{BadName, PluginName},
@@ -41,15 +42,19 @@ pub struct Options {
     /// What compiles components, in a process of its own under limits. `None`: this process does, and
     /// a hostile component can bring it down.
     pub compiler: Option<CompilerProgram>,
+    /// A folder for builds that ran, so that one can be gone back to; made if it is not there.
+    pub archive: PathBuf,
 }
 
 impl Options {
     /// The usual settings.
     pub fn new(dir: impl Into<PathBuf>, cache: impl Into<PathBuf>, ports: Ports) -> Self {
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let cache = cache.into();
         Self {
             dir: dir.into(),
-            cache: cache.into(),
+            archive: cache.with_file_name("builds"),
+            cache,
             ports,
             init_budget: Duration::from_secs(2),
             probation: Duration::from_secs(2),
@@ -91,6 +96,9 @@ pub enum ControlError {
     /// What was to be installed cannot run here.
     #[error("the component is refused: {0}")]
     Refused(String),
+    /// There is nothing to go back to.
+    #[error(transparent)]
+    RollBack(#[from] RollBackError),
     /// The folder cannot be written.
     #[error("{path}: {error}")]
     Io {
@@ -131,8 +139,17 @@ impl PluginHost {
     /// Loads what is in the folder, then watches it until `shutdown`. Answers when every plugin has
     /// been tried once; one that cannot run is no error here: see [`PluginHost::list`].
     pub async fn start(options: Options, shutdown: CancellationToken) -> Result<Self, StartError> {
-        let Options { dir, cache, ports, init_budget, probation, threads, pooling, compiler } =
-            options;
+        let Options {
+            dir,
+            cache,
+            ports,
+            init_budget,
+            probation,
+            threads,
+            pooling,
+            compiler,
+            archive,
+        } = options;
         let folder = |error| StartError::Folder { path: dir.clone(), error };
         fs::read_dir(&dir).map_err(folder)?;
         warn_if_writable(&dir);
@@ -145,6 +162,7 @@ impl PluginHost {
             board: Board::new(),
             init_budget,
             probation,
+            archive: Arc::new(Archive::new(archive)),
             compiling: Semaphore::new(1),
         });
         let (orders, asked) = mpsc::channel(16);
@@ -219,6 +237,44 @@ impl PluginHost {
         self.ask(name, What::Load).await
     }
 
+    /// The builds of a plugin that took over here, the last one last.
+    pub async fn history(&self, name: &str) -> Result<Vec<Past>, ControlError> {
+        let name = PluginName::parse(name)?;
+        let (archive, asked) = (Arc::clone(&self.0.shared.archive), name.clone());
+        let history = blocking(move || archive.history(&asked)).await?;
+        let path = PathBuf::from(name.as_str());
+        let history = history.map_err(|error| ControlError::Io { path, error })?;
+        if history.is_empty() && self.show(name.as_str()).is_none() {
+            return Err(ControlError::Unknown(name.to_string()));
+        }
+        Ok(history)
+    }
+
+    /// Puts a build that ran before back into the folder, with the grants of then, and loads it: the
+    /// one before the last, or the last one whose hash begins so.
+    pub async fn roll_back(
+        &self,
+        name: &str,
+        hash: Option<&str>,
+    ) -> Result<PluginStatus, ControlError> {
+        let name = PluginName::parse(name)?;
+        let (archive, hash) = (Arc::clone(&self.0.shared.archive), hash.map(str::to_owned));
+        let (dir, plugin) = (self.0.dir.clone(), name.clone());
+        let restored = blocking(move || {
+            let (wasm, toml) = archive.find(&plugin, hash.as_deref())?;
+            // The grants first: a component alone could be started under those of now.
+            for (ending, bytes) in [("toml", toml.as_bytes()), ("wasm", wasm.as_slice())] {
+                let path = dir.join(format!("{plugin}.{ending}"));
+                let part = dir.join(format!(".{plugin}.{ending}.part"));
+                let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path));
+                written.map_err(|error| RollBackError::Io { path, error })?;
+            }
+            Ok::<(), RollBackError>(())
+        });
+        restored.await??;
+        self.ask(name.as_str(), What::Load).await
+    }
+
     /// Waits until the host has drained after `shutdown`.
     pub async fn stopped(&self) {
         let mut stopped = self.0.stopped.clone();
@@ -233,6 +289,12 @@ impl PluginHost {
         self.0.orders.send(ask).await.map_err(|_| ControlError::Stopping)?;
         answered.await.map_err(|_| ControlError::Stopping)?
     }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ControlError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ControlError::Stopping)
 }
 
 fn threads_for_guests(threads: usize) -> io::Result<tokio::runtime::Runtime> {

@@ -1,5 +1,6 @@
 //! Sandboxed WebAssembly plugins: engine, grants, lifecycle, hot swap.
 
+mod archive;
 mod bindings;
 mod candidate;
 mod compiler;
@@ -34,6 +35,7 @@ mod stderr;
 mod task;
 mod timers;
 
+pub use archive::{Past, RollBackError};
 pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};
 pub use failure::Fault;
 pub use grants::{BadAddress, Denied, Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant};

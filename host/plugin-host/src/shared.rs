@@ -1,12 +1,17 @@
 //! What all plugins of a host share.
 
 use crate::{
+    archive::{Archive, Past},
+    name::PluginName,
     ports::Ports,
     runtime::{Build, Runtime},
     status::Board,
 };
 use bytes::Bytes;
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::{runtime::Handle, sync::Semaphore};
 
 /// Built once, by [`crate::PluginHost::start`].
@@ -22,11 +27,38 @@ pub(crate) struct Shared {
     pub(crate) init_budget: Duration,
     /// How long a new build is watched: if it fails within, the one before comes back.
     pub(crate) probation: Duration,
+    /// Builds that ran.
+    pub(crate) archive: Arc<Archive>,
     /// Compiling uses all cores: one at a time.
     pub(crate) compiling: Semaphore,
 }
 
 impl Shared {
+    /// Keeps a build that may take over. What cannot be kept runs all the same.
+    pub(crate) async fn keep(&self, name: &PluginName, hash: &str, wasm: Bytes) {
+        let (archive, name, hash) = (Arc::clone(&self.archive), name.clone(), hash.to_owned());
+        let keep = move || {
+            if let Err(error) = archive.keep(&name, &hash, &wasm) {
+                tracing::warn!(plugin = %name, %error, "the build is not kept: no way back to it");
+            }
+        };
+        // It only fails by a panic, which is logged.
+        let _ = self.guests.spawn_blocking(keep).await;
+    }
+
+    /// Notes that a build took over.
+    pub(crate) fn took_over(&self, name: &PluginName, hash: &str, toml: &str) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let past = Past { hash: hash.to_owned(), since_ms, toml: toml.to_owned() };
+        let (archive, name) = (Arc::clone(&self.archive), name.clone());
+        self.guests.spawn_blocking(move || {
+            if let Err(error) = archive.took_over(&name, past) {
+                tracing::warn!(plugin = %name, %error, "the history of builds is not kept");
+            }
+        });
+    }
+
     /// Compiles a component on a thread where that may take its time.
     pub(crate) async fn load(&self, wasm: Bytes) -> Result<Build, String> {
         // The semaphore is never closed; without a permit compiling would still be right.

@@ -7,7 +7,7 @@ use plugin_host::{ControlError, State, ports::Verdict};
 use std::fs;
 use support::{
     COUNTER, Rig,
-    guests::{guest, variant},
+    guests::{guest, hash, variant},
     world::World,
 };
 
@@ -284,5 +284,51 @@ async fn a_policy_decides_and_its_failures_are_told() {
     // Without the grant, or without the plugin, nobody is asked.
     rig.host.remove("warden").await.unwrap();
     assert_eq!(rig.world.decides(&to("101")).await, None);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_ran_is_gone_back_to_with_its_grants() {
+    let first = guest("counter");
+    let (second, third) = (variant(&first, 2), variant(&first, 3));
+    let rig = Rig::with(&[("counter", &first, COUNTER)]).await;
+    let hashes = async || -> Vec<String> {
+        let history = rig.host.history("counter").await.unwrap();
+        history.into_iter().map(|past| past.hash).collect()
+    };
+    let nothing = rig.host.roll_back("counter", None).await.unwrap_err();
+    assert!(nothing.to_string().contains("no other build"), "{nothing}");
+    let more = format!("{COUNTER}callMs = 60\n");
+    rig.put("counter.toml", more.as_bytes());
+    for build in [&second, &third] {
+        rig.put("counter.wasm", build);
+        rig.runs("counter", build).await;
+    }
+    // One that is refused has never run.
+    rig.put("counter.wasm", b"no component");
+    rig.refuses("counter", b"no component").await;
+    let status = rig.host.roll_back("counter", None).await.unwrap();
+    assert_eq!((status.hash.as_deref(), status.refused), (Some(&*hash(&second)), None));
+    assert_eq!(fs::read(rig.path("counter.wasm")).unwrap(), second);
+
+    let status = rig.host.roll_back("counter", Some(&hash(&first)[..8])).await.unwrap();
+    assert_eq!(status.hash.as_deref(), Some(&*hash(&first)));
+    assert_eq!(fs::read_to_string(rig.path("counter.toml")).unwrap(), COUNTER);
+    let unknown = rig.host.roll_back("counter", Some("0123456789")).await.unwrap_err();
+    assert!(unknown.to_string().contains("0123456789"), "{unknown}");
+    // It is written beside the switch.
+    let expected = [&first, &second, &third, &second, &first].map(|build| hash(build));
+    for _ in 0..100 {
+        if hashes().await.len() >= expected.len() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let told = hashes().await;
+    assert_eq!(told[told.len() - 4..], expected[1..], "{told:?}");
+    // What was removed can be had again.
+    rig.host.remove("counter").await.unwrap();
+    rig.host.roll_back("counter", Some(&hash(&third))).await.unwrap();
+    rig.runs("counter", &third).await;
     rig.stop().await;
 }

@@ -173,6 +173,7 @@ impl Task {
             let effects = instance.take_effects();
             self.settle(effects);
         }
+        self.shared.took_over(&self.identity.name, version.build.hash(), &version.toml);
         self.status.state = State::Running;
         self.status.hash = Some(version.build.hash().to_owned());
         self.status.imports = version.build.imports().to_vec();

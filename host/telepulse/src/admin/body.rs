@@ -28,6 +28,13 @@ pub(super) async fn json(request: Request) -> Result<Map<String, Value>, Problem
     Ok(telepulse_language::object(&bytes)?)
 }
 
+/// The same, where nothing stands for nothing asked for.
+pub(super) async fn json_or_none(request: Request) -> Result<Map<String, Value>, Problem> {
+    none(request.headers())?;
+    let bytes = read(request, MAX_BYTES, JSON_WITHIN).await?;
+    if bytes.is_empty() { Ok(Map::new()) } else { Ok(telepulse_language::object(&bytes)?) }
+}
+
 /// The component that the request brings.
 pub(super) async fn component(request: Request) -> Result<Bytes, Problem> {
     let kind = media_type(request.headers());

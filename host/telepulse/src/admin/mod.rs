@@ -53,6 +53,8 @@ pub fn router(api: Api) -> Router {
         .route("/servers/{id}/{order}", post(servers::order))
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", get(plugins::show).put(plugins::install).delete(plugins::remove))
+        .route("/plugins/{name}/history", get(plugins::history))
+        .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/{order}", post(plugins::order))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))

@@ -7,8 +7,9 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use plugin_host::{ControlError, PluginName, PluginStatus};
-use telepulse_language::{Code, Refusal};
+use plugin_host::{ControlError, PluginName, PluginStatus, RollBackError};
+use serde_json::{Value, json};
+use telepulse_language::{Code, Refusal, Timestamp};
 
 pub(super) async fn list(State(api): State<Api>) -> Json<Vec<PluginStatus>> {
     Json(api.plugins.list())
@@ -58,9 +59,52 @@ pub(super) async fn order(
         "reload" => api.plugins.reload(&name).await?,
         "stop" => api.plugins.stop(&name).await?,
         "start" => api.plugins.start_plugin(&name).await?,
-        _ => return Err(Problem::new(Code::NotFound, "a plugin takes reload, stop and start")),
+        _ => {
+            let message = "a plugin takes reload, stop, start and rollback";
+            return Err(Problem::new(Code::NotFound, message));
+        }
     };
     Ok(Json(status))
+}
+
+/// The builds that took over, the last one first: hash, since when, whether it is the one in force.
+pub(super) async fn history(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let history = api.plugins.history(&name).await?;
+    let last = history.len().saturating_sub(1);
+    let items = history.iter().enumerate().rev().map(|(at, past)| {
+        let since = Timestamp(past.since_ms);
+        // Their grants stay here: they may hold secrets.
+        json!({ "hash": past.hash, "since": since, "current": at == last })
+    });
+    Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
+}
+
+/// `{"hash"?}`: back to the build before, or to the one of that hash. Done when it answers.
+pub(super) async fn roll_back(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Json<PluginStatus>, Problem> {
+    let mut fields = body::json_or_none(request).await?;
+    let hash = match fields.remove("hash") {
+        None => None,
+        Some(Value::String(hash)) if is_hash(&hash) => Some(hash),
+        Some(_) => {
+            let message = "must be a hash as `history` shows it, or its beginning";
+            return Err(Refusal::field("hash", message).into());
+        }
+    };
+    if let Some(field) = fields.keys().next() {
+        return Err(Refusal::field(field.as_str(), "is unknown; there is `hash`").into());
+    }
+    Ok(Json(api.plugins.roll_back(&name, hash.as_deref()).await?))
+}
+
+fn is_hash(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn check(name: &str) -> Result<(), Problem> {
@@ -72,9 +116,13 @@ impl From<ControlError> for Problem {
         let message = error.to_string();
         match error {
             ControlError::Name(_) => Refusal::field("name", message).into(),
-            ControlError::Unknown(_) => Self::new(Code::NotFound, message),
+            ControlError::Io { .. } | ControlError::RollBack(RollBackError::Io { .. }) => {
+                Self::new(Code::Internal, message)
+            }
+            ControlError::Unknown(_) | ControlError::RollBack(_) => {
+                Self::new(Code::NotFound, message)
+            }
             ControlError::Refused(_) => Self::new(Code::BadRequest, message),
-            ControlError::Io { .. } => Self::new(Code::Internal, message),
             ControlError::Stopping => Self::new(Code::ServerUnavailable, message),
         }
     }

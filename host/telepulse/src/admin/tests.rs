@@ -503,3 +503,20 @@ async fn figures_are_told_for_prometheus() {
         assert!(text.lines().any(|told| told == line), "{line}: {text}");
     }
 }
+
+#[tokio::test]
+async fn builds_are_listed_and_gone_back_to() {
+    let world = World::local().await;
+    let history = world.call("GET", "/plugins/crm/history", None).await;
+    assert_eq!((history.status, history.body), (200, json!({ "items": [] })));
+    let nothing = world.call("POST", "/plugins/crm/rollback", None).await;
+    assert_eq!(nothing.problem(), (404, "notFound", ""));
+    let unknown = world.call("POST", "/plugins/crm/rollback", Some(json!({"hash": "abc"}))).await;
+    assert_eq!(unknown.problem(), (404, "notFound", ""));
+    for (body, field) in [(json!({"hash": "../x"}), "hash"), (json!({"build": "abc"}), "build")] {
+        let refused = world.call("POST", "/plugins/crm/rollback", Some(body)).await;
+        assert_eq!(refused.problem(), (400, "badRequest", field));
+    }
+    let none = world.call("GET", "/plugins/nobody/history", None).await;
+    assert_eq!(none.problem(), (404, "notFound", ""));
+}

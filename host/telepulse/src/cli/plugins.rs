@@ -7,7 +7,7 @@ use super::{
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     io::{self, Write as _},
     path::PathBuf,
@@ -25,6 +25,10 @@ pub(super) enum Order {
     Stop(Named),
     /// Start a plugin that was stopped or has failed too often.
     Start(Named),
+    /// List the builds of a plugin that took over, the last one first.
+    History(Named),
+    /// Go back to the build before, with the grants of then; or to another one that ran.
+    Rollback(RollBack),
     /// Upload a component, new or in place of the one that runs.
     Install(Install),
 }
@@ -34,6 +38,17 @@ pub(super) enum Order {
 pub(super) struct Named {
     /// The plugin's name.
     name: String,
+    #[command(flatten)]
+    client: Client,
+}
+
+#[derive(Args)]
+pub(super) struct RollBack {
+    /// The plugin's name.
+    name: String,
+    /// The build to go back to: a hash as `history` shows it, or its beginning.
+    #[arg(long, value_name = "HASH")]
+    to: Option<String>,
     #[command(flatten)]
     client: Client,
 }
@@ -61,6 +76,8 @@ impl Order {
             Self::Reload(named) => named.order("reload").await,
             Self::Stop(named) => named.order("stop").await,
             Self::Start(named) => named.order("start").await,
+            Self::History(named) => named.history().await,
+            Self::Rollback(roll_back) => roll_back.carry_out().await,
             Self::Install(install) => install.carry_out().await,
         }
     }
@@ -71,6 +88,30 @@ impl Named {
         let path = format!("/plugins/{}/{order}", segment(&self.name));
         let plugin = self.client.call(Method::POST, &path, Content::Nothing).await?;
         tell(&self.client, &plugin, if order == "stop" { "stopped" } else { "running" })
+    }
+}
+
+impl Named {
+    async fn history(&self) -> anyhow::Result<()> {
+        let path = format!("/plugins/{}/history", segment(&self.name));
+        let history = self.client.call(Method::GET, &path, Content::Nothing).await?;
+        if self.client.json {
+            return Ok(output::print_json(&history)?);
+        }
+        let items = history["items"].as_array().map_or(&[][..], Vec::as_slice);
+        Ok(output::print_table(items, &["since", "hash", "current"])?)
+    }
+}
+
+impl RollBack {
+    async fn carry_out(self) -> anyhow::Result<()> {
+        let path = format!("/plugins/{}/rollback", segment(&self.name));
+        let content = match &self.to {
+            Some(hash) => Content::Json(json!({ "hash": hash })),
+            None => Content::Nothing,
+        };
+        let plugin = self.client.call(Method::POST, &path, content).await?;
+        tell(&self.client, &plugin, "running")
     }
 }
 

@@ -47,17 +47,25 @@ async fn instance(build: &Build) -> Instance {
         .expect("an instance")
 }
 
-/// Events of 330 bytes.
+/// Events of about 330 bytes, of four kinds in turn; address, kind and server shared, as the bus gives
+/// them.
 fn events(count: u64) -> Vec<Arc<BusEvent>> {
-    let event = |seq| BusEvent {
+    let kinds = ["activeLines", "channelState", "extensionStatus", "phoneNumber"];
+    let named = |kind: &str| -> (Arc<str>, Arc<str>) {
+        (format!("telepulse.event.{kind}").into(), kind.into())
+    };
+    let kinds = kinds.map(named);
+    let server: Arc<str> = "pbx1".into();
+    let turns = kinds.iter().cycle();
+    let event = |(seq, (address, kind)): (u64, &(Arc<str>, Arc<str>))| BusEvent {
         seq,
         time_ns: 1,
-        address: "telepulse.event.activeLines".into(),
-        kind: "activeLines".into(),
-        server: Some("pbx1".into()),
+        address: address.clone(),
+        kind: kind.clone(),
+        server: Some(server.clone()),
         payload: Bytes::from(vec![b'x'; 270]),
     };
-    (1..=count).map(|seq| Arc::new(event(seq))).collect()
+    (1..=count).zip(turns).map(|numbered| Arc::new(event(numbered))).collect()
 }
 
 fn handle(bencher: Bencher<'_, '_>, name: &str, batch: u64) {

@@ -1,10 +1,14 @@
 //! The framed layout of a batch (`framed-subscriber` in `wit/bus.wit`), built once for each batch.
 
 use crate::ports::BusEvent;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// What comes before an event's texts, in bytes.
 const HEADER: usize = 24;
+/// Of those, the number and the time: what differs between events of one kind.
+const NUMBERS: usize = 16;
+/// Heads that are looked for again: events of a few kinds come in turn.
+const HEADS: usize = 8;
 /// Stands for "no server" where its length would be.
 const NO_SERVER: u16 = u16::MAX;
 
@@ -20,9 +24,19 @@ impl Framed {
     pub(crate) fn fill(&mut self, batch: &[Arc<BusEvent>]) {
         self.offsets.clear();
         self.bytes.clear();
+        self.bytes.reserve(batch.iter().map(|event| length(event)).sum());
         self.offsets.push(0);
+        let mut heads = Heads::default();
         for event in batch {
-            push(&mut self.bytes, event);
+            let start = self.bytes.len();
+            if let Some(head) = heads.like(event) {
+                self.bytes.extend_from_within(head);
+                self.bytes[start..start + NUMBERS].copy_from_slice(&numbers(event));
+            } else {
+                push_head(&mut self.bytes, event);
+                heads.add(event, start..self.bytes.len());
+            }
+            self.bytes.extend_from_slice(&event.payload);
             // A batch is at most 64 events, each bounded by the bus far below 64 MiB.
             self.offsets.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
         }
@@ -37,25 +51,62 @@ impl Framed {
     }
 }
 
-fn push(bytes: &mut Vec<u8>, event: &BusEvent) {
+/// Heads that stand in the batch already: copying one is cheaper than writing it again.
+#[derive(Default)]
+struct Heads<'b> {
+    known: [Option<(&'b BusEvent, Range<usize>)>; HEADS],
+    next: usize,
+}
+
+impl<'b> Heads<'b> {
+    fn like(&self, event: &BusEvent) -> Option<Range<usize>> {
+        let mut known = self.known.iter().flatten();
+        known.find(|(other, _)| are_alike(other, event)).map(|(_, place)| place.clone())
+    }
+
+    fn add(&mut self, event: &'b BusEvent, place: Range<usize>) {
+        self.known[self.next % HEADS] = Some((event, place));
+        self.next += 1;
+    }
+}
+
+/// Whether both have the same texts before their payloads: the bus gives events of one kind and server
+/// the same ones, shared.
+fn are_alike(one: &BusEvent, other: &BusEvent) -> bool {
+    let same_server = match (&one.server, &other.server) {
+        (None, None) => true,
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        _ => false,
+    };
+    same_server && Arc::ptr_eq(&one.address, &other.address) && Arc::ptr_eq(&one.kind, &other.kind)
+}
+
+fn length(event: &BusEvent) -> usize {
+    let server = event.server.as_deref().map_or(0, str::len);
+    HEADER + event.address.len() + event.kind.len() + server + event.payload.len()
+}
+
+fn numbers(event: &BusEvent) -> [u8; NUMBERS] {
+    let mut numbers = [0; NUMBERS];
+    numbers[..8].copy_from_slice(&event.seq.to_le_bytes());
+    numbers[8..].copy_from_slice(&event.time_ns.to_le_bytes());
+    numbers
+}
+
+fn push_head(bytes: &mut Vec<u8>, event: &BusEvent) {
     let address = field(&event.address);
     let kind = field(&event.kind);
     let server = event.server.as_deref().map(field);
     let mut header = [0; HEADER];
-    header[..8].copy_from_slice(&event.seq.to_le_bytes());
-    header[8..16].copy_from_slice(&event.time_ns.to_le_bytes());
+    header[..NUMBERS].copy_from_slice(&numbers(event));
     header[16..18].copy_from_slice(&address.0.to_le_bytes());
     header[18..20].copy_from_slice(&kind.0.to_le_bytes());
     header[20..22].copy_from_slice(&server.map_or(NO_SERVER, |server| server.0).to_le_bytes());
     let server = server.map_or("", |server| server.1);
-    let texts = [address.1, kind.1, server];
-    bytes
-        .reserve(HEADER + texts.iter().map(|text| text.len()).sum::<usize>() + event.payload.len());
     bytes.extend_from_slice(&header);
-    for text in texts {
+    for text in [address.1, kind.1, server] {
         bytes.extend_from_slice(text.as_bytes());
     }
-    bytes.extend_from_slice(&event.payload);
 }
 
 /// A text with its length; cut where it would not fit, which no address of the bus does.
@@ -94,6 +145,34 @@ mod tests {
         let second = &framed.bytes()[*middle as usize..];
         assert_eq!(second[20..22], [255, 255]);
         assert_eq!(&second[24..], b"telepulse.event.xx{}");
+    }
+
+    #[test]
+    fn a_head_that_is_copied_is_as_one_that_is_written() {
+        let texts: Vec<Arc<str>> = (0..20).map(|n| Arc::from(format!("kind-{n}"))).collect();
+        let server: Arc<str> = "pbx1".into();
+        let event = |seq: u64, is_shared: bool| {
+            // Now the same as the one before, now one of long ago, now without a server.
+            let text = &texts[usize::try_from(seq / 2 * 7 % 20).unwrap()];
+            let own = |text: &Arc<str>| if is_shared { Arc::clone(text) } else { text[..].into() };
+            Arc::new(BusEvent {
+                seq,
+                time_ns: 1_000 + seq,
+                address: own(text),
+                kind: own(text),
+                server: (seq % 5 > 0).then(|| own(&server)),
+                payload: Bytes::from(format!("{{{seq}}}")),
+            })
+        };
+        let framed = |is_shared| {
+            let batch: Vec<Arc<BusEvent>> = (1..=64).map(|seq| event(seq, is_shared)).collect();
+            let mut framed = Framed::default();
+            framed.fill(&batch);
+            framed
+        };
+        let (copied, written) = (framed(true), framed(false));
+        assert_eq!(copied.offsets(), written.offsets());
+        assert_eq!(copied.bytes(), written.bytes());
     }
 
     #[test]

@@ -160,7 +160,7 @@ mod tests {
                 time_ns: 1_000 + seq,
                 address: own(text),
                 kind: own(text),
-                server: (seq % 5 > 0).then(|| own(&server)),
+                server: (!seq.is_multiple_of(5)).then(|| own(&server)),
                 payload: Bytes::from(format!("{{{seq}}}")),
             })
         };

@@ -5,12 +5,17 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
 use telepulse_language::Principal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 
 /// Commands that may wait for one plugin; more count as failed.
 const WAITING: usize = 256;
 /// How long a verdict may take, with all waiting.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+const DOWN: &str = "it is down";
 
 /// A command that waits for its verdict.
 pub(crate) struct Decision {
@@ -38,10 +43,16 @@ impl PolicyHandler for Decider {
         let (verdict, decided) = oneshot::channel();
         let sent = self.0.try_send(Decision { command, who, verdict });
         Box::pin(async move {
-            sent.map_err(|_| format!("{WAITING} commands wait for it already"))?;
+            match sent {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => {
+                    return Err(format!("{WAITING} commands wait for it already"));
+                }
+                Err(TrySendError::Closed(_)) => return Err(DOWN.to_owned()),
+            }
             match tokio::time::timeout(PATIENCE, decided).await {
                 Ok(Ok(verdict)) => Ok(verdict),
-                Ok(Err(_)) => Err("it is down".to_owned()),
+                Ok(Err(_)) => Err(DOWN.to_owned()),
                 Err(_) => Err(format!("it gave no verdict within {} s", PATIENCE.as_secs())),
             }
         })

@@ -9,6 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{
+    io,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -36,27 +37,31 @@ pub(crate) struct Shared {
 impl Shared {
     /// Keeps a build that may take over. What cannot be kept runs all the same.
     pub(crate) async fn keep(&self, name: &PluginName, hash: &str, wasm: Bytes) {
-        let (archive, name, hash) = (Arc::clone(&self.archive), name.clone(), hash.to_owned());
-        let keep = move || {
-            if let Err(error) = archive.keep(&name, &hash, &wasm) {
+        let hash = hash.to_owned();
+        self.archived(name, move |archive, name| archive.keep(name, &hash, &wasm)).await;
+    }
+
+    /// Notes that a build took over.
+    pub(crate) async fn took_over(&self, name: &PluginName, hash: &str, toml: &str) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let past = Past { hash: hash.to_owned(), since_ms, toml: toml.to_owned() };
+        self.archived(name, move |archive, name| archive.took_over(name, past)).await;
+    }
+
+    async fn archived(
+        &self,
+        name: &PluginName,
+        work: impl FnOnce(&Archive, &PluginName) -> io::Result<()> + Send + 'static,
+    ) {
+        let (archive, name) = (Arc::clone(&self.archive), name.clone());
+        let work = move || {
+            if let Err(error) = work(&archive, &name) {
                 tracing::warn!(plugin = %name, %error, "the build is not kept: no way back to it");
             }
         };
         // It only fails by a panic, which is logged.
-        let _ = self.guests.spawn_blocking(keep).await;
-    }
-
-    /// Notes that a build took over.
-    pub(crate) fn took_over(&self, name: &PluginName, hash: &str, toml: &str) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let past = Past { hash: hash.to_owned(), since_ms, toml: toml.to_owned() };
-        let (archive, name) = (Arc::clone(&self.archive), name.clone());
-        self.guests.spawn_blocking(move || {
-            if let Err(error) = archive.took_over(&name, past) {
-                tracing::warn!(plugin = %name, %error, "the history of builds is not kept");
-            }
-        });
+        let _ = self.guests.spawn_blocking(work).await;
     }
 
     /// Compiles a component on a thread where that may take its time.

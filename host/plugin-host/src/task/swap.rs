@@ -45,6 +45,7 @@ impl Task {
                 self.status.error = None;
                 self.switch(version, instance);
                 count(&self.counters.swaps, 1);
+                self.note().await;
                 let until = Instant::now() + self.shared.probation;
                 self.probation = Some(Probation { previous: before, state, until });
                 if let Some(old) = old {
@@ -106,6 +107,7 @@ impl Task {
                     count(&self.counters.swaps, usize::from(self.current.is_some()));
                 }
                 self.switch(version, instance);
+                self.note().await;
                 self.publish();
             }
             Err(error) if matches!(kind, Kind::Files) => {
@@ -162,6 +164,13 @@ impl Task {
         live
     }
 
+    /// Notes what took over, before anybody hears of it: who then asks for the build before gets that.
+    async fn note(&mut self) {
+        if let Some(Version { build, toml, .. }) = &self.current {
+            self.shared.took_over(&self.identity.name, build.hash(), toml).await;
+        }
+    }
+
     /// From here on it is this one.
     fn switch(&mut self, version: Version, mut instance: Option<Instance>) {
         self.inbox().limit(&version.rights.limits);
@@ -173,7 +182,6 @@ impl Task {
             let effects = instance.take_effects();
             self.settle(effects);
         }
-        self.shared.took_over(&self.identity.name, version.build.hash(), &version.toml);
         self.status.state = State::Running;
         self.status.hash = Some(version.build.hash().to_owned());
         self.status.imports = version.build.imports().to_vec();

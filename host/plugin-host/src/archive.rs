@@ -3,13 +3,12 @@
 //! For each plugin a folder with the components by hash, and `history.json`, the order in which they
 //! took over. Files are put there whole by a rename; what no entry names is deleted.
 
-use crate::name::PluginName;
+use crate::{name::PluginName, whole};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
-    fs,
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -72,7 +71,7 @@ impl Archive {
     pub(crate) fn keep(&self, name: &PluginName, hash: &str, wasm: &[u8]) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.component(name, hash);
-        if path.exists() { Ok(()) } else { replace(&path, wasm) }
+        if path.exists() { Ok(()) } else { self.write(name, &path, wasm) }
     }
 
     /// It took over.
@@ -86,7 +85,7 @@ impl Archive {
         history.sort_by_key(|past| past.since_ms);
         history.drain(..history.len().saturating_sub(KEPT));
         let text = serde_json::to_vec_pretty(&history)?;
-        replace(&self.of(name).join(HISTORY), &text)?;
+        self.write(name, &self.of(name).join(HISTORY), &text)?;
         self.forget_others(name, &history)
     }
 
@@ -128,6 +127,11 @@ impl Archive {
         Ok(())
     }
 
+    fn write(&self, name: &PluginName, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.of(name))?;
+        whole::write(path, bytes)
+    }
+
     fn of(&self, name: &PluginName) -> PathBuf {
         self.folder.join(name.as_str())
     }
@@ -144,20 +148,6 @@ fn choose<'h>(history: &'h [Past], hash: Option<&str>) -> Option<&'h Past> {
         Some(hash) => newest_first.find(|past| past.hash.starts_with(hash)),
         None => newest_first.nth(1),
     }
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
 }
 
 #[cfg(test)]

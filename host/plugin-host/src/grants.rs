@@ -86,9 +86,7 @@ impl Grants {
         }
         granted("request", &self.request, address)
     }
-}
 
-impl Grants {
     /// Whether a request may be sent there: the origin that covers it.
     pub fn may_fetch(&self, uri: &http::Uri) -> Result<&Origin, Denied> {
         let wanted = Origin::of(uri).ok_or(Denied::NoOrigin)?;

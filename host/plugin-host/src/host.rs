@@ -9,6 +9,7 @@ use crate::{
     runtime::{Runtime, RuntimeError},
     shared::Shared,
     status::{Board, PluginStatus, Statuses},
+    whole,
 };
 use bytes::Bytes;
 use std::{
@@ -227,12 +228,8 @@ impl PluginHost {
         let checked = PluginName::parse(name)?;
         self.0.shared.load(component.clone()).await.map_err(ControlError::Refused)?;
         let path = self.0.dir.join(format!("{checked}.wasm"));
-        let part = self.0.dir.join(format!(".{checked}.wasm.part"));
-        let write = tokio::fs::write(&part, &component).await;
-        let written = match write {
-            Ok(()) => tokio::fs::rename(&part, &path).await,
-            Err(error) => Err(error),
-        };
+        let target = path.clone();
+        let written = blocking(move || whole::write(&target, &component)).await?;
         written.map_err(|error| ControlError::Io { path, error })?;
         self.ask(name, What::Load).await
     }
@@ -265,9 +262,7 @@ impl PluginHost {
             // The grants first: a component alone could be started under those of now.
             for (ending, bytes) in [("toml", toml.as_bytes()), ("wasm", wasm.as_slice())] {
                 let path = dir.join(format!("{plugin}.{ending}"));
-                let part = dir.join(format!(".{plugin}.{ending}.part"));
-                let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path));
-                written.map_err(|error| RollBackError::Io { path, error })?;
+                whole::write(&path, bytes).map_err(|error| RollBackError::Io { path, error })?;
             }
             Ok::<(), RollBackError>(())
         });

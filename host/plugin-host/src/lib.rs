@@ -34,6 +34,7 @@ mod status;
 mod stderr;
 mod task;
 mod timers;
+mod whole;
 
 pub use archive::{Past, RollBackError};
 pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};

@@ -15,6 +15,10 @@ use wasmtime::{
     component::{InstancePre, Linker, types::ComponentItem},
 };
 
+/// Imports whose functions wait.
+const WAITING: [&str; 3] =
+    ["telepulse:plugin/bus-blocking@", "telepulse:plugin/kv@", "wasi:http/outgoing-handler@"];
+
 /// Runs components. Cheap to clone.
 #[derive(Clone)]
 pub struct Runtime(Arc<Inner>);
@@ -63,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) surface: Surface,
     pub(crate) imports: Vec<String>,
     pub(crate) exported: Vec<String>,
+    /// Whether its calls may wait for answers from the bus, for the disk, or from a server.
+    waits: bool,
 }
 
 impl Build {
@@ -93,15 +99,8 @@ impl Build {
         needs::missing(self.0.surface, &self.0.imports, grants)
     }
 
-    /// Whether its calls may wait for answers from the bus, for the disk, or from a server.
     pub(crate) fn waits(&self) -> bool {
-        let waiting = [
-            "telepulse:plugin/bus-blocking@",
-            "telepulse:plugin/kv@",
-            "wasi:http/outgoing-handler@",
-        ];
-        let waits = |import: &String| waiting.iter().any(|from| import.starts_with(from));
-        self.0.imports.iter().any(waits)
+        self.0.waits
     }
 }
 
@@ -149,7 +148,9 @@ impl Runtime {
         let exported = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
         let imports =
             ty.imports(engine).flat_map(|(name, import)| functions(engine, name, &import.ty));
-        let imports = imports.collect();
+        let imports: Vec<String> = imports.collect();
+        let waits =
+            imports.iter().any(|import| WAITING.iter().any(|from| import.starts_with(from)));
         let hash = hash(wasm);
         Ok(Build(Arc::new(Parts {
             hash,
@@ -159,6 +160,7 @@ impl Runtime {
             surface,
             imports,
             exported,
+            waits,
         })))
     }
 }

@@ -169,7 +169,10 @@ impl Task {
     async fn run(mut self) {
         while self.step().await.is_continue() {}
         self.unmount();
+        self.be_asked(None);
         self.shared.board.remove(self.identity.name.as_str());
+        // Nothing of it is left when they hear of it.
+        self.answer_all();
     }
 
     async fn step(&mut self) -> ControlFlow<()> {
@@ -228,7 +231,6 @@ impl Task {
             Command::Unload(done) => {
                 self.halt(State::Stopped).await;
                 self.waiting.push(done);
-                self.publish();
                 return ControlFlow::Break(());
             }
         }
@@ -360,6 +362,10 @@ impl Task {
     /// Tells everybody how it stands.
     fn publish(&mut self) {
         self.shared.board.write(&self.status);
+        self.answer_all();
+    }
+
+    fn answer_all(&mut self) {
         for done in self.waiting.drain(..) {
             // It fails when whoever asked has gone.
             let _ = done.send(self.status.clone());

@@ -2,8 +2,9 @@
 //! code in a file. It limits itself before it reads the first byte, and dies of what the component
 //! does to the compiler; the host lives on.
 
-use super::{fingerprint, invalid, write_private};
+use super::{fingerprint, invalid};
 use crate::engine;
+use crate::whole;
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use std::{
     io::{self, Read},
@@ -74,5 +75,5 @@ fn limited(order: &Order) -> Result<Result<(), String>, String> {
         Err(error) => return Ok(Err(invalid(&error))),
     };
     let out = &order.out;
-    write_private(out, &code).map_err(|error| format!("{}: {error}", out.display())).map(Ok)
+    whole::write(out, &code).map_err(|error| format!("{}: {error}", out.display())).map(Ok)
 }

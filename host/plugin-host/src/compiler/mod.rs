@@ -11,12 +11,13 @@ mod program;
 pub use child::{Order as CompileOrder, compile};
 pub use program::CompilerProgram;
 
+use crate::whole;
 use sha2::{Digest, Sha256};
 use std::{
     fs,
     hash::{Hash, Hasher},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 use wasmtime::{Engine, component::Component};
@@ -64,6 +65,8 @@ pub enum CacheError {
 pub(crate) struct Compiler {
     engine: Engine,
     cache: PathBuf,
+    /// What this compiler makes of this machine and our settings.
+    fingerprint: String,
     /// `None`: it is done in this process.
     program: Option<CompilerProgram>,
 }
@@ -80,12 +83,13 @@ impl Compiler {
         let folder = fs::symlink_metadata(cache).map_err(io)?;
         // A file that we make has our owner; the folder must have the same.
         let probe = cache.join(format!(".probe-{}", std::process::id()));
-        let owner = create(&probe).and_then(|file| file.metadata()).map_err(io)?.uid();
+        let owner = whole::create(&probe).and_then(|file| file.metadata()).map_err(io)?.uid();
         fs::remove_file(&probe).map_err(io)?;
         if !folder.is_dir() || folder.uid() != owner || folder.mode() & 0o077 != 0 {
             return Err(CacheError::Open(cache.to_owned()));
         }
-        Ok(Self { engine, cache: cache.to_owned(), program })
+        let fingerprint = fingerprint(&engine);
+        Ok(Self { engine, cache: cache.to_owned(), fingerprint, program })
     }
 
     /// Compiles, or finds what was compiled from the same bytes by the same compiler. Blocks.
@@ -109,8 +113,8 @@ impl Compiler {
         wasm: &[u8],
         path: PathBuf,
     ) -> Result<Component, CompileError> {
-        let part = part_of(&path);
-        let compiled = program.compile(wasm, &part, &fingerprint(&self.engine));
+        let part = whole::part_of(&path);
+        let compiled = program.compile(wasm, &part, &self.fingerprint);
         if let Err(error) = compiled {
             // Whatever it left is of no use to anybody.
             let _ = fs::remove_file(&part);
@@ -133,7 +137,7 @@ impl Compiler {
     }
 
     fn key(&self, wasm: &[u8]) -> String {
-        format!("{:x}-{}.bin", Sha256::digest(wasm), fingerprint(&self.engine))
+        format!("{:x}-{}.bin", Sha256::digest(wasm), self.fingerprint)
     }
 
     fn load(&self, path: &Path) -> Option<Component> {
@@ -152,18 +156,8 @@ impl Compiler {
 
     fn store(path: &Path, component: &Component) -> anyhow::Result<()> {
         let code = component.serialize()?;
-        let part = part_of(path);
-        write_private(&part, &code).and_then(|()| fs::rename(&part, path)).inspect_err(|_| {
-            // Whatever is left of it is of no use to anybody.
-            let _ = fs::remove_file(&part);
-        })?;
-        Ok(())
+        Ok(whole::write(path, &code)?)
     }
-}
-
-/// Where it is written before it is whole.
-fn part_of(path: &Path) -> PathBuf {
-    path.with_extension(format!("part-{}", std::process::id()))
 }
 
 /// What a compiler of this version makes of this machine and our settings.
@@ -178,15 +172,6 @@ fn fingerprint(engine: &Engine) -> String {
 /// Why something is no component.
 fn invalid(error: &wasmtime::Error) -> String {
     crate::failure::shorten(&format!("{error:#}"))
-}
-
-/// Writes a file that only its owner can read.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    io::Write::write_all(&mut create(path)?, bytes)
-}
-
-fn create(path: &Path) -> io::Result<fs::File> {
-    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Feeds what is hashed to SHA-256: the standard hasher may differ between builds.

@@ -1,12 +1,12 @@
 //! The host as a plugin sees it: the component's imports, or a fake in a native unit test.
 
-use crate::{Attached, CloseReason, Frame, log::Level};
+use crate::{Attached, CloseReason, Frame, log::Level, metrics::Measure};
 use telepulse_language::{Filter, Principal};
 
 /// Everything that a plugin may ask of its host, one method a function of `wit/`.
 ///
 /// Plugins call it through the modules [`crate::bus`], [`crate::config`], [`crate::clock`],
-/// [`crate::connections`], [`crate::kv`] and the macros of [`crate::log`].
+/// [`crate::connections`], [`crate::kv`], [`crate::metrics`] and the macros of [`crate::log`].
 pub(crate) trait Host {
     fn log(&self, level: Level, message: String, fields: Vec<(String, String)>);
 
@@ -41,6 +41,8 @@ pub(crate) trait Host {
     ) -> Result<bool, String>;
     fn kv_take(&self, key: &str) -> Result<Option<Vec<u8>>, String>;
     fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String>;
+
+    fn measure(&self, name: &str, labels: &[(&str, &str)], measure: Measure);
 
     fn login(&self, conn: u64, token: &str) -> Result<Principal, String>;
     fn attach(

@@ -3,10 +3,11 @@
 use crate::{
     Attached, CloseReason, Frame, Live, OpenInfo,
     bindings::imports::telepulse::plugin::{
-        bus, bus_blocking, clock, config, connections, kv, log, types,
+        bus, bus_blocking, clock, config, connections, kv, log, metrics, types,
     },
     host::Host,
     log::Level,
+    metrics::Measure,
 };
 use telepulse_language::{Filter, Principal};
 
@@ -86,6 +87,19 @@ impl Host for Imports {
     }
     fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
         kv::keys(prefix, after, max)
+    }
+
+    fn measure(&self, name: &str, labels: &[(&str, &str)], measure: Measure) {
+        let pair = |(key, value): &(&str, &str)| types::Pair {
+            key: (*key).into(),
+            value: (*value).into(),
+        };
+        let labels: Vec<_> = labels.iter().map(pair).collect();
+        match measure {
+            Measure::Add(delta) => metrics::add(name, delta, &labels),
+            Measure::Set(value) => metrics::set(name, value, &labels),
+            Measure::Observe(value) => metrics::observe(name, value, &labels),
+        }
     }
 
     fn login(&self, conn: u64, token: &str) -> Result<Principal, String> {

@@ -40,6 +40,7 @@ pub mod http;
 pub mod json;
 pub mod kv;
 pub mod log;
+pub mod metrics;
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

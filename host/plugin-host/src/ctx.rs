@@ -8,7 +8,9 @@ use crate::{
     memory::MemoryLimit,
     name::PluginName,
     outgoing::{Hooks, UNDER_WAY},
-    ports::{Ports, Request},
+    ports::{Measure, Ports, Request},
+    series::{Refused, Series},
+    status::{Counters, count},
     stderr::{LastWords, Lines},
 };
 use serde_json::{Map, Value};
@@ -40,7 +42,9 @@ pub(crate) struct Identity {
     pub(crate) ports: Ports,
     /// The runtime that the ports live on, not that of the guests.
     pub(crate) home: Handle,
-    pub(crate) log_rate: Mutex<LogRate>,
+    pub(crate) counters: Arc<Counters>,
+    log_rate: Mutex<LogRate>,
+    series: Mutex<Series>,
     next_request: AtomicU64,
     in_flight: Arc<AtomicUsize>,
     /// Places for HTTP requests under way.
@@ -53,7 +57,9 @@ impl Identity {
             name,
             ports,
             home,
+            counters: Arc::default(),
             log_rate: Mutex::default(),
+            series: Mutex::default(),
             next_request: AtomicU64::new(1),
             in_flight: Arc::default(),
             outgoing: Arc::new(Semaphore::new(UNDER_WAY)),
@@ -80,7 +86,36 @@ impl Identity {
     /// Whether the log takes another line now, and how many it refused before.
     pub(crate) fn may_log(&self) -> Option<u64> {
         let mut rate = self.log_rate.lock().unwrap_or_else(PoisonError::into_inner);
-        rate.take(std::time::Instant::now())
+        let taken = rate.take(std::time::Instant::now());
+        drop(rate);
+        count(&self.counters.lines_refused, usize::from(taken.is_none()));
+        taken
+    }
+
+    /// Tells the operator what the plugin did that is not done.
+    pub(crate) fn complain(&self, why: &str) {
+        if self.may_log().is_some() {
+            tracing::warn!(plugin = %self.name, "{why}");
+        }
+    }
+
+    /// Counts what a grant or a limit forbade, and says so.
+    pub(crate) fn denied(&self, why: &impl ToString) -> String {
+        let why = why.to_string();
+        count(&self.counters.denied, 1);
+        self.complain(&why);
+        why
+    }
+
+    /// Whether the plugin may keep this figure too. Labels come sorted.
+    pub(crate) fn admit(
+        &self,
+        name: &str,
+        measure: Measure,
+        labels: &[(String, String)],
+    ) -> Result<(), Refused> {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.admit(name, measure, labels)
     }
 }
 

@@ -13,9 +13,18 @@ use crate::{
     ports::{BusEvent, Happening, Live, Ports, Verdict},
     runtime::Build,
     secrets,
+    status::count,
     stderr::LastWords,
 };
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 use telepulse_language::Principal;
 use tokio::runtime::Handle;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
@@ -63,6 +72,7 @@ struct Meter {
     call: &'static str,
     budget: Budget,
     last_words: LastWords,
+    identity: Arc<Identity>,
     /// Time passes for guests while this is there.
     running: Running,
 }
@@ -73,21 +83,37 @@ impl Meter {
         let ticks = budget.cpu.as_millis() / TICK.as_millis() + 1;
         store.data_mut().ticks_left = u64::try_from(ticks).unwrap_or(u64::MAX);
         store.set_epoch_deadline(1);
-        let (last_words, running) = (store.data().last_words.clone(), epochs.call());
-        Self { call, budget, last_words, running }
+        let (last_words, identity) =
+            (store.data().last_words.clone(), Arc::clone(&store.data().identity));
+        Self { call, budget, last_words, identity, running: epochs.call() }
     }
 
     async fn run<T>(self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Fault> {
-        let Self { call: name, budget: Budget { cpu, wall }, last_words, running } = self;
-        let outcome = tokio::time::timeout(wall, call).await;
+        let Self { call: name, budget: Budget { cpu, wall }, last_words, identity, running } = self;
+        let outcome = tokio::time::timeout(wall, timed(call, &identity.counters.computed)).await;
         drop(running);
-        match outcome {
+        let outcome = match outcome {
             Ok(result) => {
                 result.map_err(|error| Fault::from_error(name, cpu, &error, &last_words.take()))
             }
             Err(_) => Err(Fault::TimedOut { call: name, wall }),
-        }
+        };
+        let is_late = matches!(outcome, Err(Fault::Budget { .. } | Fault::TimedOut { .. }));
+        count(&identity.counters.timeouts, usize::from(is_late));
+        outcome
     }
+}
+
+/// Adds up the time in which a call computes, not that in which it waits.
+async fn timed<T>(call: impl Future<Output = T>, nanos: &AtomicU64) -> T {
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        let since = Instant::now();
+        let polled = call.as_mut().poll(cx);
+        nanos.fetch_add(u64::try_from(since.elapsed().as_nanos()).unwrap_or(0), Ordering::Relaxed);
+        polled
+    })
+    .await
 }
 
 /// At each tick: somebody else's turn, or the end.
@@ -174,7 +200,8 @@ impl Instance {
         incarnation: u64,
         reason: StartReason,
     ) -> Result<(Self, Result<(), String>), Fault> {
-        let budget = Budget { wall: self.budget.wall, ..Budget::computing(budget) };
+        // It computes longer than a handler may, perhaps beside others that start.
+        let budget = Budget { cpu: budget, wall: self.budget.wall + budget * 4 };
         let meter = Meter::start("lifecycle.init", budget, &mut self.store, &self.epochs);
         let answer = meter.run(self.guest.init(&mut self.store, incarnation, reason)).await?;
         Ok((self, answer))

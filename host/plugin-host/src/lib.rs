@@ -29,6 +29,7 @@ pub mod ports;
 mod restarts;
 mod runtime;
 mod secrets;
+mod series;
 mod shared;
 mod status;
 mod stderr;

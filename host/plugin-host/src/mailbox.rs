@@ -17,6 +17,8 @@ use tokio::sync::{Notify, mpsc};
 pub(crate) const BATCH: usize = 64;
 /// How many happenings wait; then clients' sockets are not read.
 const HAPPENINGS: usize = 256;
+/// Bytes of payload that wait: 4,096 events of 16 KiB.
+const MOST_BYTES: usize = 64 << 20;
 /// How much longer than said the mailbox may grow with `onFull = "wait"`.
 const PATIENCE: usize = 16;
 
@@ -30,10 +32,34 @@ pub(crate) struct Inbox {
 
 struct Events {
     ring: VecDeque<Arc<BusEvent>>,
+    /// Of all payloads in the ring.
+    bytes: usize,
     room: usize,
     on_full: OnFull,
     /// Emptied because it was full: the plugin has to start anew.
     overflowed: bool,
+}
+
+impl Events {
+    fn is_full_for(&self, event: &BusEvent) -> bool {
+        self.ring.len() >= self.room || self.bytes + event.payload.len() > MOST_BYTES
+    }
+
+    fn push(&mut self, event: &Arc<BusEvent>) {
+        self.bytes += event.payload.len();
+        self.ring.push_back(Arc::clone(event));
+    }
+
+    fn pop(&mut self) -> Option<Arc<BusEvent>> {
+        let event = self.ring.pop_front()?;
+        self.bytes -= event.payload.len();
+        Some(event)
+    }
+
+    fn clear(&mut self) {
+        self.ring.clear();
+        self.bytes = 0;
+    }
 }
 
 /// The side of the plugin's task. Nothing taken out is lost when a wait is cancelled.
@@ -50,6 +76,7 @@ pub(crate) fn mailbox(counters: Arc<Counters>) -> (Arc<Inbox>, mpsc::Sender<Repl
     let (reply, replies) = mpsc::channel(crate::ctx::IN_FLIGHT);
     let events = Events {
         ring: VecDeque::new(),
+        bytes: 0,
         room: Limits::default().mailbox,
         on_full: OnFull::DropOldest,
         overflowed: false,
@@ -95,20 +122,21 @@ impl EventSink for Inbox {
         let mut events = self.lock();
         let before = events.ring.len();
         let mut dropped = 0;
-        if before >= events.room {
+        if events.is_full_for(event) {
             match events.on_full {
                 OnFull::DropOldest | OnFull::Wait => {
-                    dropped = before + 1 - events.room;
-                    events.ring.drain(..dropped);
+                    while events.is_full_for(event) && events.pop().is_some() {
+                        dropped += 1;
+                    }
                 }
                 OnFull::Disconnect => {
                     dropped = before;
-                    events.ring.clear();
+                    events.clear();
                     events.overflowed = true;
                 }
             }
         }
-        events.ring.push_back(Arc::clone(event));
+        events.push(event);
         self.counters.queued.store(events.ring.len() as u64, Ordering::Relaxed);
         drop(events);
         count(&self.counters.dropped, dropped);
@@ -136,7 +164,7 @@ impl Outbox {
     pub(crate) fn take_events(&self, most: usize) -> VecDeque<Arc<BusEvent>> {
         let mut events = self.inbox.lock();
         let count = events.ring.len().min(most);
-        let batch = events.ring.drain(..count).collect();
+        let batch = (0..count).filter_map(|_| events.pop()).collect();
         self.inbox.counters.queued.store(events.ring.len() as u64, Ordering::Relaxed);
         batch
     }
@@ -149,7 +177,7 @@ impl Outbox {
     /// Drops the events that wait.
     pub(crate) fn clear_events(&self) {
         let mut events = self.inbox.lock();
-        events.ring.clear();
+        events.clear();
         events.overflowed = false;
         self.inbox.counters.queued.store(0, Ordering::Relaxed);
     }
@@ -203,6 +231,18 @@ mod tests {
         assert_eq!(filled(OnFull::Wait, 48), ((1..=48).collect(), 0, false));
         assert_eq!(filled(OnFull::Wait, 49).1, 1);
         assert_eq!(filled(OnFull::Disconnect, 5), (vec![4, 5], 3, true));
+    }
+
+    #[test]
+    fn large_events_fill_it_too() {
+        let (inbox, _replies, outbox) = mailbox(Arc::default());
+        for seq in 1..=100 {
+            let payload = Bytes::from(vec![0; 1 << 20]);
+            inbox.deliver(&Arc::new(BusEvent { payload, ..(*event(seq)).clone() }));
+        }
+        let left = outbox.take_events(BATCH);
+        assert_eq!((left.len(), left[0].seq), (64, 37));
+        assert_eq!(inbox.lock().bytes, 0);
     }
 
     #[tokio::test]

@@ -156,6 +156,30 @@ pub enum Verdict {
     Refuse(String),
 }
 
+/// Figures that plugins keep: names, kinds and labels have been checked before.
+pub trait Metrics: Send + Sync + 'static {
+    /// Takes one. The error says why it is not told, like a name that another plugin uses for
+    /// another kind of figure.
+    fn record(
+        &self,
+        plugin: &str,
+        name: &str,
+        labels: &[(String, String)],
+        measure: Measure,
+    ) -> Result<(), String>;
+}
+
+/// What a plugin measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measure {
+    /// Added to a counter.
+    Add(u64),
+    /// A gauge is now this.
+    Set(f64),
+    /// Observed, for a histogram.
+    Observe(f64),
+}
+
 /// Takes events for one plugin. Called on the publisher's path: must not wait.
 pub trait EventSink: Send + Sync + 'static {
     /// Takes one event, or drops and counts by the plugin's `onFull`.
@@ -389,4 +413,6 @@ pub struct Ports {
     pub policies: Arc<dyn Policies>,
     /// How requests are sent.
     pub outgoing: Arc<dyn Outgoing>,
+    /// Where their figures are told.
+    pub metrics: Arc<dyn Metrics>,
 }

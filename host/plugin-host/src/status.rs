@@ -93,6 +93,16 @@ pub struct Figures {
     pub requests: u64,
     /// HTTP requests that failed or took too long.
     pub request_failures: u64,
+    /// Computing time of its calls, in milliseconds.
+    pub computed_ms: u64,
+    /// Calls of its that were stopped at `limits.callMs`, or because they waited too long.
+    pub timeouts: u64,
+    /// What it tried that no grant covers, or that a limit forbids.
+    pub denied: u64,
+    /// Log lines past the rate, not written.
+    pub lines_refused: u64,
+    /// Figures of its own that were not taken.
+    pub measures_refused: u64,
 }
 
 /// The same, while they are counted.
@@ -107,6 +117,12 @@ pub(crate) struct Counters {
     pub(crate) swaps: AtomicU64,
     pub(crate) requests: AtomicU64,
     pub(crate) request_failures: AtomicU64,
+    /// In nanoseconds.
+    pub(crate) computed: AtomicU64,
+    pub(crate) timeouts: AtomicU64,
+    pub(crate) denied: AtomicU64,
+    pub(crate) lines_refused: AtomicU64,
+    pub(crate) measures_refused: AtomicU64,
 }
 
 impl Counters {
@@ -122,6 +138,11 @@ impl Counters {
             swaps: read(&self.swaps),
             requests: read(&self.requests),
             request_failures: read(&self.request_failures),
+            computed_ms: read(&self.computed) / 1_000_000,
+            timeouts: read(&self.timeouts),
+            denied: read(&self.denied),
+            lines_refused: read(&self.lines_refused),
+            measures_refused: read(&self.measures_refused),
         }
     }
 }

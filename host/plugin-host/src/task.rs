@@ -134,7 +134,7 @@ impl Task {
     fn new(shared: Arc<Shared>, name: &PluginName, commands: mpsc::Receiver<Command>) -> Self {
         let identity =
             Arc::new(Identity::new(name.clone(), shared.ports.clone(), shared.home.clone()));
-        let counters = Arc::new(Counters::default());
+        let counters = Arc::clone(&identity.counters);
         shared.board.add(name.as_str(), Arc::clone(&counters));
         let (_, replies, outbox) = mailbox(Arc::clone(&counters));
         let (decider, decisions) = decider();

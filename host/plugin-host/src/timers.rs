@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How many a plugin may have.
-const MOST: usize = 65_536;
+pub(crate) const MOST: usize = 65_536;
 
 /// Timers by id and by when they are due.
 #[derive(Debug, Default)]

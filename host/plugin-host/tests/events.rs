@@ -123,7 +123,9 @@ async fn an_event_that_kills_is_set_aside_and_the_others_are_done() {
     };
     rig.world.says("the event after the deadly one", done).await;
     let figures = rig.figures("counter", |it| it.handled == 4).await;
-    assert_eq!((figures.poisoned, figures.restarts), (1, 3));
+    // Twice by itself, and once with others if it came with others.
+    assert_eq!(figures.poisoned, 1);
+    assert!((2..=3).contains(&figures.restarts), "{figures:?}");
     let status = rig.host.show("counter").unwrap();
     assert_eq!(status.state, State::Running);
     assert!(status.error.unwrap().contains("subscriber.handle failed"));

@@ -9,7 +9,7 @@ use crate::{
     core,
     feeds::Hub,
     history::{History, HistoryError},
-    plugins::{Kept, PluginPorts},
+    plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::kv::{KvError, KvStore},
@@ -78,6 +78,9 @@ pub enum StartError {
     /// The plugins' runtime cannot be had.
     #[error(transparent)]
     Plugins(#[from] plugin_host::StartError),
+    /// The figures of plugins: a mistake of ours.
+    #[error("figures of plugins: {0}")]
+    Figures(#[from] metrics_exporter_prometheus::BuildError),
     /// Two parts want to serve the same address: a mistake of ours.
     #[error(transparent)]
     Bus(#[from] crate::bus::AlreadyServed),
@@ -122,7 +125,9 @@ impl App {
         let gate = Gate::new(Arc::new(Auth::new(&config.users)));
         let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
         let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
-        let kept = Kept { kv: values.clone(), policies: Arc::new(policies) };
+        let figures = Arc::new(PluginFigures::new()?);
+        let kept =
+            Kept { kv: values.clone(), policies: Arc::new(policies), figures: figures.clone() };
         let ports = PluginPorts::new(shared.clone(), listeners.clone(), kept).ports();
         let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
         let options = Options { compiler, ..options };
@@ -131,6 +136,7 @@ impl App {
         let router = admin::router(admin::Api {
             bus: shared,
             plugins: plugins.clone(),
+            figures,
             settings: Arc::new(config.admin),
             stopping: stop.clone(),
         });

@@ -1,9 +1,13 @@
 //! The fake host itself: what a test can prepare, and what it can look at afterwards.
 
 use super::{
-    connections::Connections, connections::Feed, stage::Stage, timers::Clock, values::Values,
+    connections::Connections, connections::Feed, measures::Measures, stage::Stage, timers::Clock,
+    values::Values,
 };
-use crate::{Attached, CloseReason, Frame, OpenInfo, Plugin, StartReason, host::Host, log::Level};
+use crate::{
+    Attached, CloseReason, Frame, OpenInfo, Plugin, StartReason, host::Host, log::Level,
+    metrics::Measure,
+};
 use serde_json::{Map, Value};
 use std::{cell::RefCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
 use telepulse_language::{Filter, Principal};
@@ -75,6 +79,7 @@ struct Inner {
     refusal: Option<String>,
     connections: Connections,
     values: Values,
+    measures: Measures,
 }
 
 impl Inner {
@@ -186,6 +191,36 @@ impl FakeHost {
     /// A connection's feeds, by number.
     pub fn feeds(&self, conn: u64) -> BTreeMap<u64, Feed> {
         self.inner.borrow().connections.feeds(conn)
+    }
+
+    /// What a counter has come to.
+    pub fn counted(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let inner = self.inner.borrow();
+        let deltas = inner.measures.of(name, labels).iter().map(|measure| match measure {
+            Measure::Add(delta) => *delta,
+            Measure::Set(_) | Measure::Observe(_) => 0,
+        });
+        deltas.sum()
+    }
+
+    /// What a gauge was set to last.
+    pub fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let inner = self.inner.borrow();
+        let mut newest_first = inner.measures.of(name, labels).iter().rev();
+        newest_first.find_map(|measure| match measure {
+            Measure::Set(value) => Some(*value),
+            Measure::Add(_) | Measure::Observe(_) => None,
+        })
+    }
+
+    /// All that was observed under a name.
+    pub fn observed(&self, name: &str, labels: &[(&str, &str)]) -> Vec<f64> {
+        let inner = self.inner.borrow();
+        let values = inner.measures.of(name, labels).iter().filter_map(|measure| match measure {
+            Measure::Observe(value) => Some(*value),
+            Measure::Add(_) | Measure::Set(_) => None,
+        });
+        values.collect()
     }
 
     /// Timers that are set.
@@ -325,6 +360,10 @@ impl Host for FakeHost {
         let inner = self.inner.borrow();
         inner.refused()?;
         Ok(inner.values.keys(prefix, after, max, inner.clock.now_ns))
+    }
+
+    fn measure(&self, name: &str, labels: &[(&str, &str)], measure: Measure) {
+        self.inner.borrow_mut().measures.take(name, labels, measure);
     }
 
     fn login(&self, conn: u64, token: &str) -> Result<Principal, String> {

@@ -25,6 +25,7 @@
 
 mod connections;
 mod host;
+mod measures;
 mod stage;
 mod timers;
 mod values;

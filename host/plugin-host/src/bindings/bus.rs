@@ -9,9 +9,13 @@ use crate::{
 use bytes::Bytes;
 use std::time::Duration;
 
+/// What one message may be long, in bytes: it may wait in many mailboxes.
+const LARGEST: usize = 1 << 20;
+
 impl Host for Ctx {
     fn publish(&mut self, address: String, payload: Vec<u8>) -> Result<(), String> {
-        self.rights.grants.may_publish(&address).map_err(|denied| denied.to_string())?;
+        self.rights.grants.may_publish(&address).map_err(|it| self.identity.denied(&it))?;
+        self.check_size(&payload)?;
         let plugin = self.identity.name.as_str();
         self.identity.ports.bus.publish(plugin, &address, Bytes::from(payload))
     }
@@ -24,7 +28,8 @@ impl Host for Ctx {
         on_behalf_of: Option<u64>,
         context: Vec<u8>,
     ) -> Result<u64, String> {
-        self.rights.grants.may_request(&address).map_err(|denied| denied.to_string())?;
+        self.rights.grants.may_request(&address).map_err(|it| self.identity.denied(&it))?;
+        self.check_size(&payload)?;
         let name = self.identity.name.as_str();
         let principal = match on_behalf_of {
             None => None,
@@ -34,10 +39,9 @@ impl Host for Ctx {
                 })?)
             }
         };
-        let (id, place) = self
-            .identity
-            .next_request()
-            .ok_or_else(|| format!("{IN_FLIGHT} requests are in flight already"))?;
+        let (id, place) = self.identity.next_request().ok_or_else(|| {
+            self.identity.denied(&format!("{IN_FLIGHT} requests are in flight already"))
+        })?;
         let request = Request {
             plugin: name.into(),
             address,
@@ -47,5 +51,16 @@ impl Host for Ctx {
         };
         self.effects.submits.push(Submit { id, context, request, place });
         Ok(id)
+    }
+}
+
+impl Ctx {
+    /// Whether a message is small enough.
+    pub(super) fn check_size(&self, payload: &[u8]) -> Result<(), String> {
+        if payload.len() <= LARGEST {
+            return Ok(());
+        }
+        let length = payload.len();
+        Err(self.identity.denied(&format!("the payload has {length} bytes; 1 MiB are the most")))
     }
 }

@@ -15,7 +15,8 @@ impl Host for Ctx {
         payload: Vec<u8>,
         timeout_ms: u32,
     ) -> Result<Vec<u8>, String> {
-        self.rights.grants.may_request(&address).map_err(|denied| denied.to_string())?;
+        self.rights.grants.may_request(&address).map_err(|it| self.identity.denied(&it))?;
+        self.check_size(&payload)?;
         let request = Request {
             plugin: self.identity.name.as_str().into(),
             address,

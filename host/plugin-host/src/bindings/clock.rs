@@ -1,7 +1,7 @@
 //! `telepulse:plugin/clock`: time, randomness and timers.
 
 use super::generated::telepulse::plugin::clock::Host;
-use crate::{ctx::Ctx, effects::TimerOp};
+use crate::{ctx::Ctx, effects::TimerOp, timers::MOST};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wasmtime_wasi::{WasiView, p2::bindings::random::random};
 
@@ -22,10 +22,21 @@ impl Host for Ctx {
         let delay = Duration::from_millis(delay_ms);
         // A period of nothing would keep the plugin busy for ever.
         let period = period_ms.map(|ms| Duration::from_millis(ms.max(1)));
-        self.effects.timers.push(TimerOp::Set { id, delay, period });
+        self.timer(TimerOp::Set { id, delay, period });
     }
 
     fn cancel_timer(&mut self, id: u64) {
-        self.effects.timers.push(TimerOp::Cancel { id });
+        self.timer(TimerOp::Cancel { id });
+    }
+}
+
+impl Ctx {
+    /// Keeps it for after the call, as much as one call may ask for.
+    fn timer(&mut self, op: TimerOp) {
+        if self.effects.timers.len() < MOST {
+            self.effects.timers.push(op);
+        } else {
+            self.identity.denied(&format!("more than {MOST} changes of timers in one call"));
+        }
     }
 }

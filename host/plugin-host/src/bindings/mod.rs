@@ -12,6 +12,7 @@ mod guest;
 mod http;
 mod kv;
 mod log;
+mod metrics;
 
 pub(crate) use guest::{Exports, Guest, Handled, StartReason, Surface};
 pub(crate) use http::{Incoming, answer};

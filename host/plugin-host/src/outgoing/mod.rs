@@ -56,18 +56,24 @@ impl Hooks {
         let origin = match self.rights.grants.may_fetch(request.uri()) {
             Ok(origin) => origin.clone(),
             Err(denied) => {
-                self.warn(&denied.to_string());
+                self.identity.denied(&denied);
                 return Err(Error::HttpRequestDenied);
             }
         };
         let place = Arc::clone(&self.identity.outgoing).try_acquire_owned();
-        let place = place.map_err(|_| Error::ConnectionLimitReached)?;
+        let place = place.map_err(|_| {
+            self.identity.denied(&format!("{UNDER_WAY} requests are under way already"));
+            Error::ConnectionLimitReached
+        })?;
         let request = request.map(|body| body.map_err(|error| format!("{error:?}").into()));
         let request = request.map(BodyExt::boxed_unsync);
         let sent = self.identity.ports.outgoing.send(request, origin, timeouts(options));
         let identity = Arc::clone(&self.identity);
         Ok(self.identity.home.spawn(async move {
             let response = sent.await.map_err(|error| {
+                if matches!(error, OutgoingError::Prohibited { .. }) {
+                    identity.denied(&error);
+                }
                 tracing::debug!(plugin = %identity.name, %error, "a request came to nothing");
                 wasi(error)
             })?;
@@ -82,12 +88,6 @@ impl Hooks {
             };
             Ok(response.map(body))
         }))
-    }
-
-    fn warn(&self, why: &str) {
-        if self.identity.may_log().is_some() {
-            tracing::warn!(plugin = %self.identity.name, why, "a request was denied");
-        }
     }
 }
 

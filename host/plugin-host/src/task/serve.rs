@@ -103,7 +103,8 @@ impl Work {
     /// The instance is gone that had this batch. Answers how many events are set aside.
     fn ended_by(&mut self, mut batch: VecDeque<Arc<BusEvent>>) -> usize {
         let mut aside = 0;
-        if self.singly && batch.len() == 1 {
+        if batch.len() == 1 {
+            self.singly = true;
             self.tries += 1;
             if self.tries >= DEADLY {
                 batch.clear();

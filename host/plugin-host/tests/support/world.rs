@@ -9,8 +9,8 @@ use plugin_host::{
     ports::{
         Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
         Happening, HttpFailure, HttpHandler, Kv, KvChange, KvDone, KvKeys, Listeners, Live,
-        OpenInfo, Outgoing, OutgoingError, Policies, PolicyHandler, Ports, Request, Timeouts,
-        Verdict,
+        Measure, Metrics, OpenInfo, Outgoing, OutgoingError, Policies, PolicyHandler, Ports,
+        Request, Timeouts, Verdict,
     },
 };
 use std::{
@@ -71,6 +71,7 @@ impl World {
             kv: port(),
             policies: port(),
             outgoing: port(),
+            metrics: port(),
         }
     }
 
@@ -378,6 +379,12 @@ impl Kv for Port {
         });
         let found = wanted.take(max as usize).cloned().collect();
         Box::pin(async { Ok(found) })
+    }
+}
+
+impl Metrics for Port {
+    fn record(&self, _: &str, _: &str, _: &[(String, String)], _: Measure) -> Result<(), String> {
+        Ok(())
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
     let servers = servers::ask(&api, json!({ "command": "list" })).await?;
     let plugins = api.plugins.list();
     let events = api.bus.stream().tail();
-    let text = render(servers["items"].as_array().map_or(&[], Vec::as_slice), &plugins, events);
+    let servers = servers["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = render(servers, &plugins, events) + &api.figures.render();
     Ok(([(header::CONTENT_TYPE, FORMAT)], text).into_response())
 }
 
@@ -130,7 +131,23 @@ fn plugin(status: &PluginStatus) {
             "HTTP requests that failed or took too long",
             of.request_failures,
         ),
+        ("telepulse_plugin_timeouts_total", "Calls stopped for taking too long", of.timeouts),
+        (
+            "telepulse_plugin_denied_total",
+            "What it tried that no grant covers or a limit forbids",
+            of.denied,
+        ),
+        ("telepulse_plugin_lines_refused_total", "Log lines past the rate", of.lines_refused),
+        (
+            "telepulse_plugin_measures_refused_total",
+            "Figures of its own that were not taken",
+            of.measures_refused,
+        ),
     ];
+    let computed = "telepulse_plugin_computed_seconds";
+    describe_gauge!(computed, Unit::Seconds, "Computing time of its calls since the host started");
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    gauge!(computed, "plugin" => name.clone()).set(of.computed_ms as f64 / 1000.0);
     for (counted, what, value) in counters {
         describe_counter!(counted, what);
         counter!(counted, "plugin" => name.clone()).absolute(value);

@@ -12,7 +12,7 @@ mod tests;
 
 pub use serve::serve;
 
-use crate::{bus::Bus, config};
+use crate::{bus::Bus, config, plugins::PluginFigures};
 use axum::{
     Json, Router,
     extract::State,
@@ -38,6 +38,8 @@ pub struct Api {
     pub bus: Arc<dyn Bus>,
     /// The plugins.
     pub plugins: PluginHost,
+    /// What they measure.
+    pub figures: Arc<PluginFigures>,
     /// Where it listens, and the token that it asks for.
     pub settings: Arc<config::Admin>,
     /// Cancelled when the program begins to stop: it is not ready any more.

@@ -40,6 +40,7 @@ impl World {
             kv: Arc::new(Nothing),
             policies: Arc::new(Nothing),
             outgoing: Arc::new(Nothing),
+            metrics: Arc::new(PluginFigures::new().unwrap()),
         };
         let stopping = CancellationToken::new();
         let mut options = plugin_host::Options::new(dir, folder.path().join("cache"), ports);
@@ -47,7 +48,8 @@ impl World {
         let plugins = PluginHost::start(options, stopping.clone()).await.unwrap();
         let settings =
             config::Admin { listen: listen.parse().unwrap(), token: token.map(hash_token) };
-        let api = Api { bus, plugins, settings: Arc::new(settings), stopping };
+        let figures = Arc::new(PluginFigures::new().unwrap());
+        let api = Api { bus, plugins, figures, settings: Arc::new(settings), stopping };
         Self { api, _folder: folder }
     }
 

@@ -3,9 +3,12 @@
 mod bus;
 mod connections;
 mod listeners;
+mod metrics;
 mod outgoing;
 #[cfg(test)]
 mod tests;
+
+pub use metrics::PluginFigures;
 
 use crate::{bus::Bus, sockets::ListenerPool};
 use plugin_host::ports::{Kv, Policies, Ports};
@@ -24,6 +27,8 @@ pub struct Kept {
     pub kv: Arc<dyn Kv>,
     /// Who decides on commands.
     pub policies: Arc<dyn Policies>,
+    /// What they measure.
+    pub figures: Arc<PluginFigures>,
 }
 
 impl PluginPorts {
@@ -41,6 +46,7 @@ impl PluginPorts {
             kv: Arc::clone(&self.kept.kv),
             policies: Arc::clone(&self.kept.policies),
             outgoing: Arc::new(outgoing::OutgoingPort::default()),
+            metrics: self.kept.figures.clone(),
         }
     }
 }

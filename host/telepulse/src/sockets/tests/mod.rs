@@ -13,7 +13,11 @@ use crate::{
     feeds::Hub,
     plugins::PluginPorts,
 };
-use crate::{core::Policies, plugins::Kept, store::kv::KvStore};
+use crate::{
+    core::Policies,
+    plugins::{Kept, PluginFigures},
+    store::kv::KvStore,
+};
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, future::BoxFuture};
 use plugin_host::ports::{
@@ -75,7 +79,11 @@ impl Host {
         // Nobody here keeps values: the file may go with its folder.
         let folder = tempfile::tempdir().unwrap();
         let kv = Arc::new(KvStore::start(&folder.path().join("values.redb")).unwrap());
-        let kept = Kept { kv, policies: Arc::new(Policies::default()) };
+        let kept = Kept {
+            kv,
+            policies: Arc::new(Policies::default()),
+            figures: Arc::new(PluginFigures::new().unwrap()),
+        };
         let ports = PluginPorts::new(bus.clone(), pool.clone(), kept).ports();
         Self { bus, pool, ports, _hub: stop.drop_guard() }
     }

@@ -30,6 +30,7 @@
 mod event;
 mod export;
 mod host;
+mod manifest;
 mod plugin;
 
 pub mod bus;

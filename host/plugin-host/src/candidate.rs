@@ -1,11 +1,15 @@
 //! Gets a build ready beside the running one: checked, granted, instantiated and initialised.
 
 use crate::{
+    asks::{self, SECTION},
     bindings::StartReason,
     ctx::{Identity, Rights},
     folder::Source,
+    grants::Grants,
     instance::{Instance, Start},
     manifest::Manifest,
+    name::PluginName,
+    needs,
     runtime::{Build, hash},
     secrets,
     shared::Shared,
@@ -105,17 +109,37 @@ async fn version(
         let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
         Refusal::of(&build, format!("{file}: {}", list.join("; ")))
     })?;
-    let missing = build.missing(&manifest.grants);
-    if !missing.is_empty() {
-        let list: Vec<_> =
-            missing.iter().map(|one| format!("{} ({})", one.grant, one.because)).collect();
-        let error = format!("{file}: under [grants] is missing: {}", list.join(", "));
-        let missing = missing.iter().map(|one| one.grant.to_owned()).collect();
-        return Err(Refusal { missing, ..Refusal::of(&build, error) });
-    }
+    check_grants(&identity.name, &build, &manifest.grants)?;
     let rights = secrets::resolve(&manifest)
         .map_err(|error| Refusal::of(&build, format!("{file}: {error}")))?;
     Ok(Version { build, rights: Arc::new(rights), toml })
+}
+
+/// Imports within asks, asks within grants. Without asks its imports and exports decide.
+fn check_grants(name: &PluginName, build: &Build, grants: &Grants) -> Result<(), Refusal> {
+    let told = |missing: Vec<needs::Missing>| -> String {
+        let each = missing.iter().map(|one| format!("{} ({})", one.grant, one.because));
+        each.collect::<Vec<_>>().join(", ")
+    };
+    let (missing, error) = if let Some(asks) = build.asks() {
+        let unasked = build.missing(&asks.grants);
+        if !unasked.is_empty() {
+            let error = format!("its section {SECTION} does not ask for {}", told(unasked));
+            return Err(Refusal::of(build, error));
+        }
+        let missing: Vec<_> =
+            asks::lacking(&asks.grants, grants).iter().map(ToString::to_string).collect();
+        let list = missing.join(", ");
+        (
+            missing,
+            format!("it waits for grants: {list}; `telepulse plugins approve {name}` grants them"),
+        )
+    } else {
+        let missing = build.missing(grants);
+        let names = missing.iter().map(|one| one.grant.to_owned()).collect();
+        (names, format!("{name}.toml: under [grants] is missing: {}", told(missing)))
+    };
+    if missing.is_empty() { Ok(()) } else { Err(Refusal { missing, ..Refusal::of(build, error) }) }
 }
 
 /// Instantiates and initialises. What only answers HTTP is started once for the check and let go.

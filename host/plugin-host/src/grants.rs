@@ -29,6 +29,9 @@ pub struct Grants {
     pub policy: Option<PolicyGrant>,
     /// Where requests may be sent to; an empty list says that the plugin needs none.
     pub http: Option<Vec<Origin>>,
+    /// Bytes of messages that are kept on disk until it has done them; 0: its subscription is not
+    /// durable.
+    pub durable: u64,
 }
 
 /// The commands that a policy plugin decides on.

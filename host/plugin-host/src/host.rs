@@ -2,13 +2,15 @@
 
 use crate::{
     archive::{Archive, Past, RollBackError},
+    asks::{self, SECTION},
     compiler::CompilerProgram,
+    folder,
     manager::{Ask, Manager, What, watch_folder},
     name::{BadName, PluginName},
     ports::Ports,
-    runtime::{Runtime, RuntimeError},
+    runtime::{self, Runtime, RuntimeError},
     shared::Shared,
-    status::{Board, PluginStatus, Statuses},
+    status::{Board, PluginStatus, SetAside, Statuses},
     whole,
 };
 use bytes::Bytes;
@@ -97,6 +99,9 @@ pub enum ControlError {
     /// What was to be installed cannot run here.
     #[error("the component is refused: {0}")]
     Refused(String),
+    /// What it asks for cannot be granted.
+    #[error("not approved: {0}")]
+    NotApproved(String),
     /// There is nothing to go back to.
     #[error(transparent)]
     RollBack(#[from] RollBackError),
@@ -193,6 +198,11 @@ impl PluginHost {
         self.0.shared.board.show(name)
     }
 
+    /// Events of one plugin that are not handed over any more, the last ones.
+    pub fn aside(&self, name: &str) -> Option<Vec<SetAside>> {
+        self.0.shared.board.aside(name)
+    }
+
     /// Follows every change of any plugin's status; figures are counted without telling.
     pub fn changed(&self) -> watch::Receiver<Statuses> {
         self.0.shared.board.changed()
@@ -267,6 +277,34 @@ impl PluginHost {
             Ok::<(), RollBackError>(())
         });
         restored.await??;
+        self.ask(name.as_str(), What::Load).await
+    }
+
+    /// Grants what the component in the folder asks for: writes `NAME.toml`, in which everything else
+    /// stays as it was, and loads it. With `hash` only if that is the component still.
+    pub async fn approve(
+        &self,
+        name: &str,
+        hash: Option<&str>,
+    ) -> Result<PluginStatus, ControlError> {
+        let name = PluginName::parse(name)?;
+        let (dir, plugin, hash) = (self.0.dir.clone(), name.clone(), hash.map(str::to_owned));
+        let approved = blocking(move || {
+            let source = folder::read(&dir, &plugin)?;
+            let found = runtime::hash(&source.wasm);
+            if hash.is_some_and(|hash| !found.starts_with(&hash)) {
+                return Err(format!("the component is another one by now: {found}"));
+            }
+            let asks = runtime::asks_of(&source.wasm)?.ok_or_else(|| {
+                format!("it has no section {SECTION} that asks for anything: write {plugin}.toml")
+            })?;
+            let text = asks::approve(&source.toml, &asks)
+                .map_err(|why| format!("{plugin}.toml: {why}"))?;
+            let path = dir.join(format!("{plugin}.toml"));
+            let written = whole::write(&path, text.as_bytes());
+            written.map_err(|error| format!("{}: {error}", path.display()))
+        });
+        approved.await?.map_err(ControlError::NotApproved)?;
         self.ask(name.as_str(), What::Load).await
     }
 

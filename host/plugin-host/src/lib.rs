@@ -1,6 +1,7 @@
 //! Sandboxed WebAssembly plugins: engine, grants, lifecycle, hot swap.
 
 mod archive;
+mod asks;
 mod bindings;
 mod candidate;
 mod compiler;
@@ -38,6 +39,7 @@ mod timers;
 mod whole;
 
 pub use archive::{Past, RollBackError};
+pub use asks::{Asks, SECTION};
 pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};
 pub use failure::Fault;
 pub use grants::{BadAddress, Denied, Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant};
@@ -47,7 +49,7 @@ pub use manifest::{Limits, Manifest, Mistake, OnFull, SecretSource};
 pub use name::{BadName, PluginName};
 pub use outgoing::may_be_reached;
 pub use runtime::{Build, LoadError, Runtime, RuntimeError};
-pub use status::{Figures, PluginStatus, State, Statuses};
+pub use status::{Figures, Mishap, PluginStatus, SetAside, State, Statuses};
 
 /// The version of the WIT package that this host offers.
 pub const HOST_API: &str = "0.1.0";

@@ -2,7 +2,7 @@
 
 mod read;
 
-use crate::grants::Grants;
+use crate::{asks::Asks, grants::Grants};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -103,10 +103,15 @@ pub struct Mistake {
     pub message: String,
 }
 
+/// Reads what a component asks for.
+pub(crate) fn read_asks(text: &str) -> Result<Asks, Vec<Mistake>> {
+    read::asks(text)
+}
+
 impl Manifest {
     /// Reads the text of a `NAME.toml`.
     pub fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
-        read::read(text)
+        read::manifest(text)
     }
 }
 

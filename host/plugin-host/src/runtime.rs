@@ -1,6 +1,7 @@
 //! Engine, linker and compiler together: bytes of a component in, something that can be started out.
 
 use crate::{
+    asks::{self, Asks, SECTION},
     bindings::{self, Exports, Surface},
     compiler::{CacheError, CompileError, Compiler, CompilerProgram},
     ctx::Ctx,
@@ -50,6 +51,9 @@ pub enum LoadError {
     /// It wants a function that this host does not have.
     #[error("it wants what this host (API {api}) does not have: {0}", api = crate::HOST_API)]
     Import(String),
+    /// What it asks for cannot be understood.
+    #[error("its section {SECTION}: {0}")]
+    Asks(String),
     /// Nothing of it would ever be called.
     #[error("it exports no handler of telepulse:plugin, nor wasi:http/incoming-handler")]
     Nothing,
@@ -67,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) surface: Surface,
     pub(crate) imports: Vec<String>,
     pub(crate) exported: Vec<String>,
+    pub(crate) asks: Option<Asks>,
     /// Whether its calls may wait for answers from the bus, for the disk, or from a server.
     waits: bool,
 }
@@ -93,6 +98,11 @@ impl Build {
 
     pub(crate) fn surface(&self) -> Surface {
         self.0.surface
+    }
+
+    /// What its author says that it needs.
+    pub(crate) fn asks(&self) -> Option<&Asks> {
+        self.0.asks.as_ref()
     }
 
     pub(crate) fn missing(&self, grants: &crate::Grants) -> Vec<needs::Missing> {
@@ -136,6 +146,7 @@ impl Runtime {
     pub fn load(&self, wasm: &[u8]) -> Result<Build, LoadError> {
         let Inner { engine, epochs, linker, compiler } = &*self.0;
         let component = compiler.compile(wasm)?;
+        let asks = asks_of(wasm).map_err(LoadError::Asks)?;
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Import(crate::failure::shorten(&format!("{error:#}"))))?;
@@ -160,9 +171,19 @@ impl Runtime {
             surface,
             imports,
             exported,
+            asks,
             waits,
         })))
     }
+}
+
+/// The manifest in a component.
+pub(crate) fn asks_of(wasm: &[u8]) -> Result<Option<Asks>, String> {
+    let Some(text) = asks::find(wasm)? else { return Ok(None) };
+    Asks::parse(&text).map(Some).map_err(|mistakes| {
+        let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        list.join("; ")
+    })
 }
 
 /// SHA-256 of a component's bytes, in hex.

@@ -1,12 +1,14 @@
 //! What is known of each plugin, for operators and for tests that wait for something.
 
+use crate::ports::BusEvent;
 use serde::Serialize;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::watch;
 
@@ -40,12 +42,28 @@ pub struct PluginStatus {
     /// What went wrong last, with the way out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What went wrong lately, the last one last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mishaps: Vec<Mishap>,
+    /// The component that failed too often: it stays down until another build, or other grants, come,
+    /// or until it is started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
     /// The component that was refused, while an older one runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// The grants that it lacks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// What it asks for: the component that runs, or the one that cannot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<String>,
+    /// What the refused component asks for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_asks: Vec<String>,
+    /// What it is granted, while it runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
     /// The functions that it imports.
     pub imports: Vec<String>,
     /// The interfaces that it exports.
@@ -54,7 +72,48 @@ pub struct PluginStatus {
     pub figures: Figures,
 }
 
+/// Mishaps that are remembered of a plugin.
+const MISHAPS: usize = 8;
+/// Events set aside that are remembered of a plugin.
+const ASIDE: usize = 32;
+/// How much of an event's payload is remembered, in bytes.
+const PAYLOAD: usize = 4096;
+
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mishap {
+    /// When: milliseconds since 1970.
+    pub time_ms: u64,
+    /// What, with the way out.
+    pub error: String,
+}
+
+/// An event that ended instances, or was wanted again too often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetAside {
+    /// Its number in the event stream; 0 outside `telepulse.event`.
+    pub seq: u64,
+    /// When it was published: milliseconds since 1970.
+    pub time_ms: u64,
+    /// Where it was published to.
+    pub address: String,
+    /// The beginning of its payload.
+    pub payload: String,
+    /// Why it is set aside.
+    pub why: String,
+}
+
 impl PluginStatus {
+    /// Remembers what went wrong.
+    pub(crate) fn mishap(&mut self, error: &str) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.mishaps.push(Mishap { time_ms, error: error.to_owned() });
+        self.mishaps.drain(..self.mishaps.len().saturating_sub(MISHAPS));
+    }
+
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -62,8 +121,13 @@ impl PluginStatus {
             hash: None,
             incarnation: 0,
             error: None,
+            mishaps: Vec::new(),
+            quarantined: None,
             refused: None,
             missing: Vec::new(),
+            asks: Vec::new(),
+            refused_asks: Vec::new(),
+            grants: Vec::new(),
             imports: Vec::new(),
             exports: Vec::new(),
             figures: Figures::default(),
@@ -123,9 +187,26 @@ pub(crate) struct Counters {
     pub(crate) denied: AtomicU64,
     pub(crate) lines_refused: AtomicU64,
     pub(crate) measures_refused: AtomicU64,
+    aside: Mutex<VecDeque<SetAside>>,
 }
 
 impl Counters {
+    /// Remembers an event that is not handed over any more.
+    pub(crate) fn set_aside(&self, event: &BusEvent, why: &str) {
+        count(&self.poisoned, 1);
+        let payload = &event.payload[..event.payload.len().min(PAYLOAD)];
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        aside.push_back(SetAside {
+            seq: event.seq,
+            time_ms: event.time_ns / 1_000_000,
+            address: event.address.to_string(),
+            payload: String::from_utf8_lossy(payload).into_owned(),
+            why: why.to_owned(),
+        });
+        let over = aside.len().saturating_sub(ASIDE);
+        aside.drain(..over);
+    }
+
     fn read(&self) -> Figures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Figures {
@@ -199,6 +280,12 @@ impl Board {
             status.figures = counters.read();
         }
         Some(status)
+    }
+
+    pub(crate) fn aside(&self, name: &str) -> Option<Vec<SetAside>> {
+        let counters = self.lock().get(name).cloned()?;
+        let aside = counters.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(aside.iter().cloned().collect())
     }
 
     pub(crate) fn changed(&self) -> watch::Receiver<Statuses> {

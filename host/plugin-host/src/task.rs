@@ -4,6 +4,7 @@ mod serve;
 mod swap;
 
 use crate::{
+    asks,
     bindings::StartReason,
     candidate::{self, Beginning, Candidate, Plan, Refusal, Version},
     ctx::Identity,
@@ -19,7 +20,7 @@ use crate::{
     name::PluginName,
     ports::Guard,
     restarts::Restarts,
-    runtime,
+    runtime::{self, Build},
     shared::Shared,
     status::{Counters, PluginStatus, State},
     timers::Timers,
@@ -83,6 +84,8 @@ struct Task {
     probation: Option<Probation>,
     restarts: Restarts,
     restart_at: Option<Instant>,
+    /// What failed too often.
+    quarantine: Option<Version>,
     /// Somebody said stop.
     stopped: bool,
     mounts: Mounts,
@@ -148,6 +151,7 @@ impl Task {
             probation: None,
             restarts: Restarts::default(),
             restart_at: None,
+            quarantine: None,
             stopped: false,
             mounts: Mounts::default(),
             http,
@@ -224,6 +228,7 @@ impl Task {
                 self.halt(State::Stopped).await;
                 self.status.error = None;
                 self.status.refused = None;
+                self.status.refused_asks.clear();
                 self.status.missing.clear();
                 self.waiting.push(done);
                 self.publish();
@@ -257,12 +262,19 @@ impl Task {
                 return self.refused(&Refusal { hash: None, error, missing, build: None });
             }
         };
-        let same = self.current.as_ref().is_some_and(|current| {
-            current.toml == source.toml && current.build.hash() == runtime::hash(&source.wasm)
-        });
+        let hash = runtime::hash(&source.wasm);
+        let is_it = |it: &Version| it.toml == source.toml && it.build.hash() == hash;
+        if order == Order::Changed && self.quarantine.as_ref().is_some_and(is_it) {
+            // Put there once more: it is what it was.
+            return self.publish();
+        }
+        self.quarantine = None;
+        self.status.quarantined = None;
+        let same = self.current.as_ref().is_some_and(is_it);
         if same && order == Order::Changed && self.status.state == State::Running {
             // Back to what runs: whatever was refused is no longer there.
             self.status.refused = None;
+            self.status.refused_asks.clear();
             self.status.error = None;
             self.go_on();
             return self.publish();
@@ -291,13 +303,17 @@ impl Task {
     /// Something did not get ready. What runs goes on.
     fn refused(&mut self, refusal: &Refusal) {
         let Refusal { hash, error, missing, build } = refusal;
+        let asks = build.as_ref().and_then(Build::asks).map(|asks| asks::spelled(&asks.grants));
         tracing::warn!(plugin = %self.identity.name, hash, error, "build refused");
+        self.status.mishap(error);
         if self.current.is_some() {
             let build = hash.as_deref().map_or("the file", |hash| &hash[..12]);
             self.status.error =
                 Some(format!("{build} was refused, the build before goes on: {error}"));
             self.status.refused.clone_from(hash);
+            self.status.refused_asks = asks.unwrap_or_default();
         } else {
+            self.status.asks = asks.unwrap_or_default();
             self.status.state = if missing.is_empty() { State::Failed } else { State::Waiting };
             self.status.error = Some(error.clone());
             self.status.hash.clone_from(hash);

@@ -7,7 +7,7 @@ use plugin_host::{ControlError, State, ports::Verdict};
 use std::fs;
 use support::{
     COUNTER, Rig,
-    guests::{guest, hash, variant},
+    guests::{asking, guest, hash, variant},
     world::World,
 };
 
@@ -323,5 +323,82 @@ async fn a_build_that_ran_is_gone_back_to_with_its_grants() {
     rig.host.remove("counter").await.unwrap();
     rig.host.roll_back("counter", Some(&hash(&third))).await.unwrap();
     rig.runs("counter", &third).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_component_asks_for_is_granted_by_approving_it() {
+    const ASKS: &str = "version = \"1\"\ndescription = \"keeps values for tests of asking\"\n[asks]\n\
+         subscribe = [\"test.in\"]\npublish = [\"test.out\"]\nkv = \"1 KiB\"\n";
+    let keeper = guest("keeper");
+    let first = asking(&keeper, ASKS);
+    let mine = "[limits]\ncallMs = 70 # mine\n";
+    let unasked = asking(&keeper, &ASKS.replace("kv = \"1 KiB\"", "description = 3"));
+    let rig = Rig::with(&[
+        ("keeper", &first, mine),
+        ("other", &asking(&keeper, &ASKS.replace("kv = \"1 KiB\"", "#")), mine),
+        ("broken", &unasked, mine),
+        ("silent", &keeper, mine),
+    ])
+    .await;
+    let error = |name: &str| rig.host.show(name).unwrap().error.unwrap();
+    assert!(error("other").contains("telepulse:manifest does not ask for kv (it imports kv)"));
+    assert!(error("broken").contains("telepulse:manifest: line 6: asks.description: unknown"));
+    let silent = rig.host.approve("silent", None).await.unwrap_err().to_string();
+    assert!(silent.contains("no section telepulse:manifest"), "{silent}");
+
+    let waiting = rig.host.show("keeper").unwrap();
+    let lacks = ["subscribe \"test.in\"", "publish \"test.out\"", "kv \"1 KiB\""];
+    assert_eq!((waiting.state, &*waiting.missing), (State::Waiting, &lacks.map(str::to_owned)[..]));
+    assert!(waiting.error.unwrap().contains("`telepulse plugins approve keeper`"));
+    let another = rig.host.approve("keeper", Some("0123")).await.unwrap_err().to_string();
+    assert!(another.contains("another one by now"), "{another}");
+    let status = rig.host.approve("keeper", waiting.hash.as_deref()).await.unwrap();
+    assert_eq!(
+        (status.state, status.asks, status.missing.len()),
+        (State::Running, lacks.map(str::to_owned).to_vec(), 0)
+    );
+    let toml = fs::read_to_string(rig.path("keeper.toml")).unwrap();
+    assert!(toml.contains("callMs = 70 # mine"), "{toml}");
+
+    // A build that wants more: the one before goes on until the operator has agreed.
+    let more = asking(&keeper, &format!("{ASKS}request = [\"test.ask\"]\n"));
+    rig.put("keeper.wasm", &more);
+    let status = rig.plugin("keeper", "refused", |it| it.refused.is_some()).await;
+    assert_eq!((status.state, status.incarnation), (State::Running, 1));
+    assert_eq!(
+        (status.missing, status.refused_asks.len()),
+        (vec!["request \"test.ask\"".to_owned()], 4)
+    );
+    let status = rig.host.approve("keeper", status.refused.as_deref()).await.unwrap();
+    assert_eq!((status.hash, status.incarnation), (Some(hash(&more)), 2));
+    assert_eq!((status.missing.len(), status.refused), (0, None));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_fails_too_often_is_quarantined() {
+    let counter = guest("counter");
+    let rig = Rig::with(&[("counter", &counter, COUNTER)]).await;
+    for _ in 0..6 {
+        rig.world.emit("fatal");
+    }
+    let status = rig.plugin("counter", "failed", |it| it.state == State::Failed).await;
+    assert_eq!(status.quarantined, Some(hash(&counter)));
+    assert!(status.error.unwrap().contains("failed too often"));
+    assert!(status.mishaps.len() >= 6, "{:?}", status.mishaps);
+    let aside = rig.host.aside("counter").unwrap();
+    assert!(!aside.is_empty() && aside[0].payload == "fatal", "{aside:?}");
+    assert!(aside[0].why.contains("told to"), "{aside:?}");
+    // The same once more changes nothing; another one, or the operator's word, does.
+    rig.put("counter.wasm", &counter);
+    rig.put("other.wasm", &counter);
+    rig.put("other.toml", COUNTER.as_bytes());
+    rig.plugin("other", "running", |it| it.state == State::Running).await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert_eq!(rig.host.show("counter").unwrap().state, State::Failed);
+    rig.put("counter.wasm", &variant(&counter, 2));
+    let status = rig.plugin("counter", "running", |it| it.state == State::Running).await;
+    assert_eq!(status.quarantined, None);
     rig.stop().await;
 }

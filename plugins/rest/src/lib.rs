@@ -41,4 +41,5 @@ impl api::Bus for HostBus {
     }
 }
 
+telepulse_plugin_sdk::manifest!("../manifest.toml");
 telepulse_plugin_sdk::export!(Rest: HttpHandler);

@@ -70,4 +70,5 @@ impl Handoff for Gateway {
     }
 }
 
+telepulse_plugin_sdk::manifest!("../manifest.toml");
 telepulse_plugin_sdk::export!(Gateway: ConnectionHandler, Replies, Ticker, Handoff);

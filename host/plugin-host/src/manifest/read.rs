@@ -1,7 +1,10 @@
 //! Walks the parsed TOML and collects mistakes instead of stopping at the first.
 
 use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
-use crate::grants::{Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant};
+use crate::{
+    asks::Asks,
+    grants::{Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant},
+};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
@@ -14,28 +17,46 @@ use toml::{
 };
 
 /// Grants of the contract that a later version will know.
-const NOT_YET: [&str; 4] = ["files", "serve", "connections", "durable"];
+const NOT_YET: [&str; 3] = ["files", "serve", "connections"];
 
 /// What a guest's memory may be.
 const MEMORIES: RangeInclusive<u64> = 1 << 20..=4 << 30;
+/// What `durable = true` keeps.
+const DURABLE: u64 = 64 << 20;
 /// What a plugin's values may take.
 const SPACES: RangeInclusive<u64> = 1 << 10..=1 << 40;
 
-pub(super) fn read(text: &str) -> Result<Manifest, Vec<Mistake>> {
+/// The text of a `NAME.toml`.
+pub(super) fn manifest(text: &str) -> Result<Manifest, Vec<Mistake>> {
+    read(text, "grants", |reader, table| reader.manifest(table))
+}
+
+/// The text of a component's manifest.
+pub(super) fn asks(text: &str) -> Result<Asks, Vec<Mistake>> {
+    read(text, "asks", |reader, table| reader.asks(table))
+}
+
+fn read<T>(
+    text: &str,
+    rights: &'static str,
+    read: impl FnOnce(&mut Reader<'_>, &DeTable<'_>) -> T,
+) -> Result<T, Vec<Mistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { text, mistakes: Vec::new() };
+    let mut reader = Reader { text, rights, mistakes: Vec::new() };
     for error in errors {
         reader.mistake(error.span().unwrap_or_default(), "TOML", error.message());
     }
-    let manifest = reader.manifest(table.get_ref());
+    let found = read(&mut reader, table.get_ref());
     reader.mistakes.sort_by_key(|mistake| mistake.line);
-    if reader.mistakes.is_empty() { Ok(manifest) } else { Err(reader.mistakes) }
+    if reader.mistakes.is_empty() { Ok(found) } else { Err(reader.mistakes) }
 }
 
 type Node<'a> = Spanned<DeValue<'a>>;
 
 struct Reader<'t> {
     text: &'t str,
+    /// What the table of grants is called here.
+    rights: &'static str,
     mistakes: Vec<Mistake>,
 }
 
@@ -69,34 +90,61 @@ impl Reader<'_> {
         manifest
     }
 
+    fn asks(&mut self, table: &DeTable<'_>) -> Asks {
+        let mut asks = Asks::default();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let text = value.get_ref().as_str().map(str::to_owned);
+            match (name, value.get_ref().as_table()) {
+                ("version", _) if text.is_some() => asks.version = text,
+                ("description", _) if text.is_some() => asks.description = text,
+                ("asks", Some(inner)) => asks.grants = self.grants(inner),
+                ("settings", Some(inner)) => (asks.settings, _) = self.settings(inner),
+                ("version" | "description", _) => {
+                    self.mistake(value.span(), name, "must be a text in quotes");
+                }
+                ("asks" | "settings", None) => {
+                    self.mistake(key.span(), name, format!("must be a table: write [{name}]"));
+                }
+                _ => {
+                    let message = "unknown; there are version, description, [asks] and [settings]";
+                    self.mistake(key.span(), name, message);
+                }
+            }
+        }
+        asks
+    }
+
     fn grants(&mut self, table: &DeTable<'_>) -> Grants {
         let mut grants = Grants::default();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match name {
-                "subscribe" => grants.subscribe = self.patterns("grants.subscribe", value),
-                "publish" => grants.publish = self.patterns("grants.publish", value),
-                "request" => grants.request = self.patterns("grants.request", value),
-                "websocket" => grants.websocket = self.mounts("grants.websocket", value),
-                "routes" => grants.routes = self.mounts("grants.routes", value),
+                "subscribe" => grants.subscribe = self.patterns("subscribe", value),
+                "publish" => grants.publish = self.patterns("publish", value),
+                "request" => grants.request = self.patterns("request", value),
+                "websocket" => grants.websocket = self.mounts("websocket", value),
+                "routes" => grants.routes = self.mounts("routes", value),
                 "kv" => match value.get_ref().as_str().and_then(|text| bytes(text, SPACES)) {
                     Some(size) => grants.kv = size,
                     None => self.mistake(
                         value.span(),
-                        "grants.kv",
+                        &self.key("kv"),
                         "must be a size from \"1 KiB\" to \"1024 GiB\", like \"1 MiB\"",
                     ),
                 },
                 "http" => grants.http = Some(self.origins(value)),
                 "policy" => grants.policy = self.policy(value),
+                "durable" => grants.durable = self.durable(value),
                 later if NOT_YET.contains(&later) => {
                     let message = "this build cannot grant it yet: remove the line";
-                    self.mistake(key.span(), &format!("grants.{later}"), message);
+                    self.mistake(key.span(), &self.key(later), message);
                 }
                 other => self.mistake(
                     key.span(),
-                    &format!("grants.{other}"),
-                    "unknown; there are subscribe, publish, request, websocket, routes, http, kv and policy",
+                    &self.key(other),
+                    "unknown; there are subscribe, publish, request, websocket, routes, http, kv, policy \
+                     and durable",
                 ),
             }
         }
@@ -105,11 +153,16 @@ impl Reader<'_> {
             let at = table.iter().find(|(key, _)| key.get_ref() == "subscribe");
             self.mistake(
                 at.map(|(key, _)| key.span()).unwrap_or_default(),
-                "grants.subscribe",
+                &self.key("subscribe"),
                 message,
             );
         }
         grants
+    }
+
+    /// How a grant is called in what is read.
+    fn key(&self, grant: &str) -> String {
+        format!("{}.{grant}", self.rights)
     }
 
     fn strings<'v>(&mut self, key: &str, value: &'v Node<'_>) -> Vec<(&'v str, Range<usize>)> {
@@ -128,6 +181,7 @@ impl Reader<'_> {
     }
 
     fn patterns(&mut self, key: &str, value: &Node<'_>) -> Vec<Pattern> {
+        let key = &self.key(key);
         let mut patterns = Vec::new();
         for (text, at) in self.strings(key, value) {
             match Pattern::parse(text) {
@@ -139,6 +193,7 @@ impl Reader<'_> {
     }
 
     fn mounts(&mut self, key: &str, value: &Node<'_>) -> Vec<Mount> {
+        let key = &self.key(key);
         let example = "write [{ listen = \"127.0.0.1:8083\", path = \"/v1\" }]";
         let Some(list) = value.get_ref().as_array() else {
             self.mistake(value.span(), key, format!("must be a list: {example}"));
@@ -156,12 +211,12 @@ impl Reader<'_> {
 
     fn origins(&mut self, value: &Node<'_>) -> Vec<Origin> {
         let mut origins = Vec::new();
-        for (text, at) in self.strings("grants.http", value) {
+        for (text, at) in self.strings(&self.key("http"), value) {
             match Origin::parse(text) {
                 Some(origin) => origins.push(origin),
                 None => self.mistake(
                     at,
-                    "grants.http",
+                    &self.key("http"),
                     "must be an origin, like \"https://api.crm.example\", without a path",
                 ),
             }
@@ -169,17 +224,34 @@ impl Reader<'_> {
         origins
     }
 
+    /// `true`, or a size.
+    fn durable(&mut self, value: &Node<'_>) -> u64 {
+        match value.get_ref() {
+            DeValue::Boolean(true) => return DURABLE,
+            DeValue::Boolean(false) => return 0,
+            DeValue::String(text) => {
+                if let Some(size) = bytes(text, SPACES) {
+                    return size;
+                }
+            }
+            _ => {}
+        }
+        let message = "must be true, or a size from \"1 KiB\" to \"1024 GiB\", like \"16 MiB\"";
+        self.mistake(value.span(), &self.key("durable"), message);
+        0
+    }
+
     /// `{ commands = ["dial"], order = 10, onFailure = "closed" }`
     fn policy(&mut self, value: &Node<'_>) -> Option<PolicyGrant> {
         let example = "write { commands = [\"dial\"], order = 10, onFailure = \"closed\" }";
         let Some(table) = value.get_ref().as_table() else {
-            self.mistake(value.span(), "grants.policy", format!("must be a table: {example}"));
+            self.mistake(value.span(), &self.key("policy"), format!("must be a table: {example}"));
             return None;
         };
         let mut policy =
             PolicyGrant { commands: Vec::new(), order: 0, on_failure: OnFailure::default() };
         for (name, value) in table {
-            let key = format!("grants.policy.{}", name.get_ref());
+            let key = self.key(&format!("policy.{}", name.get_ref()));
             match name.get_ref().as_ref() {
                 "commands" => {
                     let found = self.strings(&key, value);
@@ -202,7 +274,7 @@ impl Reader<'_> {
         }
         if policy.commands.is_empty() {
             let message = format!("names no commands: {example}");
-            self.mistake(value.span(), "grants.policy.commands", message);
+            self.mistake(value.span(), &self.key("policy.commands"), message);
         }
         Some(policy)
     }

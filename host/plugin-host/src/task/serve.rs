@@ -100,16 +100,15 @@ impl Work {
         self.again = batch;
     }
 
-    /// The instance is gone that had this batch. Answers how many events are set aside.
-    fn ended_by(&mut self, mut batch: VecDeque<Arc<BusEvent>>) -> usize {
-        let mut aside = 0;
+    /// The instance is gone that had this batch. Answers the event that is set aside.
+    fn ended_by(&mut self, mut batch: VecDeque<Arc<BusEvent>>) -> Option<Arc<BusEvent>> {
+        let mut aside = None;
         if batch.len() == 1 {
             self.singly = true;
             self.tries += 1;
             if self.tries >= DEADLY {
-                batch.clear();
                 self.tries = 0;
-                aside = 1;
+                aside = batch.pop_front();
             }
         } else {
             self.singly = true;
@@ -119,19 +118,18 @@ impl Work {
         aside
     }
 
-    /// The plugin wants the rest again. Answers how many events are set aside.
+    /// The plugin wants the rest again. Answers the event that is set aside.
     fn retry(
         &mut self,
         mut rest: VecDeque<Arc<BusEvent>>,
         progressed: bool,
         now: Instant,
-    ) -> usize {
+    ) -> Option<Arc<BusEvent>> {
         self.tries = if progressed { 1 } else { self.tries + 1 };
-        let mut aside = 0;
+        let mut aside = None;
         if self.tries > RETRIES {
-            rest.pop_front();
             self.tries = 0;
-            aside = 1;
+            aside = rest.pop_front();
         } else {
             let pause = FIRST_PAUSE * 2u32.saturating_pow(self.tries - 1);
             self.rest_until = Some(now + pause.min(LONGEST_PAUSE));
@@ -200,7 +198,9 @@ impl Task {
             Ok(handled) => handled,
             Err(fault) => {
                 // At least once: the next instance gets them again.
-                count(&self.counters.poisoned, self.work.ended_by(batch));
+                if let Some(event) = self.work.ended_by(batch) {
+                    self.set_aside(&event, &fault.to_string());
+                }
                 return Err(fault);
             }
         };
@@ -234,12 +234,24 @@ impl Task {
             }
             // It did not say why it stopped before the end: as if it wanted the rest again.
             remedy => {
-                if let Some(Remedy::Retry(why)) = remedy {
-                    tracing::debug!(%plugin, seq = rest[0].seq, why, "event again");
+                let why = match remedy {
+                    Some(Remedy::Retry(why)) => why,
+                    _ => "it stopped before the end of a batch".to_owned(),
+                };
+                tracing::debug!(%plugin, seq = rest[0].seq, why, "event again");
+                if let Some(event) = self.work.retry(rest, progressed, Instant::now()) {
+                    let why = crate::failure::shorten(&why);
+                    self.set_aside(&event, &format!("wanted again {RETRIES} times: {why}"));
                 }
-                count(&self.counters.poisoned, self.work.retry(rest, progressed, Instant::now()));
             }
         }
+    }
+
+    /// It is not handed over any more; the operator can look at it.
+    fn set_aside(&self, event: &BusEvent, why: &str) {
+        let plugin = &self.identity.name;
+        tracing::warn!(%plugin, seq = event.seq, address = %event.address, why, "event set aside");
+        self.counters.set_aside(event, why);
     }
 
     /// Leaves out what concerns connections that this plugin was never told of, or no longer has:
@@ -286,6 +298,7 @@ impl Task {
         tracing::error!(plugin = %self.identity.name, %fault, "instance failed");
         count(&self.counters.restarts, 1);
         self.status.error = Some(fault.to_string());
+        self.status.mishap(&fault.to_string());
         let now = Instant::now();
         match self.probation.take().filter(|probation| now < probation.until) {
             Some(probation) => self.roll_back(probation, fault).await,
@@ -314,10 +327,15 @@ impl Task {
             Verdict::After(pause) => self.restart_at = Some(now + pause),
             Verdict::GiveUp => {
                 let why = self.status.error.take().unwrap_or_default();
+                self.quarantine = self.current.take();
                 self.halt(State::Failed).await;
+                let build = self.quarantine.as_ref().map(|it| it.build.hash().to_owned());
+                let told = build.as_deref().map_or("it", |hash| &hash[..12]);
                 self.status.error = Some(format!(
-                    "it failed too often and stays down until its file changes or it is started: {why}"
+                    "{told} failed too often and stays down until another build comes, its grants \
+                     change, or it is started: {why}"
                 ));
+                self.status.quarantined = build;
             }
         }
     }

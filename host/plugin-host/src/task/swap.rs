@@ -2,6 +2,7 @@
 
 use super::{DRAIN, Kind, Probation, Task};
 use crate::{
+    asks,
     candidate::{Candidate, Refusal, Version},
     instance::Instance,
     ports::Live,
@@ -20,6 +21,7 @@ impl Task {
             (Ok(candidate), kind) => self.begin(candidate, kind).await,
             (Err(refusal), Kind::Files) => self.refused(&refusal),
             (Err(refusal), Kind::Restart | Kind::RollBack(_)) => {
+                self.status.mishap(&refusal.error);
                 self.status.error = Some(refusal.error);
                 self.again_or_not(Instant::now()).await;
                 self.publish();
@@ -118,6 +120,7 @@ impl Task {
                 self.refused(&refusal(&version, error));
             }
             Err(error) => {
+                self.status.mishap(&error);
                 self.status.error = Some(error);
                 self.again_or_not(Instant::now()).await;
                 self.publish();
@@ -186,12 +189,16 @@ impl Task {
         self.status.hash = Some(version.build.hash().to_owned());
         self.status.imports = version.build.imports().to_vec();
         self.status.exports = version.build.exports().to_vec();
+        let asks = version.build.asks().map(|asks| asks::spelled(&asks.grants));
+        self.status.asks = asks.unwrap_or_default();
+        self.status.grants = asks::spelled(&version.rights.grants);
         self.status.incarnation += 1;
         self.status.missing.clear();
         if self.status.refused.as_deref() == Some(version.build.hash())
             || self.status.error.is_none()
         {
             self.status.refused = None;
+            self.status.refused_asks.clear();
         }
         self.instance = instance;
         self.current = Some(version);

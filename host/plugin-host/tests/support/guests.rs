@@ -21,6 +21,17 @@ pub fn variant(wasm: &[u8], number: u8) -> Vec<u8> {
     wasm
 }
 
+/// The same component, asking for what this manifest says.
+pub fn asking(wasm: &[u8], manifest: &str) -> Vec<u8> {
+    const NAME: &[u8] = b"telepulse:manifest";
+    let name_length = u8::try_from(NAME.len()).expect("short");
+    let content = [&[name_length], NAME, manifest.as_bytes()].concat();
+    let length = u16::try_from(content.len()).expect("short enough for two bytes of LEB128");
+    assert!((128..1 << 14).contains(&length));
+    let [low, high] = [(length & 127) as u8 | 128, (length >> 7) as u8];
+    [wasm, &[0, low, high], &content].concat()
+}
+
 /// How a status names a component.
 pub fn hash(wasm: &[u8]) -> String {
     format!("{:x}", Sha256::digest(wasm))

@@ -60,7 +60,7 @@ pub(super) async fn order(
         "stop" => api.plugins.stop(&name).await?,
         "start" => api.plugins.start_plugin(&name).await?,
         _ => {
-            let message = "a plugin takes reload, stop, start and rollback";
+            let message = "a plugin takes reload, stop, start, approve and rollback";
             return Err(Problem::new(Code::NotFound, message));
         }
     };
@@ -82,25 +82,48 @@ pub(super) async fn history(
     Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
 }
 
+/// The events that are not handed over any more, the last ones.
+pub(super) async fn aside(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    check(&name)?;
+    let aside = api.plugins.aside(&name).ok_or(ControlError::Unknown(name))?;
+    Ok(Json(json!({ "items": aside })))
+}
+
+/// `{"hash"?}`: grants what the component asks for, if it is that one. Done when it answers.
+pub(super) async fn approve(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Json<PluginStatus>, Problem> {
+    let hash = hash_in(request, "of the component, or its beginning").await?;
+    Ok(Json(api.plugins.approve(&name, hash.as_deref()).await?))
+}
+
 /// `{"hash"?}`: back to the build before, or to the one of that hash. Done when it answers.
 pub(super) async fn roll_back(
     State(api): State<Api>,
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Json<PluginStatus>, Problem> {
+    let hash = hash_in(request, "as `history` shows it, or its beginning").await?;
+    Ok(Json(api.plugins.roll_back(&name, hash.as_deref()).await?))
+}
+
+/// Reads `{"hash"?}`.
+async fn hash_in(request: Request, which: &str) -> Result<Option<String>, Problem> {
     let mut fields = body::json_or_none(request).await?;
     let hash = match fields.remove("hash") {
         None => None,
         Some(Value::String(hash)) if is_hash(&hash) => Some(hash),
-        Some(_) => {
-            let message = "must be a hash as `history` shows it, or its beginning";
-            return Err(Refusal::field("hash", message).into());
-        }
+        Some(_) => return Err(Refusal::field("hash", format!("must be a hash {which}")).into()),
     };
     if let Some(field) = fields.keys().next() {
         return Err(Refusal::field(field.as_str(), "is unknown; there is `hash`").into());
     }
-    Ok(Json(api.plugins.roll_back(&name, hash.as_deref()).await?))
+    Ok(hash)
 }
 
 fn is_hash(text: &str) -> bool {
@@ -122,7 +145,9 @@ impl From<ControlError> for Problem {
             ControlError::Unknown(_) | ControlError::RollBack(_) => {
                 Self::new(Code::NotFound, message)
             }
-            ControlError::Refused(_) => Self::new(Code::BadRequest, message),
+            ControlError::Refused(_) | ControlError::NotApproved(_) => {
+                Self::new(Code::BadRequest, message)
+            }
             ControlError::Stopping => Self::new(Code::ServerUnavailable, message),
         }
     }

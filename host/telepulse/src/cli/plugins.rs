@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
 };
 
@@ -27,8 +27,12 @@ pub(super) enum Order {
     Start(Named),
     /// List the builds of a plugin that took over, the last one first.
     History(Named),
+    /// List the events that ended a plugin's instances and are not handed over any more.
+    Aside(Named),
     /// Go back to the build before, with the grants of then; or to another one that ran.
     Rollback(RollBack),
+    /// Grant a plugin what it asks for, after showing it.
+    Approve(Approve),
     /// Upload a component, new or in place of the one that runs.
     Install(Install),
 }
@@ -49,6 +53,17 @@ pub(super) struct RollBack {
     /// The build to go back to: a hash as `history` shows it, or its beginning.
     #[arg(long, value_name = "HASH")]
     to: Option<String>,
+    #[command(flatten)]
+    client: Client,
+}
+
+#[derive(Args)]
+pub(super) struct Approve {
+    /// The plugin's name.
+    name: String,
+    /// Do not ask whether.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     client: Client,
 }
@@ -76,8 +91,10 @@ impl Order {
             Self::Reload(named) => named.order("reload").await,
             Self::Stop(named) => named.order("stop").await,
             Self::Start(named) => named.order("start").await,
-            Self::History(named) => named.history().await,
+            Self::History(named) => named.items("history", &["since", "hash", "current"]).await,
+            Self::Aside(named) => named.items("aside", &["seq", "address", "why", "payload"]).await,
             Self::Rollback(roll_back) => roll_back.carry_out().await,
+            Self::Approve(approve) => approve.carry_out().await,
             Self::Install(install) => install.carry_out().await,
         }
     }
@@ -89,17 +106,16 @@ impl Named {
         let plugin = self.client.call(Method::POST, &path, Content::Nothing).await?;
         tell(&self.client, &plugin, if order == "stop" { "stopped" } else { "running" })
     }
-}
 
-impl Named {
-    async fn history(&self) -> anyhow::Result<()> {
-        let path = format!("/plugins/{}/history", segment(&self.name));
-        let history = self.client.call(Method::GET, &path, Content::Nothing).await?;
+    /// A list that is kept of the plugin.
+    async fn items(&self, which: &str, columns: &[&str]) -> anyhow::Result<()> {
+        let path = format!("/plugins/{}/{which}", segment(&self.name));
+        let list = self.client.call(Method::GET, &path, Content::Nothing).await?;
         if self.client.json {
-            return Ok(output::print_json(&history)?);
+            return Ok(output::print_json(&list)?);
         }
-        let items = history["items"].as_array().map_or(&[][..], Vec::as_slice);
-        Ok(output::print_table(items, &["since", "hash", "current"])?)
+        let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+        Ok(output::print_table(items, columns)?)
     }
 }
 
@@ -113,6 +129,55 @@ impl RollBack {
         let plugin = self.client.call(Method::POST, &path, content).await?;
         tell(&self.client, &plugin, "running")
     }
+}
+
+impl Approve {
+    async fn carry_out(self) -> anyhow::Result<()> {
+        let path = format!("/plugins/{}", segment(&self.name));
+        let plugin = self.client.call(Method::GET, &path, Content::Nothing).await?;
+        let difference = difference(&plugin);
+        if difference.is_empty() {
+            let told = format!("plugin {} lacks nothing that it asks for", self.name);
+            return Ok(writeln!(io::stdout(), "{}", output::inert(&told, false))?);
+        }
+        for line in &difference {
+            writeln!(io::stderr(), "{}", output::inert(line, false))?;
+        }
+        if !self.yes && !agreed(&self.name)? {
+            bail!("nothing was changed");
+        }
+        // What was shown, and nothing that was put there meanwhile.
+        let hash = plugin.get("refused").or(plugin.get("hash"));
+        let content = Content::Json(json!({ "hash": hash }));
+        let path = format!("{path}/approve");
+        let plugin = self.client.call(Method::POST, &path, content).await?;
+        tell(&self.client, &plugin, "running")
+    }
+}
+
+/// What the plugin would be granted, and what its build in force asks for and the new one does not.
+fn difference(plugin: &Value) -> Vec<String> {
+    let texts = |key: &str| -> Vec<&str> {
+        plugin[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    };
+    let (missing, asks, wanted) = (texts("missing"), texts("asks"), texts("refusedAsks"));
+    let mut lines: Vec<String> = missing.iter().map(|one| format!("+ {one}")).collect();
+    if plugin.get("refused").is_some() && !missing.is_empty() {
+        let gone = asks.iter().filter(|one| !wanted.contains(one));
+        lines.extend(gone.map(|one| format!("- {one} (not asked for any more, stays granted)")));
+    }
+    lines
+}
+
+/// Asks whoever sits there.
+fn agreed(name: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        bail!("nobody is there to ask: look at it, then say --yes");
+    }
+    write!(io::stderr(), "Grant this to {name}? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 impl Install {
@@ -180,6 +245,19 @@ fn reason(plugin: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_is_added_and_what_is_not_asked_for_any_more_is_shown() {
+        let plugin = json!({
+            "missing": ["kv \"1 MiB\""], "refused": "ab",
+            "asks": ["publish \"a\"", "request \"b\""],
+            "refusedAsks": ["publish \"a\"", "kv \"1 MiB\""]
+        });
+        let expected =
+            ["+ kv \"1 MiB\"", "- request \"b\" (not asked for any more, stays granted)"];
+        assert_eq!(difference(&plugin), expected);
+        assert_eq!(difference(&json!({ "asks": ["kv"] })), [""; 0]);
+    }
 
     #[test]
     fn reasons_are_errors_or_grants() {

@@ -4,7 +4,7 @@
 use super::{Asks, size};
 use crate::{
     asks::lacking,
-    grants::{Grants, Mount},
+    grants::{Grants, Mount, Pattern},
     manifest::Manifest,
 };
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
@@ -26,7 +26,7 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
         ("request", request, &before.grants.request),
     ] {
         let covered = |one: &str| granted.iter().any(|it| it.covers(one));
-        let more = asked.iter().map(|one| one.as_str()).filter(|one| !covered(one));
+        let more = asked.iter().map(Pattern::as_str).filter(|one| !covered(one));
         add(grants, key, more.map(Value::from));
     }
     for (key, mounts) in [("websocket", websocket), ("routes", routes)] {

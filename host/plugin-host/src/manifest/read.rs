@@ -28,27 +28,16 @@ const SPACES: RangeInclusive<u64> = 1 << 10..=1 << 40;
 
 /// The text of a `NAME.toml`.
 pub(super) fn manifest(text: &str) -> Result<Manifest, Vec<Mistake>> {
-    read(text, "grants", |reader, table| reader.manifest(table))
+    let (table, mut reader) = Reader::begin(text, "grants");
+    let manifest = reader.manifest(table.get_ref());
+    reader.end(manifest)
 }
 
 /// The text of a component's manifest.
 pub(super) fn asks(text: &str) -> Result<Asks, Vec<Mistake>> {
-    read(text, "asks", |reader, table| reader.asks(table))
-}
-
-fn read<T>(
-    text: &str,
-    rights: &'static str,
-    read: impl FnOnce(&mut Reader<'_>, &DeTable<'_>) -> T,
-) -> Result<T, Vec<Mistake>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { text, rights, mistakes: Vec::new() };
-    for error in errors {
-        reader.mistake(error.span().unwrap_or_default(), "TOML", error.message());
-    }
-    let found = read(&mut reader, table.get_ref());
-    reader.mistakes.sort_by_key(|mistake| mistake.line);
-    if reader.mistakes.is_empty() { Ok(found) } else { Err(reader.mistakes) }
+    let (table, mut reader) = Reader::begin(text, "asks");
+    let asks = reader.asks(table.get_ref());
+    reader.end(asks)
 }
 
 type Node<'a> = Spanned<DeValue<'a>>;
@@ -58,6 +47,23 @@ struct Reader<'t> {
     /// What the table of grants is called here.
     rights: &'static str,
     mistakes: Vec<Mistake>,
+}
+
+impl<'t> Reader<'t> {
+    /// Parses the text; `rights` is what the table of grants is called in it.
+    fn begin(text: &'t str, rights: &'static str) -> (Spanned<DeTable<'t>>, Self) {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        let mut reader = Self { text, rights, mistakes: Vec::new() };
+        for error in errors {
+            reader.mistake(error.span().unwrap_or_default(), "TOML", error.message());
+        }
+        (table, reader)
+    }
+
+    fn end<T>(mut self, found: T) -> Result<T, Vec<Mistake>> {
+        self.mistakes.sort_by_key(|mistake| mistake.line);
+        if self.mistakes.is_empty() { Ok(found) } else { Err(self.mistakes) }
+    }
 }
 
 impl Reader<'_> {

@@ -26,10 +26,9 @@ pub fn asking(wasm: &[u8], manifest: &str) -> Vec<u8> {
     const NAME: &[u8] = b"telepulse:manifest";
     let name_length = u8::try_from(NAME.len()).expect("short");
     let content = [&[name_length], NAME, manifest.as_bytes()].concat();
-    let length = u16::try_from(content.len()).expect("short enough for two bytes of LEB128");
-    assert!((128..1 << 14).contains(&length));
-    let [low, high] = [(length & 127) as u8 | 128, (length >> 7) as u8];
-    [wasm, &[0, low, high], &content].concat()
+    let byte = |value: usize| u8::try_from(value).expect("short enough for two bytes of LEB128");
+    let length = [byte(content.len() % 128 + 128), byte(content.len() / 128)];
+    [wasm, &[0], &length, &content].concat()
 }
 
 /// How a status names a component.

@@ -1,6 +1,7 @@
 //! The framed layout of a batch (`framed-subscriber` in `wit/bus.wit`), built once for each batch.
 
 use crate::ports::BusEvent;
+use bytes::Bytes;
 use std::{ops::Range, sync::Arc};
 
 /// What comes before an event's texts, in bytes.
@@ -51,6 +52,31 @@ impl Framed {
     }
 }
 
+/// One message by itself, in the same layout: how it is kept on disk.
+pub(crate) fn encode(event: &BusEvent) -> Bytes {
+    let mut bytes = Vec::with_capacity(length(event));
+    push_head(&mut bytes, event);
+    bytes.extend_from_slice(&event.payload);
+    bytes.into()
+}
+
+/// Reads what [`encode`] wrote; nothing from anything else.
+pub(crate) fn decode(bytes: &Bytes) -> Option<BusEvent> {
+    let header = bytes.get(..HEADER)?;
+    let number = |at: usize| Some(u64::from_le_bytes(header[at..at + 8].try_into().ok()?));
+    let short = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+    let (mut at, server) = (HEADER, short(20));
+    let mut text = |length: u16| {
+        let text = std::str::from_utf8(bytes.get(at..at + usize::from(length))?).ok()?;
+        at += usize::from(length);
+        Some(Arc::<str>::from(text))
+    };
+    let (address, kind) = (text(short(16))?, text(short(18))?);
+    let server = if server == NO_SERVER { None } else { Some(text(server)?) };
+    let payload = bytes.slice(at..);
+    Some(BusEvent { seq: number(0)?, time_ns: number(8)?, address, kind, server, payload })
+}
+
 /// Heads that stand in the batch already: copying one is cheaper than writing it again.
 #[derive(Default)]
 struct Heads<'b> {
@@ -81,7 +107,8 @@ fn are_alike(one: &BusEvent, other: &BusEvent) -> bool {
     same_server && Arc::ptr_eq(&one.address, &other.address) && Arc::ptr_eq(&one.kind, &other.kind)
 }
 
-fn length(event: &BusEvent) -> usize {
+/// What a message takes in this layout, in bytes.
+pub(crate) fn length(event: &BusEvent) -> usize {
     let server = event.server.as_deref().map_or(0, str::len);
     HEADER + event.address.len() + event.kind.len() + server + event.payload.len()
 }
@@ -118,7 +145,6 @@ fn field(text: &str) -> (u16, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn event(seq: u64, server: Option<&str>) -> Arc<BusEvent> {
         Arc::new(BusEvent {
@@ -173,6 +199,20 @@ mod tests {
         let (copied, written) = (framed(true), framed(false));
         assert_eq!(copied.offsets(), written.offsets());
         assert_eq!(copied.bytes(), written.bytes());
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        for server in [Some("pbx1"), None] {
+            let event = event(7, server);
+            let bytes = encode(&event);
+            assert_eq!(bytes.len(), length(&event));
+            let read = decode(&bytes).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{event:?}"));
+            for cut in 0..bytes.len() - event.payload.len() {
+                assert!(decode(&bytes.slice(..cut)).is_none(), "{cut}");
+            }
+        }
     }
 
     #[test]

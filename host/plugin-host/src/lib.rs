@@ -7,6 +7,7 @@ mod candidate;
 mod compiler;
 mod ctx;
 mod decisions;
+mod durable;
 mod effects;
 mod engine;
 mod epochs;

@@ -1,6 +1,7 @@
 //! What waits for a plugin: bounded, and kept from one instance to the next.
 
 use crate::{
+    durable::{Durable, Reading},
     effects::Reply,
     manifest::{Limits, OnFull},
     ports::{BusEvent, ConnectionSink, EventSink, Happening},
@@ -10,6 +11,7 @@ use futures_util::future::BoxFuture;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
 };
 use tokio::sync::{Notify, mpsc};
 
@@ -19,6 +21,10 @@ pub(crate) const BATCH: usize = 64;
 const HAPPENINGS: usize = 256;
 /// Bytes of payload that wait: 4,096 events of 16 KiB.
 const MOST_BYTES: usize = 64 << 20;
+/// What is read from the disk at a time.
+const READ: usize = 1_024;
+/// How long to wait when it cannot be read.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
 /// How much longer than said the mailbox may grow with `onFull = "wait"`.
 const PATIENCE: usize = 16;
 
@@ -36,6 +42,8 @@ struct Events {
     bytes: usize,
     room: usize,
     on_full: OnFull,
+    /// What is kept on disk of it, if the subscription is durable.
+    durable: Option<Durable>,
     /// Emptied because it was full: the plugin has to start anew.
     overflowed: bool,
 }
@@ -54,6 +62,12 @@ impl Events {
         let event = self.ring.pop_front()?;
         self.bytes -= event.payload.len();
         Some(event)
+    }
+
+    /// Tells how many wait.
+    fn tell(&self, counters: &Counters) {
+        let queued = self.durable.as_ref().map_or(self.ring.len() as u64, Durable::undone);
+        counters.queued.store(queued, Ordering::Relaxed);
     }
 
     fn clear(&mut self) {
@@ -79,6 +93,7 @@ pub(crate) fn mailbox(counters: Arc<Counters>) -> (Arc<Inbox>, mpsc::Sender<Repl
         bytes: 0,
         room: Limits::default().mailbox,
         on_full: OnFull::DropOldest,
+        durable: None,
         overflowed: false,
     };
     let inbox = Arc::new(Inbox {
@@ -95,15 +110,84 @@ impl Inbox {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there are events.
+    /// Waits until there are events; those that are on disk alone are read for that. Nothing is lost
+    /// when the wait is cancelled.
     pub(crate) async fn arrived(&self) {
         loop {
             let arrived = self.arrived.notified();
-            if !self.lock().ring.is_empty() {
-                return;
+            let reading = {
+                let events = self.lock();
+                if !events.ring.is_empty() {
+                    return;
+                }
+                let durable = events.durable.as_ref().filter(|durable| durable.behind() > 0);
+                durable.map(|durable| durable.next(events.room.min(READ)))
+            };
+            match reading {
+                Some(reading) => self.read(reading).await,
+                None => arrived.await,
             }
-            arrived.await;
         }
+    }
+
+    /// Takes from the disk what comes next.
+    async fn read(&self, reading: Reading) {
+        match reading.read().await {
+            Ok(messages) => {
+                let events = &mut *self.lock();
+                let Some(durable) = &mut events.durable else { return };
+                let read = messages
+                    .iter()
+                    .filter_map(|(number, message)| durable.take_in(*number, message));
+                for event in read {
+                    events.bytes += event.payload.len();
+                    events.ring.push_back(event);
+                }
+            }
+            Err(error) => {
+                tracing::error!(error, "messages on disk cannot be read; they are tried again");
+                tokio::time::sleep(DISK_PAUSE).await;
+            }
+        }
+    }
+
+    /// Keeps the messages on disk from now on, those that wait first; `None`: no more. Those that were
+    /// on disk alone are then gone.
+    pub(crate) fn make_durable(&self, durable: Option<Durable>) {
+        let events = &mut *self.lock();
+        if let Some(before) = events.durable.take() {
+            let lost = usize::try_from(before.behind()).unwrap_or(usize::MAX);
+            count(&self.counters.dropped, lost);
+            before.end();
+        }
+        let Some(mut durable) = durable else { return };
+        let waiting = std::mem::take(&mut events.ring);
+        events.bytes = 0;
+        for event in waiting {
+            match durable.add(&event, true) {
+                Some(true) => {
+                    events.bytes += event.payload.len();
+                    events.ring.push_back(event);
+                }
+                Some(false) => {}
+                None => count(&self.counters.dropped, 1),
+            }
+        }
+        events.durable = Some(durable);
+        events.tell(&self.counters);
+        self.arrived.notify_one();
+    }
+
+    /// Whether its messages are kept on disk.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.lock().durable.is_some()
+    }
+
+    /// How much may be kept on disk; whether anything is.
+    pub(crate) fn set_room_on_disk(&self, room: u64) -> bool {
+        let mut events = self.lock();
+        let durable = events.durable.as_mut();
+        durable.map(|durable| durable.set_room(room)).is_some()
     }
 
     /// Puts new limits in force, for what comes from now on.
@@ -119,10 +203,25 @@ impl Inbox {
 
 impl EventSink for Inbox {
     fn deliver(&self, event: &Arc<BusEvent>) {
-        let mut events = self.lock();
+        let events = &mut *self.lock();
         let before = events.ring.len();
         let mut dropped = 0;
-        if events.is_full_for(event) {
+        let fits = !events.is_full_for(event);
+        if let Some(durable) = &mut events.durable {
+            match durable.add(event, fits) {
+                Some(true) => events.push(event),
+                Some(false) => {}
+                // What came first has been accepted: it stays.
+                None => dropped = 1,
+            }
+            events.tell(&self.counters);
+            count(&self.counters.dropped, dropped);
+            if before == 0 {
+                self.arrived.notify_one();
+            }
+            return;
+        }
+        if !fits {
             match events.on_full {
                 OnFull::DropOldest | OnFull::Wait => {
                     while events.is_full_for(event) && events.pop().is_some() {
@@ -137,8 +236,7 @@ impl EventSink for Inbox {
             }
         }
         events.push(event);
-        self.counters.queued.store(events.ring.len() as u64, Ordering::Relaxed);
-        drop(events);
+        events.tell(&self.counters);
         count(&self.counters.dropped, dropped);
         if before == 0 || dropped > 0 {
             self.arrived.notify_one();
@@ -165,8 +263,26 @@ impl Outbox {
         let mut events = self.inbox.lock();
         let count = events.ring.len().min(most);
         let batch = (0..count).filter_map(|_| events.pop()).collect();
-        self.inbox.counters.queued.store(events.ring.len() as u64, Ordering::Relaxed);
+        events.tell(&self.inbox.counters);
         batch
+    }
+
+    /// These are done, or will not be: a durable subscription forgets them.
+    pub(crate) fn finish<'e>(&self, done: impl Iterator<Item = &'e Arc<BusEvent>>) {
+        let mut events = self.inbox.lock();
+        if let Some(durable) = &mut events.durable {
+            durable.finish(done.map(|event| &**event));
+            events.tell(&self.inbox.counters);
+        }
+    }
+
+    /// Puts back what was taken and not done, before everything else.
+    pub(crate) fn put_back(&self, taken: impl DoubleEndedIterator<Item = Arc<BusEvent>>) {
+        let mut events = self.inbox.lock();
+        for event in taken.rev() {
+            events.bytes += event.payload.len();
+            events.ring.push_front(event);
+        }
     }
 
     /// Whether the mailbox was emptied because it was full, since the last time.
@@ -174,12 +290,15 @@ impl Outbox {
         std::mem::take(&mut self.inbox.lock().overflowed)
     }
 
-    /// Drops the events that wait.
+    /// Drops the events that wait, from memory: what is durable stays on disk.
     pub(crate) fn clear_events(&self) {
         let mut events = self.inbox.lock();
         events.clear();
         events.overflowed = false;
-        self.inbox.counters.queued.store(0, Ordering::Relaxed);
+        if let Some(durable) = &mut events.durable {
+            durable.rewind();
+        }
+        events.tell(&self.inbox.counters);
     }
 
     /// Waits for a happening or a reply, and takes what is there of both. Cancel-safe: both

@@ -46,10 +46,11 @@ impl Owner<'_> {
 }
 
 impl Mounts {
-    /// Unmounts everything.
-    pub(crate) fn clear(&mut self, home: &Handle) {
+    /// Unmounts everything; a subscription that is durable goes on without its plugin.
+    pub(crate) fn clear(&mut self, home: &Handle, is_durable: bool) {
         let _home = home.enter();
-        *self = Self::default();
+        let subscription = self.subscription.take().filter(|_| is_durable);
+        *self = Self { subscription, ..Self::default() };
     }
 
     /// Makes it so. On an error what was mounted before is still, or again, mounted.
@@ -130,7 +131,8 @@ impl Mounts {
         }
     }
 
-    fn subscribe(&mut self, owner: &Owner<'_>, wanted: &[Pattern]) {
+    /// Makes the subscription so.
+    pub(crate) fn subscribe(&mut self, owner: &Owner<'_>, wanted: &[Pattern]) {
         if self.subscription.as_ref().is_some_and(|(patterns, _)| patterns == wanted) {
             return;
         }

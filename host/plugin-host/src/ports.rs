@@ -156,6 +156,38 @@ pub enum Verdict {
     Refuse(String),
 }
 
+/// Messages of durable subscriptions, numbered from 1 in each plugin, until they are done.
+pub trait Journal: Send + Sync + 'static {
+    /// What is there of a plugin.
+    fn open(&self, plugin: &Arc<str>) -> BoxFuture<'static, Result<Extent, String>>;
+
+    /// Adds a message behind those that are there. Never waits: it is on disk soon after. Answers
+    /// whether there is room for it on its way there.
+    fn append(&self, plugin: &Arc<str>, number: u64, message: Bytes) -> bool;
+
+    /// Removes a plugin's messages up to a number. Never waits.
+    fn forget(&self, plugin: &Arc<str>, up_to: u64);
+
+    /// A plugin's messages after a number, in order, at most so many; with all that was added before.
+    fn read(
+        &self,
+        plugin: &Arc<str>,
+        after: u64,
+        most: usize,
+    ) -> BoxFuture<'static, Result<Vec<(u64, Bytes)>, String>>;
+}
+
+/// What a journal holds of one plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The number of the oldest message; 0 if there is none.
+    pub first: u64,
+    /// The number of the newest message; 0 if there is none.
+    pub last: u64,
+    /// Of all of them together.
+    pub bytes: u64,
+}
+
 /// Figures that plugins keep: names, kinds and labels have been checked before.
 pub trait Metrics: Send + Sync + 'static {
     /// Takes one. The error says why it is not told, like a name that another plugin uses for
@@ -413,6 +445,8 @@ pub struct Ports {
     pub policies: Arc<dyn Policies>,
     /// How requests are sent.
     pub outgoing: Arc<dyn Outgoing>,
+    /// Messages that they have not done.
+    pub journal: Arc<dyn Journal>,
     /// Where their figures are told.
     pub metrics: Arc<dyn Metrics>,
 }

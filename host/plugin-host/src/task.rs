@@ -9,9 +9,10 @@ use crate::{
     candidate::{self, Beginning, Candidate, Plan, Refusal, Version},
     ctx::Identity,
     decisions::{Decider, Decision, decider},
+    durable::Durable,
     effects::Reply,
     folder::Source,
-    grants::PolicyGrant,
+    grants::{Grants, PolicyGrant},
     http::HttpSlot,
     instance::Instance,
     mailbox::{Inbox, Outbox, mailbox},
@@ -173,6 +174,7 @@ impl Task {
     async fn run(mut self) {
         while self.step().await.is_continue() {}
         self.unmount();
+        self.mounts.clear(&self.shared.home, false);
         self.be_asked(None);
         self.shared.board.remove(self.identity.name.as_str());
         // Nothing of it is left when they hear of it.
@@ -221,7 +223,7 @@ impl Task {
         match command {
             Command::Files { source, order, done } => {
                 self.waiting.extend(done);
-                self.files(source, order);
+                self.files(source, order).await;
             }
             Command::Stop(done) => {
                 self.stopped = true;
@@ -242,7 +244,7 @@ impl Task {
         ControlFlow::Continue(())
     }
 
-    fn files(&mut self, source: Result<Source, String>, order: Order) {
+    async fn files(&mut self, source: Result<Source, String>, order: Order) {
         if order == Order::Load {
             self.stopped = false;
         } else if self.stopped {
@@ -252,7 +254,13 @@ impl Task {
         if let Ok(source) = &source
             && let Ok(manifest) = Manifest::parse(&source.toml)
         {
-            // Before the plugin is there: until it decides, its grant says what counts.
+            // Before the plugin is there: until it decides, its grant says what counts; and what it is
+            // to do is kept for it.
+            if self.current.is_none()
+                && let Err(error) = self.keep_messages(&manifest.grants).await
+            {
+                tracing::error!(plugin = %self.identity.name, error, "its messages are not kept");
+            }
             self.be_asked(manifest.grants.policy);
         }
         let source = match source {
@@ -366,9 +374,41 @@ impl Task {
         });
     }
 
+    /// Sees to it that messages are kept on disk as the grants say, also while nothing runs.
+    async fn keep_messages(&mut self, grants: &Grants) -> Result<(), String> {
+        let inbox = Arc::clone(self.inbox());
+        if grants.durable == 0 || grants.subscribe.is_empty() {
+            inbox.make_durable(None);
+            return Ok(());
+        }
+        if !inbox.set_room_on_disk(grants.durable) {
+            let journal = Arc::clone(&self.identity.ports.journal);
+            let plugin: Arc<str> = self.identity.name.as_str().into();
+            let opening = {
+                let _home = self.shared.home.enter();
+                self.shared.home.spawn(journal.open(&plugin))
+            };
+            let extent = opening.await.map_err(|_| "it failed inside the host".to_owned())?;
+            let extent = extent.map_err(|error| format!("grants.durable: {error}"))?;
+            self.work.give_back(&self.outbox);
+            inbox.make_durable(Some(Durable::new(journal, plugin, grants.durable, extent)));
+        }
+        let Self { identity, shared, outbox, http, .. } = self;
+        let owner = Owner {
+            name: identity.name.as_str(),
+            ports: &shared.ports,
+            home: &shared.home,
+            inbox: outbox.inbox(),
+            http,
+        };
+        self.mounts.subscribe(&owner, &grants.subscribe);
+        Ok(())
+    }
+
     fn unmount(&mut self) {
         self.http.set(None);
-        self.mounts.clear(&self.shared.home);
+        let is_durable = self.inbox().is_durable();
+        self.mounts.clear(&self.shared.home, is_durable);
         self.timers = Timers::default();
         self.work = Work::default();
         self.known.clear();
@@ -394,6 +434,7 @@ impl Task {
 
     /// Mounts what a version needs; what it does not need any more goes.
     async fn mount(&mut self, version: &Version) -> Result<(), String> {
+        self.keep_messages(&version.rights.grants).await?;
         let owner = Owner {
             name: self.identity.name.as_str(),
             ports: &self.shared.ports,

@@ -162,3 +162,82 @@ async fn a_full_mailbox_disconnects_where_that_is_the_policy() {
     assert!(figures.dropped >= 8, "{figures:?}");
     rig.stop().await;
 }
+
+/// Numbers of the events that a counter has done, in the order in which it did them.
+fn done(said: &support::world::Said) -> Vec<u64> {
+    let first = |text: &String| text.split(' ').next().and_then(|seq| seq.parse().ok());
+    World::said_to(said, "test.out").iter().filter_map(first).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_durable_subscription_keeps_what_is_not_done() {
+    let durable =
+        COUNTER.replace("[limits]\nmailbox = 100000", "durable = true\n[limits]\nmailbox = 8");
+    let lacking = durable.replace("publish = [\"test.out\", \"test.log\"]", "");
+    let rig = Rig::with(&[("counter", &guest("counter"), &lacking)]).await;
+    let emit = |rig: &Rig, count: usize| {
+        for _ in 0..count {
+            rig.world.emit("x");
+        }
+    };
+    let until_done = async |rig: &Rig, last: u64| {
+        let said = rig.world.says("all done", |said| done(said).last() == Some(&last)).await;
+        assert_eq!(done(&said), (1..=last).collect::<Vec<_>>(), "each once and in order");
+        rig.figures("counter", |it| it.queued == 0).await;
+        assert_eq!(rig.world.kept("counter"), 0);
+    };
+    // It waits for a grant; what it is to do is kept, more than fits into its mailbox.
+    assert_eq!(rig.host.show("counter").unwrap().state, State::Waiting);
+    emit(&rig, 100);
+    assert_eq!(
+        (rig.world.kept("counter"), rig.host.show("counter").unwrap().figures.queued),
+        (100, 100)
+    );
+    rig.put("counter.toml", durable.as_bytes());
+    until_done(&rig, 100).await;
+    // Stopped by the operator, with another build in between.
+    rig.host.stop("counter").await.unwrap();
+    emit(&rig, 50);
+    rig.put("counter.wasm", &variant(&guest("counter"), 2));
+    rig.host.start_plugin("counter").await.unwrap();
+    until_done(&rig, 150).await;
+    // The host goes down.
+    rig.host.stop("counter").await.unwrap();
+    emit(&rig, 30);
+    let rig = rig.again().await;
+    emit(&rig, 3);
+    until_done(&rig, 183).await;
+    // What kills is set aside here too, and not kept.
+    rig.world.emit("trap");
+    rig.figures("counter", |it| it.poisoned == 1).await;
+    assert_eq!(rig.world.kept("counter"), 0);
+    // Not durable any more: nothing is kept.
+    rig.put("counter.toml", COUNTER.as_bytes());
+    rig.plugin("counter", "swapped", |it| !it.grants.iter().any(|it| it.starts_with("durable")))
+        .await;
+    rig.host.stop("counter").await.unwrap();
+    emit(&rig, 10);
+    assert_eq!(rig.world.kept("counter"), 0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_durable_subscription_that_is_full_keeps_the_oldest() {
+    let durable = COUNTER.replace("[limits]", "durable = \"1 KiB\"\n[limits]");
+    let rig = Rig::with(&[("counter", &guest("counter"), &durable)]).await;
+    rig.host.stop("counter").await.unwrap();
+    for _ in 0..100 {
+        rig.world.emit("x");
+    }
+    let figures = rig.host.show("counter").unwrap().figures;
+    let kept = figures.queued;
+    assert!((10..50).contains(&kept) && figures.dropped == 100 - kept, "{figures:?}");
+    rig.host.start_plugin("counter").await.unwrap();
+    let said = rig.world.says("what fits", |said| done(said).len() as u64 == kept).await;
+    assert_eq!(done(&said), (1..=kept).collect::<Vec<_>>());
+    // There is room again.
+    rig.figures("counter", |it| it.queued == 0).await;
+    let next = rig.world.emit("x");
+    rig.world.says("the next one", |said| done(said).last() == Some(&next)).await;
+    rig.stop().await;
+}

@@ -12,7 +12,10 @@ use crate::{
     plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
-    store::kv::{KvError, KvStore},
+    store::{
+        journal::{JournalError, JournalStore},
+        kv::{KvError, KvStore},
+    },
 };
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -26,6 +29,8 @@ const KEPT_SERVERS: &str = "servers.json";
 const CALLS: &str = "calls.redb";
 /// The file under the store's path that keeps plugins' values.
 const VALUES: &str = "plugin-values.redb";
+/// The file under the store's path that keeps messages which plugins have not done.
+const MESSAGES: &str = "plugin-messages.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
 /// How long connections may take to end when we stop.
@@ -39,6 +44,7 @@ pub struct App {
     listeners: Arc<ListenerPool>,
     plugins: PluginHost,
     values: Arc<KvStore>,
+    messages: Arc<JournalStore>,
     admin: SocketAddr,
     /// Ends what serves requests, when nobody is left to ask.
     stop: CancellationToken,
@@ -75,6 +81,9 @@ pub enum StartError {
     /// Plugins' values cannot be kept.
     #[error(transparent)]
     Values(#[from] KvError),
+    /// Plugins' messages cannot be kept.
+    #[error(transparent)]
+    Messages(#[from] JournalError),
     /// The plugins' runtime cannot be had.
     #[error(transparent)]
     Plugins(#[from] plugin_host::StartError),
@@ -125,9 +134,14 @@ impl App {
         let gate = Gate::new(Arc::new(Auth::new(&config.users)));
         let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
         let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
+        let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
-        let kept =
-            Kept { kv: values.clone(), policies: Arc::new(policies), figures: figures.clone() };
+        let kept = Kept {
+            kv: values.clone(),
+            journal: messages.clone(),
+            policies: Arc::new(policies),
+            figures: figures.clone(),
+        };
         let ports = PluginPorts::new(shared.clone(), listeners.clone(), kept).ports();
         let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
         let options = Options { compiler, ..options };
@@ -149,6 +163,7 @@ impl App {
             listeners,
             plugins,
             values,
+            messages,
             admin,
             stop,
             stop_plugins,
@@ -178,6 +193,7 @@ impl App {
         self.stop_plugins.cancel();
         self.plugins.stopped().await;
         self.values.stop().await;
+        self.messages.stop().await;
         self.registry.stop().await;
         self.history.stop().await;
         self.stop.cancel();

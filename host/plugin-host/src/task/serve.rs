@@ -73,6 +73,11 @@ impl Work {
         }
     }
 
+    /// Gives back what was taken from the mailbox, so that it is there for whoever comes next.
+    pub(super) fn give_back(&mut self, outbox: &Outbox) {
+        outbox.put_back(self.again.drain(..));
+    }
+
     /// There is nobody to do it.
     pub(super) fn discard(&mut self) {
         self.happenings.clear();
@@ -210,6 +215,7 @@ impl Task {
             Err(Failed { done, remedy }) => (done, Some(remedy)),
         };
         let done = usize::try_from(done).unwrap_or(usize::MAX).min(batch.len());
+        self.outbox.finish(batch.range(..done));
         batch.drain(..done);
         count(&self.counters.handled, done);
         self.unfinished(batch, remedy, done > 0);
@@ -228,7 +234,7 @@ impl Task {
             _ if rest.is_empty() => {}
             Some(Remedy::Skip(why)) => {
                 tracing::debug!(%plugin, seq = rest[0].seq, why, "event skipped");
-                rest.pop_front();
+                self.outbox.finish(rest.pop_front().iter());
                 count(&self.counters.skipped, 1);
                 self.work.put_back(rest);
             }
@@ -248,7 +254,8 @@ impl Task {
     }
 
     /// It is not handed over any more; the operator can look at it.
-    fn set_aside(&self, event: &BusEvent, why: &str) {
+    fn set_aside(&self, event: &Arc<BusEvent>, why: &str) {
+        self.outbox.finish([event].into_iter());
         let plugin = &self.identity.name;
         tracing::warn!(%plugin, seq = event.seq, address = %event.address, why, "event set aside");
         self.counters.set_aside(event, why);

@@ -45,7 +45,19 @@ impl Rig {
             fs::write(dir.join(format!("{name}.toml")), toml).expect("a file");
             fs::write(dir.join(format!("{name}.wasm")), wasm).expect("a file");
         }
-        let world = Arc::new(World::default());
+        Self::on(folder, Arc::new(World::default())).await
+    }
+
+    /// The same folder in the same world, after the host went down.
+    pub async fn again(self) -> Self {
+        let Self { world, host, shutdown, folder } = self;
+        shutdown.cancel();
+        host.stopped().await;
+        Self::on(folder, world).await
+    }
+
+    async fn on(folder: TempDir, world: Arc<World>) -> Self {
+        let dir = folder.path().join("plugins.d");
         let shutdown = CancellationToken::new();
         let cache = folder.path().join("cache");
         let mut options = Options::new(&dir, cache, World::ports(&world));

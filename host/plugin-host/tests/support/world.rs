@@ -7,10 +7,10 @@ use http_body_util::{BodyExt, Full};
 use plugin_host::{
     Origin, PolicyGrant,
     ports::{
-        Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard,
-        Happening, HttpFailure, HttpHandler, Kv, KvChange, KvDone, KvKeys, Listeners, Live,
-        Measure, Metrics, OpenInfo, Outgoing, OutgoingError, Policies, PolicyHandler, Ports,
-        Request, Timeouts, Verdict,
+        Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Extent,
+        Frame, Guard, Happening, HttpFailure, HttpHandler, Journal, Kv, KvChange, KvDone, KvKeys,
+        Listeners, Live, Measure, Metrics, OpenInfo, Outgoing, OutgoingError, Policies,
+        PolicyHandler, Ports, Request, Timeouts, Verdict,
     },
 };
 use std::{
@@ -33,6 +33,8 @@ pub struct World {
     said: watch::Sender<Said>,
     frames: watch::Sender<Frames>,
     inner: Mutex<Inner>,
+    /// Messages that are not done, by plugin and number. Apart: an event on its way is kept.
+    journal: Mutex<BTreeMap<Arc<str>, BTreeMap<u64, Bytes>>>,
 }
 
 #[derive(Default)]
@@ -71,12 +73,17 @@ impl World {
             kv: port(),
             policies: port(),
             outgoing: port(),
+            journal: port(),
             metrics: port(),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("no test holds it while it fails")
+    }
+
+    fn journal(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, BTreeMap<u64, Bytes>>> {
+        self.journal.lock().expect("no test holds it while it fails")
     }
 
     /// Asks the one policy plugin about a command; nobody is asked where there is none.
@@ -89,6 +96,11 @@ impl World {
         let who = Principal { name: "ann".to_owned(), ..Principal::default() };
         let command = Bytes::copy_from_slice(command.as_bytes());
         Some(handler.decide(command, Some(Arc::new(who))).await)
+    }
+
+    /// How many messages are kept for a plugin.
+    pub fn kept(&self, plugin: &str) -> usize {
+        self.journal().get(plugin).map_or(0, BTreeMap::len)
     }
 
     /// The commands that plugins decide on.
@@ -379,6 +391,43 @@ impl Kv for Port {
         });
         let found = wanted.take(max as usize).cloned().collect();
         Box::pin(async { Ok(found) })
+    }
+}
+
+impl Journal for Port {
+    fn open(&self, plugin: &Arc<str>) -> BoxFuture<'static, Result<Extent, String>> {
+        let journal = self.0.journal();
+        let kept = journal.get(plugin);
+        let extent = kept.and_then(|kept| {
+            let (first, last) = (*kept.first_key_value()?.0, *kept.last_key_value()?.0);
+            let bytes = kept.values().map(|message| message.len() as u64).sum();
+            Some(Extent { first, last, bytes })
+        });
+        Box::pin(async move { Ok(extent.unwrap_or_default()) })
+    }
+
+    fn append(&self, plugin: &Arc<str>, number: u64, message: Bytes) -> bool {
+        self.0.journal().entry(Arc::clone(plugin)).or_default().insert(number, message);
+        true
+    }
+
+    fn forget(&self, plugin: &Arc<str>, up_to: u64) {
+        if let Some(kept) = self.0.journal().get_mut(plugin) {
+            kept.retain(|number, _| *number > up_to);
+        }
+    }
+
+    fn read(
+        &self,
+        plugin: &Arc<str>,
+        after: u64,
+        most: usize,
+    ) -> BoxFuture<'static, Result<Vec<(u64, Bytes)>, String>> {
+        let journal = self.0.journal();
+        let kept = journal.get(plugin);
+        let found = kept.into_iter().flat_map(|kept| kept.range(after + 1..)).take(most);
+        let found = found.map(|(number, message)| (*number, message.clone())).collect();
+        Box::pin(async move { Ok(found) })
     }
 }
 

@@ -40,6 +40,7 @@ impl World {
             kv: Arc::new(Nothing),
             policies: Arc::new(Nothing),
             outgoing: Arc::new(Nothing),
+            journal: Arc::new(Nothing),
             metrics: Arc::new(PluginFigures::new().unwrap()),
         };
         let stopping = CancellationToken::new();
@@ -188,6 +189,24 @@ impl ports::Kv for Nothing {
         Box::pin(async { Ok(ports::KvDone::default()) })
     }
     fn keys(&self, _: &str, _: ports::KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+impl ports::Journal for Nothing {
+    fn open(&self, _: &Arc<str>) -> BoxFuture<'static, Result<ports::Extent, String>> {
+        Box::pin(async { Ok(ports::Extent::default()) })
+    }
+    fn append(&self, _: &Arc<str>, _: u64, _: bytes::Bytes) -> bool {
+        false
+    }
+    fn forget(&self, _: &Arc<str>, _: u64) {}
+    fn read(
+        &self,
+        _: &Arc<str>,
+        _: u64,
+        _: usize,
+    ) -> BoxFuture<'static, Result<Vec<(u64, bytes::Bytes)>, String>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 }

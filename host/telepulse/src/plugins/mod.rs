@@ -11,7 +11,7 @@ mod tests;
 pub use metrics::PluginFigures;
 
 use crate::{bus::Bus, sockets::ListenerPool};
-use plugin_host::ports::{Kv, Policies, Ports};
+use plugin_host::ports::{Journal, Kv, Policies, Ports};
 use std::sync::Arc;
 
 /// The host's side of all ports.
@@ -25,6 +25,8 @@ pub struct PluginPorts {
 pub struct Kept {
     /// Values on disk.
     pub kv: Arc<dyn Kv>,
+    /// Messages that they have not done.
+    pub journal: Arc<dyn Journal>,
     /// Who decides on commands.
     pub policies: Arc<dyn Policies>,
     /// What they measure.
@@ -46,6 +48,7 @@ impl PluginPorts {
             kv: Arc::clone(&self.kept.kv),
             policies: Arc::clone(&self.kept.policies),
             outgoing: Arc::new(outgoing::OutgoingPort::default()),
+            journal: Arc::clone(&self.kept.journal),
             metrics: self.kept.figures.clone(),
         }
     }

@@ -1,7 +1,8 @@
-//! What is kept on disk, in files of the embedded database: the history of calls and plugins' values
-//! each have one.
+//! What is kept on disk, in files of the embedded database: the history of calls, plugins' values
+//! and the messages that they have not done each have one.
 
 mod disk;
+pub(crate) mod journal;
 pub(crate) mod kv;
 
 pub(crate) use disk::Disk;

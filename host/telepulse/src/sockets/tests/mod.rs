@@ -16,7 +16,7 @@ use crate::{
 use crate::{
     core::Policies,
     plugins::{Kept, PluginFigures},
-    store::kv::KvStore,
+    store::{journal::JournalStore, kv::KvStore},
 };
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, future::BoxFuture};
@@ -76,11 +76,13 @@ impl Host {
         };
         let gate = Gate::new(Arc::new(Auth::new(&[user])));
         let pool = ListenerPool::new(gate, Clients::new(hub, settings));
-        // Nobody here keeps values: the file may go with its folder.
+        // Nobody here keeps anything: the files may go with their folder.
         let folder = tempfile::tempdir().unwrap();
         let kv = Arc::new(KvStore::start(&folder.path().join("values.redb")).unwrap());
+        let journal = JournalStore::start(&folder.path().join("messages.redb")).unwrap();
         let kept = Kept {
             kv,
+            journal: Arc::new(journal),
             policies: Arc::new(Policies::default()),
             figures: Arc::new(PluginFigures::new().unwrap()),
         };

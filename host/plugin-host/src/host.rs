@@ -2,7 +2,7 @@
 
 use crate::{
     archive::{Archive, Past, RollBackError},
-    asks::{self, SECTION},
+    asks::{self, Asks, SECTION},
     compiler::CompilerProgram,
     folder,
     manager::{Ask, Manager, What, watch_folder},
@@ -10,7 +10,7 @@ use crate::{
     ports::Ports,
     runtime::{self, Runtime, RuntimeError},
     shared::Shared,
-    status::{Board, PluginStatus, SetAside, Statuses},
+    status::{Board, LogLine, PluginStatus, SetAside, Statuses},
     whole,
 };
 use bytes::Bytes;
@@ -203,6 +203,11 @@ impl PluginHost {
         self.0.shared.board.aside(name)
     }
 
+    /// What a plugin logged last, after the line of that number.
+    pub fn log(&self, name: &str, after: u64) -> Option<Vec<LogLine>> {
+        self.0.shared.board.log(name, after)
+    }
+
     /// Follows every change of any plugin's status; figures are counted without telling.
     pub fn changed(&self) -> watch::Receiver<Statuses> {
         self.0.shared.board.changed()
@@ -295,7 +300,7 @@ impl PluginHost {
             if hash.is_some_and(|hash| !found.starts_with(&hash)) {
                 return Err(format!("the component is another one by now: {found}"));
             }
-            let asks = runtime::asks_of(&source.wasm)?.ok_or_else(|| {
+            let asks = Asks::of(&source.wasm)?.ok_or_else(|| {
                 format!("it has no section {SECTION} that asks for anything: write {plugin}.toml")
             })?;
             let text = asks::approve(&source.toml, &asks)

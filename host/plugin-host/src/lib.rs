@@ -50,7 +50,7 @@ pub use manifest::{Limits, Manifest, Mistake, OnFull, SecretSource};
 pub use name::{BadName, PluginName};
 pub use outgoing::may_be_reached;
 pub use runtime::{Build, LoadError, Runtime, RuntimeError};
-pub use status::{Figures, Mishap, PluginStatus, SetAside, State, Statuses};
+pub use status::{Figures, LogLine, Mishap, PluginStatus, SetAside, State, Statuses};
 
 /// The version of the WIT package that this host offers.
 pub const HOST_API: &str = "0.1.0";

@@ -20,6 +20,12 @@ pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> 
             from == interface && (function.is_empty() || function == name)
         })
     };
+    // Languages with an interpreter in the component import whole interfaces: one grant of the two
+    // will do, and what is not granted is refused when it is called.
+    let (publishes, submits) =
+        (imports("telepulse:plugin/bus", "publish"), imports("telepulse:plugin/bus", "submit"));
+    let has_either = !grants.publish.is_empty() || !grants.request.is_empty();
+    let is_whole = publishes && submits && has_either;
     let rules = [
         (surface.subscriber, "subscribe", "it exports a subscriber", grants.subscribe.is_empty()),
         (
@@ -35,18 +41,8 @@ pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> 
             grants.websocket.is_empty(),
         ),
         (surface.http, "routes", "it exports wasi:http/incoming-handler", grants.routes.is_empty()),
-        (
-            imports("telepulse:plugin/bus", "publish"),
-            "publish",
-            "it imports bus.publish",
-            grants.publish.is_empty(),
-        ),
-        (
-            imports("telepulse:plugin/bus", "submit"),
-            "request",
-            "it imports bus.submit",
-            grants.request.is_empty(),
-        ),
+        (publishes && !is_whole, "publish", "it imports bus.publish", grants.publish.is_empty()),
+        (submits && !is_whole, "request", "it imports bus.submit", grants.request.is_empty()),
         (
             imports("telepulse:plugin/bus-blocking", ""),
             "request",
@@ -91,6 +87,19 @@ mod tests {
         let some = vec![Pattern::parse("telepulse.event").unwrap()];
         let grants = Grants { subscribe: some.clone(), request: some, ..Grants::default() };
         assert_eq!(names(&grants), ["websocket"]);
+    }
+
+    #[test]
+    fn who_imports_the_whole_bus_needs_one_of_its_grants() {
+        let whole = ["publish", "submit"].map(|it| format!("telepulse:plugin/bus@0.1.0#{it}"));
+        let names = |grants: &Grants| -> Vec<_> {
+            let missing = missing(Surface::default(), &whole, grants).into_iter();
+            missing.map(|missing| missing.grant).collect()
+        };
+        assert_eq!(names(&Grants::default()), ["publish", "request"]);
+        let some = vec![Pattern::parse("telepulse.event.x").unwrap()];
+        assert_eq!(names(&Grants { publish: some.clone(), ..Grants::default() }), [""; 0]);
+        assert_eq!(names(&Grants { request: some, ..Grants::default() }), [""; 0]);
     }
 
     #[test]

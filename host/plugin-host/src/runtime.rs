@@ -1,7 +1,7 @@
 //! Engine, linker and compiler together: bytes of a component in, something that can be started out.
 
 use crate::{
-    asks::{self, Asks, SECTION},
+    asks::{Asks, SECTION},
     bindings::{self, Exports, Surface},
     compiler::{CacheError, CompileError, Compiler, CompilerProgram},
     ctx::Ctx,
@@ -146,7 +146,7 @@ impl Runtime {
     pub fn load(&self, wasm: &[u8]) -> Result<Build, LoadError> {
         let Inner { engine, epochs, linker, compiler } = &*self.0;
         let component = compiler.compile(wasm)?;
-        let asks = asks_of(wasm).map_err(LoadError::Asks)?;
+        let asks = Asks::of(wasm).map_err(LoadError::Asks)?;
         let pre = linker
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Import(crate::failure::shorten(&format!("{error:#}"))))?;
@@ -175,15 +175,6 @@ impl Runtime {
             waits,
         })))
     }
-}
-
-/// The manifest in a component.
-pub(crate) fn asks_of(wasm: &[u8]) -> Result<Option<Asks>, String> {
-    let Some(text) = asks::find(wasm)? else { return Ok(None) };
-    Asks::parse(&text).map(Some).map_err(|mistakes| {
-        let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        list.join("; ")
-    })
 }
 
 /// SHA-256 of a component's bytes, in hex.

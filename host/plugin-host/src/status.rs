@@ -105,12 +105,27 @@ pub struct SetAside {
     pub why: String,
 }
 
+/// Lines that are remembered of a plugin.
+const LINES: usize = 500;
+
+/// A line that a plugin logged, or wrote to its standard error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogLine {
+    /// Counts the plugin's lines, from 1.
+    pub number: u64,
+    /// When: milliseconds since 1970.
+    pub time_ms: u64,
+    /// `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: &'static str,
+    /// The line, with control characters escaped.
+    pub text: String,
+}
+
 impl PluginStatus {
     /// Remembers what went wrong.
     pub(crate) fn mishap(&mut self, error: &str) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        self.mishaps.push(Mishap { time_ms, error: error.to_owned() });
+        self.mishaps.push(Mishap { time_ms: now_ms(), error: error.to_owned() });
         self.mishaps.drain(..self.mishaps.len().saturating_sub(MISHAPS));
     }
 
@@ -188,9 +203,20 @@ pub(crate) struct Counters {
     pub(crate) lines_refused: AtomicU64,
     pub(crate) measures_refused: AtomicU64,
     aside: Mutex<VecDeque<SetAside>>,
+    lines: Mutex<VecDeque<LogLine>>,
 }
 
 impl Counters {
+    /// Remembers a line.
+    pub(crate) fn line(&self, level: &'static str, text: &str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = lines.back().map_or(0, |line| line.number) + 1;
+        if lines.len() == LINES {
+            lines.pop_front();
+        }
+        lines.push_back(LogLine { number, time_ms: now_ms(), level, text: text.to_owned() });
+    }
+
     /// Remembers an event that is not handed over any more.
     pub(crate) fn set_aside(&self, event: &BusEvent, why: &str) {
         count(&self.poisoned, 1);
@@ -226,6 +252,11 @@ impl Counters {
             measures_refused: read(&self.measures_refused),
         }
     }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Adds to a counter.
@@ -286,6 +317,12 @@ impl Board {
         let counters = self.lock().get(name).cloned()?;
         let aside = counters.aside.lock().unwrap_or_else(PoisonError::into_inner);
         Some(aside.iter().cloned().collect())
+    }
+
+    pub(crate) fn log(&self, name: &str, after: u64) -> Option<Vec<LogLine>> {
+        let counters = self.lock().get(name).cloned()?;
+        let lines = counters.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(lines.iter().filter(|line| line.number > after).cloned().collect())
     }
 
     pub(crate) fn changed(&self) -> watch::Receiver<Statuses> {

@@ -70,6 +70,7 @@ impl Writer {
         }
         self.words.add(&text);
         if self.identity.may_log().is_some() {
+            self.identity.counters.line("warn", &text);
             tracing::warn!(target: "plugin", plugin = %self.identity.name, stderr = text);
         }
     }

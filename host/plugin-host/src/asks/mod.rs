@@ -5,7 +5,7 @@ mod approve;
 mod section;
 
 pub(crate) use approve::approve;
-pub(crate) use section::find;
+use section::find;
 
 use crate::{
     grants::{Grants, Origin, Pattern},
@@ -33,6 +33,15 @@ impl Asks {
     /// Reads the text of a manifest, all mistakes at once.
     pub fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         crate::manifest::read_asks(text)
+    }
+
+    /// The manifest in a component; none where it has none.
+    pub fn of(wasm: &[u8]) -> Result<Option<Self>, String> {
+        let Some(text) = find(wasm)? else { return Ok(None) };
+        Self::parse(&text).map(Some).map_err(|mistakes| {
+            let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            list.join("; ")
+        })
     }
 }
 

@@ -23,6 +23,7 @@ impl Host for Ctx {
             // Writing to a string cannot fail.
             let _ = write!(text, " {}={:?}", cut(key).escape_debug(), cut(value));
         }
+        self.identity.counters.line(name(level), &text);
         match level {
             Level::Trace => tracing::trace!(target: "plugin", %plugin, "{text}"),
             Level::Debug => tracing::debug!(target: "plugin", %plugin, "{text}"),
@@ -30,6 +31,16 @@ impl Host for Ctx {
             Level::Warn => tracing::warn!(target: "plugin", %plugin, "{text}"),
             Level::Error => tracing::error!(target: "plugin", %plugin, "{text}"),
         }
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Trace => "trace",
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
     }
 }
 

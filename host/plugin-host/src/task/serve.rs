@@ -4,7 +4,7 @@ use super::{Kind, Probation, Task, at};
 use crate::{
     decisions::Decision,
     effects::{Effects, Reply, Submit},
-    failure::{Failed, Fault, Remedy},
+    failure::{Failed, Fault, Remedy, shorten},
     instance::Instance,
     mailbox::{BATCH, Inbox, Outbox},
     ports::{BusEvent, Happening},
@@ -234,6 +234,7 @@ impl Task {
             _ if rest.is_empty() => {}
             Some(Remedy::Skip(why)) => {
                 tracing::debug!(%plugin, seq = rest[0].seq, why, "event skipped");
+                self.counters.line("debug", &format!("skipped an event: {}", shorten(&why)));
                 self.outbox.finish(rest.pop_front().iter());
                 count(&self.counters.skipped, 1);
                 self.work.put_back(rest);
@@ -245,8 +246,9 @@ impl Task {
                     _ => "it stopped before the end of a batch".to_owned(),
                 };
                 tracing::debug!(%plugin, seq = rest[0].seq, why, "event again");
+                self.counters.line("debug", &format!("wants an event again: {}", shorten(&why)));
                 if let Some(event) = self.work.retry(rest, progressed, Instant::now()) {
-                    let why = crate::failure::shorten(&why);
+                    let why = shorten(&why);
                     self.set_aside(&event, &format!("wanted again {RETRIES} times: {why}"));
                 }
             }

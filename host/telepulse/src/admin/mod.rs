@@ -56,6 +56,7 @@ pub fn router(api: Api) -> Router {
         .route("/plugins", get(plugins::list))
         .route("/plugins/{name}", get(plugins::show).put(plugins::install).delete(plugins::remove))
         .route("/plugins/{name}/history", get(plugins::history))
+        .route("/plugins/{name}/log", get(plugins::log))
         .route("/plugins/{name}/aside", get(plugins::aside))
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/approve", post(plugins::approve))

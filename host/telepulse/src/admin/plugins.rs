@@ -3,11 +3,12 @@
 use super::{Api, body, problem::Problem};
 use axum::{
     Json,
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use plugin_host::{ControlError, PluginName, PluginStatus, RollBackError};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use telepulse_language::{Code, Refusal, Timestamp};
 
@@ -90,6 +91,24 @@ pub(super) async fn aside(
     check(&name)?;
     let aside = api.plugins.aside(&name).ok_or(ControlError::Unknown(name))?;
     Ok(Json(json!({ "items": aside })))
+}
+
+/// What a plugin logged last; `after` a line's number, what came since.
+pub(super) async fn log(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    Query(since): Query<Since>,
+) -> Result<Json<Value>, Problem> {
+    check(&name)?;
+    let lines = api.plugins.log(&name, since.after).ok_or(ControlError::Unknown(name))?;
+    Ok(Json(json!({ "items": lines })))
+}
+
+/// The query of [`log`].
+#[derive(Deserialize)]
+pub(super) struct Since {
+    #[serde(default)]
+    after: u64,
 }
 
 /// `{"hash"?}`: grants what the component asks for, if it is that one. Done when it answers.

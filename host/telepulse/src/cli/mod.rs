@@ -1,6 +1,7 @@
 //! The command line (contract section 9): what can be asked for, and how it ends.
 
 mod audit;
+mod author;
 mod client;
 mod compile;
 mod events;

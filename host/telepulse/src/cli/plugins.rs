@@ -1,6 +1,7 @@
 //! `plugins`: list the plugins of a running TelePulse, and give them orders.
 
 use super::{
+    author,
     client::{Client, Content, segment},
     output,
 };
@@ -33,6 +34,14 @@ pub(super) enum Order {
     Rollback(RollBack),
     /// Grant a plugin what it asks for, after showing it.
     Approve(Approve),
+    /// Show the last lines that a plugin logged.
+    Log(Named),
+    /// Make a folder with a first plugin, in Rust, JavaScript, Python or C.
+    New(author::New),
+    /// Build the plugin in a folder: makes NAME.wasm there.
+    Build(author::Build),
+    /// Build the plugin in a folder, install it, show its log; and again with each change.
+    Dev(author::Dev),
     /// Upload a component, new or in place of the one that runs.
     Install(Install),
 }
@@ -92,9 +101,13 @@ impl Order {
             Self::Stop(named) => named.order("stop").await,
             Self::Start(named) => named.order("start").await,
             Self::History(named) => named.items("history", &["since", "hash", "current"]).await,
+            Self::Log(named) => named.items("log", &["number", "level", "text"]).await,
+            Self::New(new) => new.carry_out(),
+            Self::Build(build) => build.carry_out(),
+            Self::Dev(dev) => dev.carry_out().await,
             Self::Aside(named) => named.items("aside", &["seq", "address", "why", "payload"]).await,
             Self::Rollback(roll_back) => roll_back.carry_out().await,
-            Self::Approve(approve) => approve.carry_out().await,
+            Self::Approve(Approve { name, yes, client }) => approve(&client, &name, yes).await,
             Self::Install(install) => install.carry_out().await,
         }
     }
@@ -131,28 +144,26 @@ impl RollBack {
     }
 }
 
-impl Approve {
-    async fn carry_out(self) -> anyhow::Result<()> {
-        let path = format!("/plugins/{}", segment(&self.name));
-        let plugin = self.client.call(Method::GET, &path, Content::Nothing).await?;
-        let difference = difference(&plugin);
-        if difference.is_empty() {
-            let told = format!("plugin {} lacks nothing that it asks for", self.name);
-            return Ok(writeln!(io::stdout(), "{}", output::inert(&told, false))?);
-        }
-        for line in &difference {
-            writeln!(io::stderr(), "{}", output::inert(line, false))?;
-        }
-        if !self.yes && !agreed(&self.name)? {
-            bail!("nothing was changed");
-        }
-        // What was shown, and nothing that was put there meanwhile.
-        let hash = plugin.get("refused").or(plugin.get("hash"));
-        let content = Content::Json(json!({ "hash": hash }));
-        let path = format!("{path}/approve");
-        let plugin = self.client.call(Method::POST, &path, content).await?;
-        tell(&self.client, &plugin, "running")
+/// Shows what the plugin lacks, asks whether, and has it granted.
+pub(super) async fn approve(client: &Client, name: &str, is_agreed: bool) -> anyhow::Result<()> {
+    let path = format!("/plugins/{}", segment(name));
+    let plugin = client.call(Method::GET, &path, Content::Nothing).await?;
+    let difference = difference(&plugin);
+    if difference.is_empty() {
+        let told = format!("plugin {name} lacks nothing that it asks for");
+        return Ok(writeln!(io::stdout(), "{}", output::inert(&told, false))?);
     }
+    for line in &difference {
+        writeln!(io::stderr(), "{}", output::inert(line, false))?;
+    }
+    if !is_agreed && !agreed(name)? {
+        bail!("nothing was changed");
+    }
+    // What was shown, and nothing that was put there meanwhile.
+    let hash = plugin.get("refused").or(plugin.get("hash"));
+    let content = Content::Json(json!({ "hash": hash }));
+    let plugin = client.call(Method::POST, &format!("{path}/approve"), content).await?;
+    tell(client, &plugin, "running")
 }
 
 /// What the plugin would be granted, and what its build in force asks for and the new one does not.
@@ -207,7 +218,7 @@ async fn list(client: &Client) -> anyhow::Result<()> {
 }
 
 /// Tells how the plugin is; an error if that is not what was wanted.
-fn tell(client: &Client, plugin: &Value, wanted: &str) -> anyhow::Result<()> {
+pub(super) fn tell(client: &Client, plugin: &Value, wanted: &str) -> anyhow::Result<()> {
     let text = |key: &str| plugin[key].as_str().unwrap_or_default();
     let (name, state) = (text("name"), text("state"));
     if client.json {

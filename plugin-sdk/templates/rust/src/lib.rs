@@ -59,6 +59,7 @@ fn digits(number: &str) -> String {
     number.chars().filter(char::is_ascii_digit).collect()
 }
 
+telepulse_plugin_sdk::manifest!("../manifest.toml");
 telepulse_plugin_sdk::export!(ScreenPop: Subscriber);
 
 #[cfg(test)]

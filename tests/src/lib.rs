@@ -7,6 +7,7 @@
 pub mod ami;
 pub mod asterisk;
 pub mod fault_proxy;
+pub mod languages;
 pub mod phones;
 pub mod ports;
 pub mod recording;

@@ -2,6 +2,7 @@
 
 mod ami;
 mod peers;
+mod plugins;
 mod result;
 mod servers;
 
@@ -23,7 +24,7 @@ struct Bench {
     needs_plugins: bool,
 }
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     Bench {
         name: "codec",
         package: "ami-proto",
@@ -55,6 +56,12 @@ const BENCHES: [Bench; 6] = [
         needs_plugins: true,
     },
     Bench {
+        name: "reload",
+        package: "telepulse",
+        what: "a hundred builds under 20,000 events/s and 500 clients: nothing lost, no connection closed",
+        needs_plugins: true,
+    },
+    Bench {
         name: "traffic",
         package: "telepulse-tests",
         what: "bytes and actions a call and a login cost a real Asterisk",
@@ -72,7 +79,7 @@ struct Composed {
     measure: fn() -> Result<()>,
 }
 
-const COMPOSED: [Composed; 2] = [
+const COMPOSED: [Composed; 3] = [
     Composed {
         name: "ami",
         what: "AMI events a second, beside peers and floors",
@@ -82,6 +89,11 @@ const COMPOSED: [Composed; 2] = [
         name: "servers",
         what: "100 servers at 200 events/s each: losses, and how late",
         measure: servers::measure,
+    },
+    Composed {
+        name: "plugins",
+        what: "what a plugin costs, beside Extism, a core module and a native function",
+        measure: plugins::measure,
     },
 ];
 

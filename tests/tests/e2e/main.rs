@@ -5,6 +5,7 @@ mod bad_input;
 mod faults;
 mod feed;
 mod history;
+mod languages;
 mod main_job;
 mod outage;
 mod platform;

@@ -1,0 +1,386 @@
+//! A hundred builds dropped into the folder while 20,000 events a second go to 500 WebSocket clients and
+//! through a plugin that counts them: good ones, and ones that trap, loop, eat memory, are cut off or want
+//! another host. Every client has to get each of its events once and in order on the connection that it
+//! opened first, and the counting plugin has to count each event once.
+//!
+//! `cargo xtask bench reload` builds the components first. Clients run in this process.
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use plugin_host::{PluginStatus, State, ports::EventSink};
+use sha2::{Digest as _, Sha256};
+use telepulse::app::App;
+use telepulse::bus::{Bus as _, LocalBus, Message as BusMessage, Pattern};
+use telepulse::config::{Config, Source};
+use telepulse_language::{ChannelState, Details, Event, Timestamp, format_smolstr};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_util::sync::CancellationToken;
+
+const CLIENTS: u64 = 500;
+const EVENTS_PER_MS: u64 = 20;
+const RELOADS: usize = 100;
+/// How often a client asks the gateway something.
+const ASKS: Duration = Duration::from_secs(2);
+/// For the platform to start, and for the last event to arrive.
+const PATIENCE: Duration = Duration::from_mins(1);
+const TOKEN: &str = "bench";
+/// The longest that a client may wait for anything, in the middle of a swap.
+const GOAL: Duration = Duration::from_millis(50);
+
+fn main() {
+    let platform = runtime("platform");
+    let clients = runtime("clients");
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let config = configuration(folder.path(), port);
+    let app = platform.block_on(App::start(config)).unwrap();
+    for plugin in ["websocket", "ledger"] {
+        assert_eq!(app.plugins().show(plugin).unwrap().state, State::Running, "{plugin}");
+    }
+    let ledger = Arc::new(Ledger::default());
+    let sink: Arc<dyn EventSink> = ledger.clone();
+    let _counted = app.bus().subscribe(&[Pattern::parse("test.out").unwrap()], sink);
+
+    let stop = CancellationToken::new();
+    let clock = Arc::new(Clock::default());
+    let readers: Vec<_> = clients.block_on(async {
+        let mut readers = Vec::new();
+        for client in 0..CLIENTS {
+            let socket = subscribed(port, client).await;
+            readers.push(tokio::spawn(read(socket, client, clock.clone(), stop.clone())));
+        }
+        readers
+    });
+    let before = resident_kib();
+    let publishing = platform.spawn(publish(app.bus().clone(), clock.clone(), stop.clone()));
+    let plugins = folder.path().join("plugins.d");
+    let outcome = platform.block_on(replace_again_and_again(&app, &plugins));
+    let after = resident_kib();
+    stop.cancel();
+    let sent = platform.block_on(publishing).unwrap();
+    clock.last.store(sent, Ordering::Release);
+
+    let mut seen = Seen::default();
+    for reader in readers {
+        seen.add(clients.block_on(reader).unwrap());
+    }
+    platform.block_on(ledger.counted(sent));
+    report(&outcome, sent, seen, before, after);
+    platform.block_on(app.shutdown());
+}
+
+fn runtime(name: &str) -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build().unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// The platform with the gateway and a plugin that counts events, in a folder of its own.
+fn configuration(folder: &Path, port: u16) -> Config {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let plugins = folder.join("plugins.d");
+    fs::create_dir(&plugins).unwrap();
+    let grants = fs::read_to_string(root.join("plugins/websocket/websocket.toml")).unwrap();
+    let grants = grants.replace("127.0.0.1:8084", &format!("127.0.0.1:{port}"));
+    fs::write(plugins.join("websocket.toml"), grants).unwrap();
+    let component =
+        root.join("target/plugins/wasm32-wasip2/plugin/telepulse_plugin_websocket.wasm");
+    fs::copy(&component, plugins.join("websocket.wasm")).unwrap_or_else(|error| {
+        panic!("{}: {error}; run `cargo xtask bench`", component.display())
+    });
+    let ledger = "[grants]\nsubscribe = [\"telepulse.event\"]\npublish = [\"test.out\", \"test.log\"]\n\
+                  [limits]\nmailbox = 1000000\n";
+    fs::write(plugins.join("ledger.toml"), ledger).unwrap();
+    fs::write(plugins.join("ledger.wasm"), guest("counter")).unwrap();
+    let text = format!(
+        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n\
+         [admin]\nlisten = \"127.0.0.1:{}\"\n\
+         [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n",
+        free_port(),
+        format_args!("{:x}", Sha256::digest(TOKEN)),
+    );
+    let source = Source {
+        file: &folder.join("telepulse.toml"),
+        text: &text,
+        variables: &BTreeMap::new(),
+        files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
+    };
+    Config::parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn guest(name: &str) -> Vec<u8> {
+    let guests =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/wasm32-wasip2/plugin");
+    fs::read(guests.join(format!("{name}.wasm"))).unwrap()
+}
+
+/// The same component with other bytes.
+fn variant(wasm: &[u8], number: usize) -> Vec<u8> {
+    let tag = u8::try_from(number % 256).unwrap();
+    [wasm, &[0, 6, 4, b't', b'a', b'g', 0, tag]].concat()
+}
+
+/// When each event was sent, by its number.
+#[derive(Default)]
+struct Clock {
+    /// Microseconds since the first one; an event's millisecond tells it.
+    sent: Mutex<Vec<Instant>>,
+    /// How many there are in all, once that is known.
+    last: AtomicU64,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A client that gets the events of one agent.
+async fn subscribed(port: u16, client: u64) -> Socket {
+    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
+    let token = format!("Bearer {TOKEN}").parse().unwrap();
+    request.headers_mut().insert("authorization", token);
+    let (mut socket, _) = timeout(PATIENCE, connect_async(request)).await.unwrap().unwrap();
+    let subscribe =
+        format!(r#"{{"action":"subscribe","id":1,"filter":{{"agents":["{client}"]}}}}"#);
+    socket.send(Message::text(subscribe)).await.unwrap();
+    let reply = timeout(PATIENCE, socket.next()).await.expect("a reply").unwrap().unwrap();
+    let reply = reply.into_text().unwrap();
+    assert!(reply.contains(r#""ok":true"#), "{reply}");
+    socket
+}
+
+/// What clients saw.
+#[derive(Default)]
+struct Seen {
+    events: u64,
+    /// Microseconds from publication to the client.
+    waits: Vec<u32>,
+    /// Microseconds from a question to the gateway's answer.
+    answers: Vec<u32>,
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.events += other.events;
+        self.waits.extend(other.waits);
+        self.answers.extend(other.answers);
+    }
+}
+
+/// Reads an agent's events until the last one; asks something now and then. Panics if one is missing,
+/// comes twice or out of order, or if the connection ends.
+async fn read(mut socket: Socket, client: u64, clock: Arc<Clock>, stop: CancellationToken) -> Seen {
+    let mut seen = Seen::default();
+    let mut asked: Option<Instant> = None;
+    let start = tokio::time::Instant::now() + ASKS * u32::try_from(client).unwrap() / 500;
+    let mut asks = tokio::time::interval_at(start, ASKS);
+    loop {
+        let next = client + seen.events * CLIENTS;
+        let last = clock.last.load(Ordering::Acquire);
+        if stop.is_cancelled() && last > 0 && next >= last {
+            return seen;
+        }
+        let message = tokio::select! {
+            message = timeout(PATIENCE, socket.next()) => message,
+            _ = asks.tick(), if asked.is_none() && !stop.is_cancelled() => {
+                asked = Some(Instant::now());
+                socket.send(Message::text(r#"{"action":"ping","id":2}"#)).await.unwrap();
+                continue;
+            }
+            // The end may be reached while nothing comes.
+            () = tokio::time::sleep(Duration::from_millis(200)), if stop.is_cancelled() => continue,
+        };
+        let message = message.expect("something in time").expect("the connection stays").unwrap();
+        let Message::Text(text) = message else { panic!("{message:?}") };
+        let Some(number) = number_of(&text) else {
+            let since = asked.take().unwrap_or_else(|| panic!("nobody asked: {text}"));
+            assert!(text.contains(r#""ok":true"#), "{text}");
+            seen.answers.push(micros(since));
+            continue;
+        };
+        assert_eq!(number, next, "each event once, in order");
+        seen.events += 1;
+        let batch = usize::try_from(number / EVENTS_PER_MS).unwrap();
+        let sent = clock.sent.lock().unwrap()[batch];
+        seen.waits.push(micros(sent));
+    }
+}
+
+/// The event's number: cheaper than reading JSON, which would be measured along.
+fn number_of(text: &str) -> Option<u64> {
+    let (_, rest) = text.split_once(r#""call":"bench-"#)?;
+    rest.split_once('"')?.0.parse().ok()
+}
+
+fn micros(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
+}
+
+/// Appends twenty events each millisecond until it is stopped; answers how many there were.
+async fn publish(bus: Arc<LocalBus>, clock: Arc<Clock>, stop: CancellationToken) -> u64 {
+    let first = tokio::time::Instant::now();
+    let mut next = 0;
+    // Whole rounds, so that every client gets equally many.
+    while !stop.is_cancelled() || next % CLIENTS != 0 {
+        sleep_until(first + Duration::from_millis(next / EVENTS_PER_MS)).await;
+        clock.sent.lock().unwrap().push(Instant::now());
+        bus.append((next..next + EVENTS_PER_MS).map(event).collect());
+        next += EVENTS_PER_MS;
+    }
+    next
+}
+
+fn event(number: u64) -> Event {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    Event {
+        server: "bench".into(),
+        time: Timestamp(u64::try_from(since.as_millis()).unwrap()),
+        agent: Some((number % CLIENTS).to_string().into()),
+        queue: None,
+        details: Details::ChannelState(ChannelState {
+            channel: format_smolstr!("PJSIP/201-{number:08x}"),
+            call: format_smolstr!("bench-{number}"),
+            state: "up".into(),
+            number: "38511234567".into(),
+            name: "Ana Horvat".into(),
+            cause: None,
+            cause_text: None,
+        }),
+    }
+}
+
+/// What the counting plugin said: `NUMBER-IN-THE-STREAM COUNT`.
+#[derive(Default)]
+struct Ledger(Mutex<(u64, u64)>);
+
+impl EventSink for Ledger {
+    fn deliver(&self, message: &Arc<BusMessage>) {
+        let text = std::str::from_utf8(&message.payload).unwrap();
+        let (seq, count) = text.split_once(' ').unwrap();
+        let (seq, count): (u64, u64) = (seq.parse().unwrap(), count.parse().unwrap());
+        let mut last = self.0.lock().unwrap();
+        if last.1 > 0 {
+            assert_eq!((seq, count), (last.0 + 1, last.1 + 1), "each event counted once, in order");
+        }
+        *last = (seq, count);
+    }
+}
+
+impl Ledger {
+    /// Waits until all have been counted; before the first of ours there were some of the host's own.
+    async fn counted(&self, sent: u64) {
+        let all = async {
+            while self.0.lock().unwrap().1 < sent {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, all)
+            .await
+            .unwrap_or_else(|_| panic!("{:?} of {sent}", self.0.lock().unwrap()));
+    }
+}
+
+/// What became of the builds.
+#[derive(Default)]
+struct Outcome {
+    taken: usize,
+    refused: usize,
+    /// From the file's rename to the swap, of good ones.
+    swaps: Vec<Duration>,
+}
+
+/// Every other build is good; both plugins get them in turn.
+async fn replace_again_and_again(app: &App, folder: &Path) -> Outcome {
+    let gateway = fs::read(folder.join("websocket.wasm")).unwrap();
+    let counter = guest("counter");
+    let bad = [
+        guest("trapping_init"),
+        gateway[..gateway.len() / 2].to_vec(),
+        guest("stranger"),
+        guest("looping_init"),
+        guest("greedy_init"),
+    ];
+    let mut outcome = Outcome::default();
+    for number in 0..RELOADS {
+        let (name, good) =
+            if number % 4 < 2 { ("websocket", &gateway) } else { ("ledger", &counter) };
+        let is_good = number % 2 == 0;
+        let build = if is_good { good } else { &bad[number / 2 % bad.len()] };
+        let build = variant(build, number);
+        let hash = format!("{:x}", Sha256::digest(&build));
+        let begun = Instant::now();
+        replace(&folder.join(format!("{name}.wasm")), &build);
+        let wanted = |it: &PluginStatus| {
+            if is_good {
+                it.hash.as_ref() == Some(&hash)
+            } else {
+                it.refused.as_ref() == Some(&hash)
+            }
+        };
+        let mut changed = app.plugins().changed();
+        let is_so = |all: &plugin_host::Statuses| all.get(name).is_some_and(wanted);
+        let waited = timeout(PATIENCE, changed.wait_for(is_so)).await;
+        assert!(waited.is_ok(), "build {number}: {:?}", app.plugins().show(name));
+        assert_eq!(app.plugins().show(name).unwrap().state, State::Running, "{name}");
+        if is_good {
+            outcome.taken += 1;
+            outcome.swaps.push(begun.elapsed());
+        } else {
+            outcome.refused += 1;
+        }
+    }
+    outcome
+}
+
+fn replace(path: &PathBuf, bytes: &[u8]) {
+    let part = path.with_extension("part");
+    fs::write(&part, bytes).unwrap();
+    fs::rename(part, path).unwrap();
+}
+
+/// What of this process is in memory.
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap()
+}
+
+fn report(outcome: &Outcome, sent: u64, mut seen: Seen, before: u64, after: u64) {
+    assert_eq!(seen.events, sent, "each event to its client");
+    println!("figure builds taken: {}", outcome.taken);
+    println!("figure builds refused, the one before went on: {}", outcome.refused);
+    println!("figure events, each once and in order to its client and to the counter: {sent}");
+    println!("figure connections closed: 0 of {CLIENTS}");
+    let slowest = outcome.swaps.iter().max().unwrap();
+    println!("figure file to swap, slowest: {:.0} ms", slowest.as_secs_f64() * 1e3);
+    seen.waits.sort_unstable();
+    seen.answers.sort_unstable();
+    for (what, sorted) in [("event to client", &seen.waits), ("ping to answer", &seen.answers)] {
+        let part = |permille: usize| f64::from(sorted[(sorted.len() - 1) * permille / 1_000]) / 1e3;
+        println!(
+            "figure {what}: p50 {:.2} ms, p99 {:.2} ms, slowest {:.2} ms",
+            part(500),
+            part(990),
+            part(1_000)
+        );
+    }
+    let longest = seen.answers.last().max(seen.waits.last()).copied().unwrap_or_default();
+    let is_met = u128::from(longest) <= GOAL.as_micros();
+    println!(
+        "figure longest pause within {} ms: {}",
+        GOAL.as_millis(),
+        if is_met { "yes" } else { "NO" }
+    );
+    println!("figure memory before and after: {} MiB, {} MiB", before / 1024, after / 1024);
+}

@@ -1,0 +1,69 @@
+//! The tools of other languages than Rust, in a folder of their own: what the README of each template
+//! tells its reader to install, in the versions that it names.
+
+use anyhow::{Context as _, Result, bail};
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The root of the project.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A `PATH` on which the tools of all languages are. Installs them where they are missing, which
+/// takes half a minute and the registries of Python and Node.js.
+pub fn path() -> Result<OsString> {
+    let folder = root().join("target/languages");
+    fs::create_dir_all(&folder)?;
+    // One test at a time.
+    let lock = File::create(folder.join(".lock"))?;
+    lock.lock()?;
+    let (python, node) = (folder.join("python"), folder.join("node"));
+    if !folder.join("python.done").exists() {
+        install_python(&python)?;
+        File::create(folder.join("python.done"))?;
+    }
+    if !folder.join("node.done").exists() {
+        install_node(&node)?;
+        File::create(folder.join("node.done"))?;
+    }
+    let own = [python.join("bin"), node.join("node_modules/.bin")];
+    let path = env::var_os("PATH").unwrap_or_default();
+    Ok(env::join_paths(own.into_iter().chain(env::split_paths(&path)))?)
+}
+
+fn install_python(to: &Path) -> Result<()> {
+    let venv = |to: &Path| run(Command::new("python3").args(["-m", "venv"]).arg(to));
+    if venv(to).is_err() {
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        run(Command::new("apt-get").args(["-q", "install", "-y", "python3-venv"]))?;
+        venv(to)?;
+    }
+    let componentize = root().join("plugin-sdk/templates/python/requirements.txt");
+    let pip = to.join("bin/pip");
+    run(Command::new(pip).args(["install", "-q", "ziglang", "-r"]).arg(componentize))
+}
+
+fn install_node(to: &Path) -> Result<()> {
+    if run(Command::new("npm").arg("--version")).is_err() {
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        run(Command::new("apt-get").args(["-q", "install", "-y", "npm"]))?;
+    }
+    fs::create_dir_all(to)?;
+    fs::copy(root().join("plugin-sdk/templates/javascript/package.json"), to.join("package.json"))?;
+    run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(to))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let name = format!("{command:?}");
+    let output = command.output().with_context(|| format!("{name} did not start"))?;
+    if !output.status.success() {
+        bail!("{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}

@@ -84,6 +84,15 @@ async fn an_instance_answers_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_knows_nothing_of_us_can_be_mounted() {
+    let grants = "[grants]\nroutes = [{ listen = \"127.0.0.1:8083\", path = \"/tools\" }]\n";
+    let rig = Rig::with(&[("plain", &guest("plain"), grants)]).await;
+    let answer = rig.world.get("/tools", "/tools/a?b").await;
+    assert_eq!(answer, Ok((200, "/tools/a?b, 0 variables, false".to_owned())));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_go_on_through_swaps() {
     let wasm = guest("web");
     let rig = Rig::with(&[("web", &wasm, WEB)]).await;

@@ -1,5 +1,7 @@
 //! How long an event takes from the bus to WebSocket clients, through the real gateway component:
-//! 2,500 events a second, 200 clients, and each client has to get each event once, in order.
+//! 2,500 events a second, 200 clients, and each client has to get each event once, in order. Once with the
+//! gateway alone, and once beside plugins that compute as long as they may, use much memory, trap, flood the
+//! log, or wait for a server that does not answer.
 //!
 //! `cargo xtask bench gateway` builds the component first. Clients run in this process, on threads
 //! of their own, so the figures include what reading costs them.
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::{SinkExt as _, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use telepulse::app::App;
-use telepulse::bus::{Bus as _, LocalBus};
+use telepulse::bus::{Address, Bus as _, LocalBus};
 use telepulse::config::{Config, Source};
 use telepulse_language::{ChannelState, Details, Event, Timestamp, format_smolstr};
 use tokio::net::TcpStream;
@@ -33,12 +35,38 @@ const EVENTS: u64 = EVENTS_PER_SECOND * SECONDS;
 const PATIENCE: Duration = Duration::from_mins(1);
 const TOKEN: &str = "bench";
 
+/// What the neighbours do over and over, with the words of `tests/guests/villain`; those that trap are
+/// given up after some time, and there are more of them.
+const OFFENCES: [(&str, &str); 8] = [
+    ("busy-1", "busy 45"),
+    ("busy-2", "busy 45"),
+    ("memory", "use-memory"),
+    ("flood", "log"),
+    ("labels", "labels"),
+    ("trap-1", "trap"),
+    ("trap-2", "spin"),
+    ("waiting", "fetch"),
+];
+
 fn main() {
+    let alone = run(false);
+    report("the gateway alone", alone);
+    let beside = run(true);
+    report("beside offenders", beside);
+}
+
+/// One run; answers how many microseconds each frame took.
+fn run(with_offenders: bool) -> Vec<u32> {
     let platform = runtime("platform");
     let clients = runtime("clients");
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let config = configuration(folder.path(), port);
+    // A server that takes connections and says nothing.
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    if with_offenders {
+        offenders(folder.path(), port, silent.local_addr().unwrap().port());
+    }
     let app = platform.block_on(App::start(config)).unwrap();
     let began = Instant::now();
     let sent: Arc<[AtomicU64]> = (0..EVENTS).map(|_| AtomicU64::new(0)).collect();
@@ -51,13 +79,57 @@ fn main() {
         }
         readers
     });
+    let offending = with_offenders.then(|| {
+        let silent = silent.local_addr().unwrap();
+        platform.spawn(offend(app.bus().clone(), silent.to_string()))
+    });
     platform.block_on(publish(app.bus(), &sent, began));
     let mut waits = Vec::new();
     for reader in readers {
         waits.extend(clients.block_on(reader).unwrap());
     }
-    report(waits);
+    if let Some(offending) = offending {
+        offending.abort();
+        for (name, _) in OFFENCES {
+            let it = app.plugins().show(name).unwrap();
+            println!("offender {name}: {:?}, {:?}", it.state, it.figures);
+        }
+    }
     platform.block_on(app.shutdown());
+    waits
+}
+
+/// Puts the neighbours into the folder.
+fn offenders(folder: &Path, port: u16, silent: u16) {
+    let guests =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/wasm32-wasip2/plugin");
+    for (name, _) in OFFENCES {
+        let grants = format!(
+            "[grants]\nsubscribe = [\"test.in.{name}\"]\npublish = [\"test.out.{name}\"]\n\
+             request = [\"test.void\"]\nkv = \"1 KiB\"\nhttp = [\"http://127.0.0.1:{silent}\"]\n\
+             websocket = [{{ listen = \"127.0.0.1:{port}\", path = \"/{name}\" }}]\n\
+             [settings]\nout = \"test.out.{name}\"\n"
+        );
+        let plugins = folder.join("plugins.d");
+        fs::write(plugins.join(format!("{name}.toml")), grants).unwrap();
+        fs::copy(guests.join("villain.wasm"), plugins.join(format!("{name}.wasm"))).unwrap();
+    }
+}
+
+/// Tells them, again and again.
+async fn offend(bus: Arc<LocalBus>, silent: String) {
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        pace.tick().await;
+        for (name, offence) in OFFENCES {
+            let address = Address::parse(&format!("test.in.{name}")).unwrap();
+            let offence = match offence {
+                "fetch" => format!("fetch {silent}"),
+                other => other.to_owned(),
+            };
+            bus.publish(&address, None, offence.into());
+        }
+    }
 }
 
 fn runtime(name: &str) -> Runtime {
@@ -175,11 +247,11 @@ fn event(number: u64) -> Event {
     }
 }
 
-fn report(mut waits: Vec<u32>) {
+fn report(when: &str, mut waits: Vec<u32>) {
     waits.sort_unstable();
     let part = |permille: usize| waits[(waits.len() - 1) * permille / 1_000];
     for (what, micros) in [("p50", part(500)), ("p99", part(990)), ("slowest", part(1_000))] {
-        println!("figure event to client, {what}: {:.2} ms", f64::from(micros) / 1_000.0);
+        println!("figure event to client, {when}, {what}: {:.2} ms", f64::from(micros) / 1_000.0);
     }
-    println!("figure frames delivered: {}, each event once and in order", waits.len());
+    println!("figure frames delivered, {when}: {}, each event once and in order", waits.len());
 }

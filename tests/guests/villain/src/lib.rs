@@ -92,6 +92,15 @@ fn do_harm(trick: &str) -> Result<String, String> {
         "spin" => loop {
             black_box(());
         },
+        "busy" => {
+            let until = clock::now_ns() + argument.parse::<u64>().unwrap_or(0) * 1_000_000;
+            while clock::now_ns() < until {}
+            Ok("done".to_owned())
+        }
+        "use-memory" => {
+            let used = black_box(vec![1u8; 48 << 20]);
+            Ok(format!("{} bytes", used.len()))
+        }
         "hog" => {
             let mut hog = Vec::new();
             loop {

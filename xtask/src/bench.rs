@@ -24,7 +24,7 @@ struct Bench {
     needs_plugins: bool,
 }
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     Bench {
         name: "codec",
         package: "ami-proto",
@@ -52,13 +52,19 @@ const BENCHES: [Bench; 7] = [
     Bench {
         name: "gateway",
         package: "telepulse",
-        what: "event to WebSocket client: 2,500 events/s, 200 clients",
+        what: "event to WebSocket client: 2,500 events/s, 200 clients, alone and beside offenders",
         needs_plugins: true,
     },
     Bench {
         name: "reload",
         package: "telepulse",
         what: "a hundred builds under 20,000 events/s and 500 clients: nothing lost, no connection closed",
+        needs_plugins: true,
+    },
+    Bench {
+        name: "thousand",
+        package: "plugin-host",
+        what: "a thousand plugins in three languages: start, memory, swap of one",
         needs_plugins: true,
     },
     Bench {

@@ -128,7 +128,7 @@ pub mod glue {
         },
     };
     use std::{cell::RefCell, thread::LocalKey, time::Duration};
-    use telepulse_language::{CommandEnvelope, Principal, Request};
+    use telepulse_language::{CommandEnvelope, Principal};
 
     /// Where a component keeps its plugin. `export!` implements it.
     pub trait Instance {
@@ -229,10 +229,7 @@ pub mod glue {
 
     /// The host has checked it: a command that cannot be read is of a later version.
     fn read(command: &[u8]) -> Result<CommandEnvelope, String> {
-        let fields = telepulse_language::object(command).map_err(|refusal| refusal.to_string())?;
-        Request::new(fields)
-            .map_err(|(_, refusal)| refusal)
-            .and_then(CommandEnvelope::from_request)
+        CommandEnvelope::from_json(command)
             .map_err(|refusal| format!("this plugin does not know the command: {refusal}"))
     }
 

@@ -52,7 +52,7 @@ const BENCHES: [Bench; 8] = [
     Bench {
         name: "gateway",
         package: "telepulse",
-        what: "event to WebSocket client: 2,500 events/s, 200 clients, alone and beside offenders",
+        what: "event to WebSocket client: 1,000 events/s, 100 clients, alone and beside offenders",
         needs_plugins: true,
     },
     Bench {

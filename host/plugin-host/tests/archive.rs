@@ -16,7 +16,7 @@ fn archived(name: &str) -> Vec<u8> {
 async fn running(name: &str, grants: &str) -> Rig {
     let toml = format!("[grants]\n{grants}\n");
     let rig = Rig::with(&[(name, &archived(name), &toml)]).await;
-    let status = rig.host.show(name).unwrap();
+    let status = rig.host.show(name).expect("it is there");
     assert_eq!((status.state, status.error), (State::Running, None), "{name}");
     rig
 }

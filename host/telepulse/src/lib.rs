@@ -7,6 +7,7 @@ pub mod app;
 pub mod auth;
 pub mod bus;
 pub mod cli;
+mod clock;
 pub mod config;
 mod core;
 pub mod demo;

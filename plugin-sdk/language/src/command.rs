@@ -58,6 +58,14 @@ impl Request {
 }
 
 impl Envelope {
+    /// Reads a command as clients send it: one JSON object.
+    ///
+    /// Errors: as those of [`Envelope::from_request`], and for what is no such object.
+    pub fn from_json(json: &[u8]) -> Result<Self, Refusal> {
+        let fields = crate::object(json)?;
+        Request::new(fields).map_err(|(_, refusal)| refusal).and_then(Self::from_request)
+    }
+
     /// Understands a request as a command.
     ///
     /// Errors: `badRequest` with the field, for an unknown action, an unknown or missing field, or a

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::{rc::Rc, time::Duration};
-use telepulse_language::{CommandEnvelope, Principal, Request};
+use telepulse_language::{CommandEnvelope, Principal};
 
 /// A running plugin.
 #[derive(Debug)]
@@ -49,9 +49,8 @@ impl<P: Policy> Stage<P> {
     /// # Panics
     /// If it is no command of the language: the host hands over none.
     pub fn decide(&mut self, command: &Value, who: Option<&Principal>) -> Verdict {
-        let fields = command.as_object().expect("an object").clone();
-        let request = Request::new(fields).expect("a command");
-        let command = CommandEnvelope::from_request(request).expect("a command");
+        let command = CommandEnvelope::from_json(command.to_string().as_bytes());
+        let command = command.expect("a command");
         self.plugin.decide(&command, who)
     }
 }

@@ -3,7 +3,7 @@
 use ami_proto::Message;
 use call_model::{Listing, Pbx, PbxConfig, Plan};
 use serde_json::{Value, json};
-use telepulse_language::{Command, CommandEnvelope, Event, Refusal, Request, Timestamp};
+use telepulse_language::{Command, CommandEnvelope, Event, Refusal, Timestamp};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_215_840_000);
 pub(crate) const ENTROPY: u64 = 0xfeed;
@@ -88,8 +88,7 @@ pub(crate) fn fold(pbx: &mut Pbx, listing: &Listing, items: &[String]) {
 }
 
 pub(crate) fn command(json: &Value) -> Command {
-    let request = Request::new(json.as_object().unwrap().clone()).unwrap();
-    CommandEnvelope::from_request(request).unwrap().command
+    CommandEnvelope::from_json(json.to_string().as_bytes()).unwrap().command
 }
 
 pub(crate) fn plan(pbx: &mut Pbx, json: &Value) -> Result<Plan, Refusal> {

@@ -10,7 +10,7 @@ use std::sync::{
     Arc, Weak,
     atomic::{AtomicU64, Ordering},
 };
-use telepulse_language::{Code, CommandEnvelope, Principal, Refusal, Request};
+use telepulse_language::{Code, CommandEnvelope, Principal, Refusal};
 
 /// Who is asked about what.
 #[derive(Clone, Default)]
@@ -134,14 +134,12 @@ enum Failure {
 /// Reads what a policy put in a command's place: as strictly as what clients send.
 fn changed_command(before: &CommandEnvelope, changed: &[u8]) -> Result<CommandEnvelope, Failure> {
     let wrong = |why: String| Failure::Silent(format!("what it put in its place is wrong: {why}"));
-    let request = telepulse_language::object(changed)
-        .and_then(|fields| Request::new(fields).map_err(|(_, refusal)| refusal));
-    let request = request.map_err(|refusal| wrong(refusal.to_string()))?;
-    if request.action != before.command.action() {
-        return Err(wrong(format!("{} is another action", request.action)));
+    let envelope = CommandEnvelope::from_json(changed);
+    let envelope = envelope.map_err(|refusal| wrong(refusal.to_string()))?;
+    let action = envelope.command.action();
+    if action != before.command.action() {
+        return Err(wrong(format!("{action} is another action")));
     }
-    let envelope =
-        CommandEnvelope::from_request(request).map_err(|refusal| wrong(refusal.to_string()))?;
     Ok(CommandEnvelope { id: before.id.clone(), ..envelope })
 }
 
@@ -188,9 +186,7 @@ mod tests {
         }
 
         async fn judge(&self, command: Value) -> Result<Value, Refusal> {
-            let Value::Object(fields) = command else { panic!("{command}") };
-            let request = Request::new(fields).unwrap();
-            let envelope = CommandEnvelope::from_request(request).unwrap();
+            let envelope = CommandEnvelope::from_json(command.to_string().as_bytes()).unwrap();
             Ok(self.policies.judge(envelope, None).await?.to_value())
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn plan(
         queue_within_sight(command, who)?;
         within_own(command, &concerned, who)?;
     }
-    pbx.plan(command, who, rand::random(), crate::proxy::now())
+    pbx.plan(command, who, rand::random(), crate::clock::now())
 }
 
 /// A user limited to some agents reaches only calls in which one of them takes part.

@@ -48,7 +48,7 @@ impl History {
         path: &Path,
         keep: config::Calls,
     ) -> Result<Self, HistoryError> {
-        let store = Arc::new(Store::open(path, keep, recorder::now())?);
+        let store = Arc::new(Store::open(path, keep, crate::clock::now())?);
         let recorder = Arc::new(Recorder::start(bus, store.clone())?);
         Ok(Self { store, recorder, readers: Arc::new(Semaphore::new(READERS)) })
     }

@@ -15,7 +15,7 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
-use telepulse_language::{Code, Refusal, Timestamp};
+use telepulse_language::{Code, Refusal};
 use tokio::sync::oneshot;
 
 /// Events that may wait for the disk; what comes on top is lost, counted and logged.
@@ -156,7 +156,7 @@ impl Writer {
         let Some((_, newest)) = calls.last() else { return };
         let mut failures = 0_u64;
         loop {
-            match self.store.write(calls, now()) {
+            match self.store.write(calls, crate::clock::now()) {
                 Ok(key) => {
                     self.last = key.map(|key| (key, newest.clone()));
                     break;
@@ -178,8 +178,4 @@ impl Writer {
             tracing::warn!(failures, lost, "the history of calls is written again");
         }
     }
-}
-
-pub(super) fn now() -> Timestamp {
-    Timestamp(crate::store::now_ms())
 }

@@ -1,16 +1,16 @@
 //! The bus, as plugins use it. Grants have been checked by the plugin host; what is checked here is
 //! that a plugin's events are events, and nobody else's.
 
-use crate::bus::{Address, Bus, EVENTS, Headers, Pattern};
+use crate::{
+    bus::{Address, Bus, EVENTS, Headers, Pattern},
+    clock::now,
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use plugin_host::ports::{Bus as BusPortTrait, EventSink, Guard, Request};
 use serde_json::{Map, Value};
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
-use telepulse_language::{Details, Event, Other, Timestamp};
+use std::sync::Arc;
+use telepulse_language::{Details, Event, Other};
 
 /// Types of the language (contract section 2) that only the core sends, beside those that it sends
 /// already, and what the gateway says in an event's clothes.
@@ -99,9 +99,4 @@ fn event(kind: &str, payload: &[u8]) -> Result<Event, String> {
     }
     let details = Details::Other(Other { kind: kind.into(), fields });
     Ok(Event { server: server.unwrap_or_default(), time: now(), agent, queue, details })
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

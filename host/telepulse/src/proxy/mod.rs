@@ -23,11 +23,4 @@ pub(crate) use request::{Ask, LinkHandle, Part};
 pub(crate) use talk::session_config;
 pub(crate) use transport::open;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-use telepulse_language::Timestamp;
-
-/// The host's clock, as the language writes it.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
+use crate::clock::now;

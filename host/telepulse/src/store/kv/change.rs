@@ -103,21 +103,12 @@ impl<'t> Tables<'t> {
         ttl: Option<Duration>,
     ) -> Result<Result<(), String>, StorageError> {
         let cost = cost(key, value);
-        let before = match self.values.get((plugin, key))? {
-            Some(entry) => self::cost(key, entry.value().1),
-            None => 0,
-        };
-        let mut used = self.used(plugin)?;
-        if used - before + cost > room {
+        if self.others(plugin, key)? + cost > room {
             // What is over and not swept yet makes room.
-            while self.sweep(usize::MAX)? > 0 {}
-            used = self.used(plugin)?;
+            self.sweep(usize::MAX)?;
         }
-        let before = match self.values.get((plugin, key))? {
-            Some(entry) => self::cost(key, entry.value().1),
-            None => 0,
-        };
-        if used - before + cost > room {
+        if self.others(plugin, key)? + cost > room {
+            let used = self.used(plugin)?;
             return Ok(Err(format!(
                 "there is no room for it: {used} of {room} bytes are used; grant a larger `kv`"
             )));
@@ -131,8 +122,16 @@ impl<'t> Tables<'t> {
         if until > 0 {
             self.ends.insert((until, plugin, key), ())?;
         }
-        self.used.insert(plugin, used - before + cost)?;
+        let used = self.used(plugin)?;
+        self.used.insert(plugin, used + cost)?;
         Ok(Ok(()))
+    }
+
+    /// What the plugin's values take without this one.
+    fn others(&self, plugin: &str, key: &str) -> Result<u64, StorageError> {
+        let entry = self.values.get((plugin, key))?;
+        let own = entry.map_or(0, |entry| cost(key, entry.value().1));
+        Ok(self.used(plugin)?.saturating_sub(own))
     }
 
     fn used(&self, plugin: &str) -> Result<u64, StorageError> {

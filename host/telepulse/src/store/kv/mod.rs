@@ -6,7 +6,8 @@ mod change;
 mod tests;
 mod writer;
 
-use super::{Disk, DiskError, now_ms};
+use super::{Disk, DiskError};
+use crate::clock::now_ms;
 use bytes::Bytes;
 use change::{MAX_KEY, MAX_VALUE, VALUES};
 use futures_util::future::BoxFuture;
@@ -23,7 +24,7 @@ use std::{
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
-use writer::{Job, Writer};
+use writer::{Change, Job, Writer};
 
 /// Changes that may wait for the disk; more are refused.
 const WAITING: usize = 4_096;
@@ -90,7 +91,7 @@ impl Kv for KvStore {
         let plugin = plugin.to_owned();
         let sent = check(&change).and_then(|()| {
             let behind = "the disk is behind with other plugins' values: try again later";
-            let job = Job::Change { plugin, room, change, reply };
+            let job = Job::Change(Change { plugin, room, what: change, reply });
             self.jobs.try_send(job).map_err(|_| behind.to_owned())
         });
         Box::pin(async move {

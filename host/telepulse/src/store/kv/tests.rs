@@ -99,7 +99,7 @@ async fn a_value_goes_when_its_time_is_over() {
     bench.set("crm", "long", "2").await.unwrap();
     bench.store.stop().await;
     let writer = Writer::new(bench.store.disk.clone());
-    writer.sweep(now_ms() + 3_600_000).unwrap();
+    writer.sweep(crate::clock::now_ms() + 3_600_000).unwrap();
     assert_eq!(bench.get("crm", "long").await.as_deref(), Some("2"));
 }
 

@@ -1,7 +1,7 @@
 //! The thread that writes: takes changes, carries those that wait out in one transaction, answers.
 
-use super::{super::now_ms, change::Tables};
-use crate::store::Disk;
+use super::change::Tables;
+use crate::{clock::now_ms, store::Disk};
 use plugin_host::ports::{KvChange, KvDone};
 use std::{
     sync::{
@@ -21,13 +21,16 @@ const SWEPT: usize = 1_000;
 
 /// What the thread is given.
 pub(super) enum Job {
-    Change {
-        plugin: String,
-        room: u64,
-        change: KvChange,
-        reply: oneshot::Sender<Result<KvDone, String>>,
-    },
+    Change(Change),
     Stop,
+}
+
+/// A change that is asked for.
+pub(super) struct Change {
+    pub(super) plugin: String,
+    pub(super) room: u64,
+    pub(super) what: KvChange,
+    pub(super) reply: oneshot::Sender<Result<KvDone, String>>,
 }
 
 pub(super) struct Writer {
@@ -55,9 +58,7 @@ impl Writer {
             let mut is_last = false;
             for job in [first].into_iter().chain(work.try_iter().take(BATCH - 1)) {
                 match job {
-                    Job::Change { plugin, room, change, reply } => {
-                        changes.push((plugin, room, change, reply));
-                    }
+                    Job::Change(change) => changes.push(change),
                     Job::Stop => is_last = true,
                 }
             }
@@ -82,14 +83,10 @@ impl Writer {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "what a job holds")]
-    fn carry_out(
-        &self,
-        changes: Vec<(String, u64, KvChange, oneshot::Sender<Result<KvDone, String>>)>,
-    ) {
+    fn carry_out(&self, changes: Vec<Change>) {
         let (work, replies): (Vec<_>, Vec<_>) = changes
             .into_iter()
-            .map(|(plugin, room, change, reply)| ((plugin, room, change), reply))
+            .map(|Change { plugin, room, what, reply }| ((plugin, room, what), reply))
             .unzip();
         let outcomes = self.disk.write(|database| {
             let transaction = database.begin_write()?;

@@ -3,7 +3,9 @@
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 /// How many instances the pool has room for: resident ones, and HTTP requests under way.
-const INSTANCES: u32 = 1024;
+const INSTANCES: u32 = 2048;
+/// Memories of all of them: those of interpreters have two or more.
+const MEMORIES: u32 = 3072;
 
 /// Builds the engine. `pooling` keeps memories and stacks for instances in reserve, which makes a
 /// new instance several times cheaper and takes terabytes of address space (none of memory).
@@ -15,7 +17,7 @@ pub(crate) fn build(pooling: bool) -> wasmtime::Result<Engine> {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(INSTANCES)
             .total_core_instances(INSTANCES * 4)
-            .total_memories(INSTANCES)
+            .total_memories(MEMORIES)
             .total_tables(INSTANCES * 4)
             .total_stacks(INSTANCES)
             .table_elements(20_000)

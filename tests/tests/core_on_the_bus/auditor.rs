@@ -66,10 +66,16 @@ async fn storm(test: &str, calls: usize) -> Result<()> {
         calls: 0,
     };
     let (mut comparisons, mut crashes) = (0, 0);
-    while weather.calls < calls {
-        let seen = match weather.some_acts().await {
-            Ok(()) => compare(&bench, &mut weather.hands, &observer).await,
-            Err(error) => Err(error),
+    let mut is_over = false;
+    while !is_over {
+        let seen = if weather.calls < calls {
+            match weather.some_acts().await {
+                Ok(()) => compare(&bench, &mut weather.hands, &observer).await,
+                Err(error) => Err(error),
+            }
+        } else {
+            is_over = true;
+            calm(&bench, &mut weather.hands, &observer).await
         };
         if let Err(error) = seen {
             // Asterisk 22 follows a null pointer in such weather, rarely: then it is one more thing
@@ -82,11 +88,11 @@ async fn storm(test: &str, calls: usize) -> Result<()> {
             pbx.start_again().await?;
             observer = pbx.observer().await?;
             weather.hands = pbx.auditor().await?;
+            is_over = false;
             continue;
         }
         comparisons += 1;
     }
-    calm(&bench, &mut weather.hands, &observer).await.with_context(|| format!("seed {seed}"))?;
     println!("{} calls, {comparisons} comparisons, {crashes} crashes of Asterisk", weather.calls);
     bench.app.shutdown().await;
     Ok(())

@@ -84,13 +84,19 @@ impl Durable {
     /// The oldest ones are done.
     pub(crate) fn finish<'e>(&mut self, events: impl Iterator<Item = &'e BusEvent>) {
         for event in events {
+            self.pass_over();
             self.done += 1;
-            while self.unreadable.remove(&(self.done + 1)) {
-                self.done += 1;
-            }
             self.bytes = self.bytes.saturating_sub(frame::length(event) as u64);
         }
+        self.pass_over();
         self.journal.forget(&self.plugin, self.done);
+    }
+
+    /// Those that could not be read count as done when their turn comes.
+    fn pass_over(&mut self) {
+        while self.unreadable.remove(&(self.done + 1)) {
+            self.done += 1;
+        }
     }
 
     /// What was in memory is not any more.
@@ -140,5 +146,61 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) async fn read(self) -> Result<Vec<(u64, Bytes)>, String> {
         self.journal.read(&self.plugin, self.after, self.most).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::future::BoxFuture;
+    use std::sync::Mutex;
+
+    /// Remembers up to where it was told to forget.
+    #[derive(Default)]
+    struct Forgotten(Mutex<u64>);
+
+    impl Journal for Forgotten {
+        fn open(&self, _: &Arc<str>) -> BoxFuture<'static, Result<Extent, String>> {
+            Box::pin(async { Ok(Extent::default()) })
+        }
+        fn append(&self, _: &Arc<str>, _: u64, _: Bytes) -> bool {
+            true
+        }
+        fn forget(&self, _: &Arc<str>, up_to: u64) {
+            *self.0.lock().unwrap() = up_to;
+        }
+        fn read(
+            &self,
+            _: &Arc<str>,
+            _: u64,
+            _: usize,
+        ) -> BoxFuture<'static, Result<Vec<(u64, Bytes)>, String>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_passed_over_in_its_turn() {
+        let journal = Arc::new(Forgotten::default());
+        let extent = Extent { first: 5, last: 9, bytes: 1_000 };
+        let mut durable = Durable::new(journal.clone(), "crm".into(), 1 << 20, extent);
+        let event = BusEvent {
+            seq: 1,
+            time_ns: 0,
+            address: "a".into(),
+            kind: "a".into(),
+            server: None,
+            payload: Bytes::new(),
+        };
+        let (good, bad) = (frame::encode(&event), Bytes::from_static(b"?"));
+        let messages = [(5, &bad), (6, &good), (7, &bad), (8, &bad), (9, &good)];
+        let taken = messages.map(|(number, message)| durable.take_in(number, message).is_some());
+        assert_eq!(taken, [false, true, false, false, true]);
+        assert!(durable.take_in(9, &good).is_none(), "not what comes next");
+        // The first one that is done is 6, with 5 before it, and 7 and 8 behind.
+        durable.finish([&event].into_iter());
+        assert_eq!((*journal.0.lock().unwrap(), durable.undone()), (8, 1));
+        durable.finish([&event].into_iter());
+        assert_eq!((*journal.0.lock().unwrap(), durable.undone()), (9, 0));
     }
 }

@@ -12,10 +12,7 @@ use crate::{
     plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
-    store::{
-        journal::{JournalError, JournalStore},
-        kv::{KvError, KvStore},
-    },
+    store::{StoreError, journal::JournalStore, kv::KvStore},
 };
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -78,12 +75,9 @@ pub enum StartError {
     /// The history of calls cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Plugins' values cannot be kept.
+    /// Plugins' values or messages cannot be kept.
     #[error(transparent)]
-    Values(#[from] KvError),
-    /// Plugins' messages cannot be kept.
-    #[error(transparent)]
-    Messages(#[from] JournalError),
+    Kept(#[from] StoreError),
     /// The plugins' runtime cannot be had.
     #[error(transparent)]
     Plugins(#[from] plugin_host::StartError),

@@ -123,11 +123,7 @@ impl Store {
         range: Range<Key>,
         mut visit: impl FnMut(Key, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), redb::Error> {
-        self.disk.read(|database| {
-            let table = match database.begin_read()?.open_table(CALLS) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
-                table => table?,
-            };
+        self.disk.read_table(CALLS, |table| {
             for entry in table.range(range)?.rev() {
                 let (key, json) = entry?;
                 if visit(key.value(), json.value()).is_break() {

@@ -1,3 +1,5 @@
+//! The history of calls, as it is asked for while and after calls end.
+
 use super::*;
 use crate::bus::LocalBus;
 use serde_json::{from_value, json};

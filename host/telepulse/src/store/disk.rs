@@ -1,7 +1,9 @@
 //! One file of the embedded database. After an error of the disk it is opened again with its next use:
 //! a full disk that has room again needs no restart.
 
-use redb::Database;
+use redb::{
+    Database, Key, ReadOnlyTable, ReadableDatabase as _, TableDefinition, TableError, Value,
+};
 use std::{
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock, RwLockReadGuard},
@@ -69,6 +71,18 @@ impl Disk {
             // Closed again meanwhile: whoever did so tells why.
             None => Err(redb::Error::PreviousIo),
         }
+    }
+
+    /// Reads a table; where it was never written nothing is in it. Blocks.
+    pub(crate) fn read_table<K: Key + 'static, V: Value + 'static, T: Default>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+        work: impl FnOnce(ReadOnlyTable<K, V>) -> Result<T, redb::Error>,
+    ) -> Result<T, redb::Error> {
+        self.read(|database| match database.begin_read()?.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => Ok(T::default()),
+            table => work(table?),
+        })
     }
 
     /// Writes. Blocks until it is on disk.

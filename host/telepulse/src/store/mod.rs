@@ -4,6 +4,8 @@
 mod disk;
 pub(crate) mod journal;
 pub(crate) mod kv;
+mod worker;
 
 pub(crate) use disk::Disk;
 pub use disk::DiskError;
+pub use worker::StoreError;

@@ -5,20 +5,21 @@
 mod tests;
 mod writer;
 
-use super::{Disk, DiskError};
+use super::{
+    Disk, StoreError,
+    worker::{Stopping, Worker},
+};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use plugin_host::ports::{Extent, Journal};
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
-        mpsc::{SyncSender, sync_channel},
+        mpsc::Receiver,
     },
-    thread::{self, JoinHandle},
 };
-use thiserror::Error;
 use tokio::sync::oneshot;
 use writer::{Job, Writer};
 
@@ -27,49 +28,26 @@ const WAITING: usize = 65_536;
 /// Bytes of messages that may wait for the disk; more are refused.
 const BEHIND: usize = 64 << 20;
 
-/// Why the journal cannot be used.
-#[derive(Debug, Error)]
-pub enum JournalError {
-    /// The file.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// The thread that writes.
-    #[error("the thread that writes plugins' messages: {0}")]
-    Thread(#[from] std::io::Error),
-}
-
 /// The messages of all plugins.
 pub(crate) struct JournalStore {
-    jobs: SyncSender<Job>,
+    worker: Worker<Job>,
     behind: Arc<AtomicUsize>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl JournalStore {
     /// Opens the file; makes it where there is none.
-    pub(crate) fn start(path: &Path) -> Result<Self, JournalError> {
+    pub(crate) fn start(path: &Path) -> Result<Self, StoreError> {
         let disk = Disk::open(path)?;
-        let (jobs, work) = sync_channel(WAITING);
         let behind = Arc::new(AtomicUsize::new(0));
         let writer = Writer::new(disk, behind.clone());
-        let thread = thread::Builder::new().name("plugin-journal".to_owned());
-        let thread = Mutex::new(Some(thread.spawn(move || writer.run(&work))?));
-        Ok(Self { jobs, behind, thread })
+        let run = move |work: &Receiver<Job>, stopping: &Stopping| writer.run(work, stopping);
+        let worker = Worker::start("plugins' messages", WAITING, run)?;
+        Ok(Self { worker, behind })
     }
 
     /// Writes what was given so far, and no more.
     pub(crate) async fn stop(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return };
-        let jobs = self.jobs.clone();
-        let ended = tokio::task::spawn_blocking(move || {
-            // It may have ended by itself.
-            let _ = jobs.send(Job::Stop);
-            thread.join()
-        });
-        if !matches!(ended.await, Ok(Ok(()))) {
-            tracing::error!("the thread that writes plugins' messages ended in a panic");
-        }
+        self.worker.stop(Job::Stop).await;
     }
 
     /// Asks the thread for something; it answers in its turn, after what was given before.
@@ -78,7 +56,7 @@ impl JournalStore {
         job: impl FnOnce(oneshot::Sender<Result<T, redb::Error>>) -> Job,
     ) -> BoxFuture<'static, Result<T, String>> {
         let (reply, answer) = oneshot::channel();
-        let (jobs, job) = (self.jobs.clone(), job(reply));
+        let (jobs, job) = (self.worker.jobs().clone(), job(reply));
         Box::pin(async move {
             let sent = tokio::task::spawn_blocking(move || jobs.send(job).is_ok());
             if !matches!(sent.await, Ok(true)) {
@@ -101,7 +79,11 @@ impl Journal for JournalStore {
     fn append(&self, plugin: &Arc<str>, number: u64, message: Bytes) -> bool {
         let length = message.len();
         if self.behind.fetch_add(length, Ordering::Relaxed) + length <= BEHIND
-            && self.jobs.try_send(Job::Append { plugin: plugin.clone(), number, message }).is_ok()
+            && self
+                .worker
+                .jobs()
+                .try_send(Job::Append { plugin: plugin.clone(), number, message })
+                .is_ok()
         {
             return true;
         }
@@ -111,7 +93,7 @@ impl Journal for JournalStore {
 
     fn forget(&self, plugin: &Arc<str>, up_to: u64) {
         // Where there is no room for it: the next one says the same and more.
-        let _ = self.jobs.try_send(Job::Forget { plugin: plugin.clone(), up_to });
+        let _ = self.worker.jobs().try_send(Job::Forget { plugin: plugin.clone(), up_to });
     }
 
     fn read(

@@ -1,22 +1,26 @@
 //! The thread that writes, and reads in turn.
 
-use crate::store::Disk;
+use crate::store::{Disk, worker::Stopping};
 use bytes::Bytes;
 use plugin_host::ports::Extent;
-use redb::{ReadableDatabase as _, TableDefinition, TableError};
+use redb::TableDefinition;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc::Receiver,
     },
+    thread,
+    time::Duration,
 };
 use tokio::sync::oneshot;
 
 /// By plugin and number.
 const MESSAGES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("messages");
+/// How long to wait before a disk that failed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// Jobs in one transaction.
 const BATCH: usize = 4_096;
 
@@ -47,7 +51,7 @@ impl Writer {
         Self { disk, behind, written, appends, forgets }
     }
 
-    pub(super) fn run(mut self, work: &Receiver<Job>) {
+    pub(super) fn run(mut self, work: &Receiver<Job>, stopping: &Stopping) {
         while let Ok(first) = work.recv() {
             for job in [first].into_iter().chain(work.try_iter().take(BATCH - 1)) {
                 match job {
@@ -59,7 +63,7 @@ impl Writer {
                         *latest = up_to.max(*latest);
                     }
                     Job::Open { plugin, reply } => {
-                        self.write();
+                        self.write(stopping);
                         let found = extent(&self.disk, &plugin);
                         if let Ok(Extent { first, last, .. }) = &found
                             && first <= last
@@ -70,21 +74,44 @@ impl Writer {
                         let _ = reply.send(found);
                     }
                     Job::Read { plugin, after, most, reply } => {
-                        self.write();
+                        self.write(stopping);
                         let _ = reply.send(read(&self.disk, &plugin, after, most));
                     }
                     Job::Stop => {
-                        self.write();
+                        self.write(stopping);
                         return;
                     }
                 }
             }
-            self.write();
+            self.write(stopping);
         }
     }
 
+    /// Tries until it is written: what comes meanwhile waits, and is refused where that is too much.
+    fn until_written(
+        &mut self,
+        removals: &[(Arc<str>, u64)],
+        appends: &[(Arc<str>, u64, Bytes)],
+        stopping: &Stopping,
+    ) {
+        let mut has_failed = false;
+        while let Err(error) = self.disk.write(|database| transact(database, removals, appends)) {
+            if stopping.is_set() {
+                let lost = appends.len();
+                tracing::error!(%error, lost, "plugins' messages are lost: they could not be written");
+                return;
+            }
+            if !has_failed {
+                tracing::error!(%error, "plugins' messages cannot be written: trying on");
+            }
+            has_failed = true;
+            thread::sleep(PAUSE);
+        }
+        self.note(removals, appends);
+    }
+
     /// Carries out what waits, in one transaction; in none if it comes to nothing.
-    fn write(&mut self) {
+    fn write(&mut self, stopping: &Stopping) {
         let forgets = std::mem::take(&mut self.forgets);
         let mut appends = std::mem::take(&mut self.appends);
         let bytes: usize = appends.iter().map(|(_, _, message)| message.len()).sum();
@@ -97,14 +124,7 @@ impl Writer {
             })
             .collect();
         if !appends.is_empty() || !removals.is_empty() {
-            match self.disk.write(|database| transact(database, &removals, &appends)) {
-                Ok(()) => self.note(&removals, &appends),
-                Err(error) => {
-                    let plugins: HashSet<_> = appends.iter().map(|(plugin, ..)| plugin).collect();
-                    let lost = appends.len();
-                    tracing::error!(%error, lost, ?plugins, "messages cannot be written; a crash would lose them");
-                }
-            }
+            self.until_written(&removals, &appends, stopping);
         }
         self.behind.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -144,12 +164,8 @@ fn transact(
 }
 
 fn extent(disk: &Disk, plugin: &str) -> Result<Extent, redb::Error> {
-    disk.read(|database| {
+    disk.read_table(MESSAGES, |table| {
         let mut extent = Extent::default();
-        let table = match database.begin_read()?.open_table(MESSAGES) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(extent),
-            table => table?,
-        };
         for entry in table.range((plugin, 0)..=(plugin, u64::MAX))? {
             let (place, message) = entry?;
             let number = place.value().1;
@@ -169,11 +185,7 @@ fn read(
     after: u64,
     most: usize,
 ) -> Result<Vec<(u64, Bytes)>, redb::Error> {
-    disk.read(|database| {
-        let table = match database.begin_read()?.open_table(MESSAGES) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            table => table?,
-        };
+    disk.read_table(MESSAGES, |table| {
         let mut found = Vec::new();
         for entry in table.range((plugin, after.saturating_add(1))..=(plugin, u64::MAX))?.take(most)
         {

@@ -6,72 +6,45 @@ mod change;
 mod tests;
 mod writer;
 
-use super::{Disk, DiskError};
+use super::{
+    Disk, StoreError,
+    worker::{Stopping, Worker},
+};
 use crate::clock::now_ms;
 use bytes::Bytes;
 use change::{MAX_KEY, MAX_VALUE, VALUES};
 use futures_util::future::BoxFuture;
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
-use redb::{ReadableDatabase as _, TableError};
 use std::{
     ops::Bound,
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{SyncSender, sync_channel},
-    },
-    thread::{self, JoinHandle},
+    sync::{Arc, mpsc::Receiver},
 };
-use thiserror::Error;
 use tokio::sync::oneshot;
 use writer::{Change, Job, Writer};
 
 /// Changes that may wait for the disk; more are refused.
 const WAITING: usize = 4_096;
 
-/// Why the values cannot be used.
-#[derive(Debug, Error)]
-pub enum KvError {
-    /// The file.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// The thread that writes.
-    #[error("the thread that writes plugins' values: {0}")]
-    Thread(#[from] std::io::Error),
-}
-
 /// The values of all plugins.
 pub(crate) struct KvStore {
     disk: Arc<Disk>,
-    jobs: SyncSender<Job>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    worker: Worker<Job>,
 }
 
 impl KvStore {
     /// Opens the file; makes it where there is none.
-    pub(crate) fn start(path: &Path) -> Result<Self, KvError> {
+    pub(crate) fn start(path: &Path) -> Result<Self, StoreError> {
         let disk = Arc::new(Disk::open(path)?);
-        let (jobs, work) = sync_channel(WAITING);
         let writer = Writer::new(disk.clone());
         writer.sweep(now_ms()).map_err(|error| disk.unusable(error))?;
-        let thread = thread::Builder::new().name("plugin-values".to_owned());
-        let thread = Mutex::new(Some(thread.spawn(move || writer.run(&work))?));
-        Ok(Self { disk, jobs, thread })
+        let run = move |work: &Receiver<Job>, _: &Stopping| writer.run(work);
+        Ok(Self { disk, worker: Worker::start("plugins' values", WAITING, run)? })
     }
 
     /// Writes what was asked for, and no more.
     pub(crate) async fn stop(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return };
-        let jobs = self.jobs.clone();
-        let ended = tokio::task::spawn_blocking(move || {
-            // It may have ended by itself.
-            let _ = jobs.send(Job::Stop);
-            thread.join()
-        });
-        if !matches!(ended.await, Ok(Ok(()))) {
-            tracing::error!("the thread that writes plugins' values ended in a panic");
-        }
+        self.worker.stop(Job::Stop).await;
     }
 }
 
@@ -92,7 +65,7 @@ impl Kv for KvStore {
         let sent = check(&change).and_then(|()| {
             let behind = "the disk is behind with other plugins' values: try again later";
             let job = Job::Change(Change { plugin, room, what: change, reply });
-            self.jobs.try_send(job).map_err(|_| behind.to_owned())
+            self.worker.jobs().try_send(job).map_err(|_| behind.to_owned())
         });
         Box::pin(async move {
             sent?;
@@ -141,11 +114,7 @@ fn read_value(
     key: &str,
     now: u64,
 ) -> Result<Option<Bytes>, redb::Error> {
-    disk.read(|database| {
-        let table = match database.begin_read()?.open_table(VALUES) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-            table => table?,
-        };
+    disk.read_table(VALUES, |table| {
         let found = table.get((plugin, key))?;
         Ok(found.and_then(|entry| change::live(entry.value(), now).map(Bytes::copy_from_slice)))
     })
@@ -157,11 +126,7 @@ fn read_keys(
     keys: &KvKeys,
     now: u64,
 ) -> Result<Vec<String>, redb::Error> {
-    disk.read(|database| {
-        let table = match database.begin_read()?.open_table(VALUES) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            table => table?,
-        };
+    disk.read_table(VALUES, |table| {
         let start = match keys.after.as_deref().filter(|after| *after >= &*keys.prefix) {
             Some(after) => Bound::Excluded((plugin, after)),
             None => Bound::Included((plugin, &*keys.prefix)),

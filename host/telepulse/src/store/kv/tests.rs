@@ -1,3 +1,5 @@
+//! What plugins keep, as they ask for it, and what is on disk of it.
+
 use super::*;
 use std::time::Duration;
 use tempfile::TempDir;

@@ -7,10 +7,10 @@ use crate::{
     folder::Source,
     grants::Grants,
     instance::{Instance, Start},
-    manifest::Manifest,
+    manifest::{Manifest, Mistake},
     name::PluginName,
     needs,
-    runtime::{Build, hash},
+    runtime::Build,
     secrets,
     shared::Shared,
 };
@@ -93,7 +93,7 @@ async fn version(
     source: Source,
     known: Option<Build>,
 ) -> Result<Version, Refusal> {
-    let hash = hash(&source.wasm);
+    let hash = source.hash;
     let fail =
         |error| Refusal { hash: Some(hash.clone()), error, missing: Vec::new(), build: None };
     let build = if let Some(build) = known.filter(|build| build.hash() == hash) {
@@ -105,10 +105,8 @@ async fn version(
     };
     let toml = source.toml;
     let file = format!("{}.toml", identity.name);
-    let manifest = Manifest::parse(&toml).map_err(|mistakes| {
-        let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        Refusal::of(&build, format!("{file}: {}", list.join("; ")))
-    })?;
+    let manifest = Manifest::parse(&toml)
+        .map_err(|mistakes| Refusal::of(&build, format!("{file}: {}", Mistake::all(&mistakes))))?;
     check_grants(&identity.name, &build, &manifest.grants)?;
     let rights = secrets::resolve(&manifest)
         .map_err(|error| Refusal::of(&build, format!("{file}: {error}")))?;

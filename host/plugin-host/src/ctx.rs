@@ -13,6 +13,7 @@ use crate::{
     status::{Counters, count},
     stderr::{LastWords, Lines},
 };
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
@@ -72,6 +73,15 @@ impl Identity {
         async move {
             answer.await.unwrap_or_else(|_| Err("the request failed inside the host".to_owned()))
         }
+    }
+
+    /// Waits for what a port does on its own runtime.
+    pub(crate) fn at_home<T: Send + 'static>(
+        &self,
+        work: BoxFuture<'static, Result<T, String>>,
+    ) -> impl Future<Output = Result<T, String>> + Send + use<T> {
+        let work = self.home.spawn(work);
+        async move { work.await.unwrap_or_else(|_| Err("it failed inside the host".to_owned())) }
     }
 
     /// A number for a request, never used twice, and its place among those in flight.

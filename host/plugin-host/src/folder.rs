@@ -1,6 +1,6 @@
 //! The plugins folder: what lies there, when it has settled, and how it is read.
 
-use crate::name::PluginName;
+use crate::{name::PluginName, runtime};
 use bytes::Bytes;
 use std::{
     collections::BTreeMap,
@@ -23,6 +23,8 @@ const GONE: Duration = Duration::from_millis(300);
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) wasm: Bytes,
+    /// SHA-256 of the component, in hex: taken where reading it may take its time.
+    pub(crate) hash: String,
     /// The text of `NAME.toml`; empty if there is none.
     pub(crate) toml: String,
 }
@@ -81,7 +83,7 @@ pub(crate) fn read(dir: &Path, name: &PluginName) -> Result<Source, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(fail(&toml, error)),
     };
-    Ok(Source { wasm: bytes.into(), toml: text })
+    Ok(Source { hash: runtime::hash(&bytes), wasm: bytes.into(), toml: text })
 }
 
 /// Whether a plugin's `NAME.toml` holds a word.

@@ -8,7 +8,7 @@ use crate::{
     manager::{Ask, Manager, What, watch_folder},
     name::{BadName, PluginName},
     ports::Ports,
-    runtime::{self, Runtime, RuntimeError},
+    runtime::{Runtime, RuntimeError},
     shared::Shared,
     status::{Board, LogLine, PluginStatus, SetAside, Statuses},
     whole,
@@ -299,9 +299,8 @@ impl PluginHost {
         let (dir, plugin, hash) = (self.0.dir.clone(), name.clone(), hash.map(str::to_owned));
         let approved = blocking(move || {
             let source = folder::read(&dir, &plugin)?;
-            let found = runtime::hash(&source.wasm);
-            if hash.is_some_and(|hash| !found.starts_with(&hash)) {
-                return Err(format!("the component is another one by now: {found}"));
+            if hash.is_some_and(|hash| !source.hash.starts_with(&hash)) {
+                return Err(format!("the component is another one by now: {}", source.hash));
             }
             let asks = Asks::of(&source.wasm)?.ok_or_else(|| {
                 format!("it has no section {SECTION} that asks for anything: write {plugin}.toml")

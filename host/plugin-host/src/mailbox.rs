@@ -64,6 +64,36 @@ impl Events {
         Some(event)
     }
 
+    /// Takes an event as the subscription and `onFull` say; answers how many are dropped for it.
+    fn take(&mut self, event: &Arc<BusEvent>) -> usize {
+        let fits = !self.is_full_for(event);
+        if let Some(durable) = &mut self.durable {
+            match durable.add(event, fits) {
+                Some(true) => self.push(event),
+                Some(false) => {}
+                // What came first has been accepted: it stays.
+                None => return 1,
+            }
+            return 0;
+        }
+        let mut dropped = 0;
+        match self.on_full {
+            _ if fits => {}
+            OnFull::DropOldest | OnFull::Wait => {
+                while self.is_full_for(event) && self.pop().is_some() {
+                    dropped += 1;
+                }
+            }
+            OnFull::Disconnect => {
+                dropped = self.ring.len();
+                self.clear();
+                self.overflowed = true;
+            }
+        }
+        self.push(event);
+        dropped
+    }
+
     /// Tells how many wait.
     fn tell(&self, counters: &Counters) {
         let queued = self.durable.as_ref().map_or(self.ring.len() as u64, Durable::undone);
@@ -136,12 +166,12 @@ impl Inbox {
             Ok(messages) => {
                 let events = &mut *self.lock();
                 let Some(durable) = &mut events.durable else { return };
-                let read = messages
+                let read: Vec<_> = messages
                     .iter()
-                    .filter_map(|(number, message)| durable.take_in(*number, message));
-                for event in read {
-                    events.bytes += event.payload.len();
-                    events.ring.push_back(event);
+                    .filter_map(|(number, message)| durable.take_in(*number, message))
+                    .collect();
+                for event in &read {
+                    events.push(event);
                 }
             }
             Err(error) => {
@@ -165,10 +195,7 @@ impl Inbox {
         events.bytes = 0;
         for event in waiting {
             match durable.add(&event, true) {
-                Some(true) => {
-                    events.bytes += event.payload.len();
-                    events.ring.push_back(event);
-                }
+                Some(true) => events.push(&event),
                 Some(false) => {}
                 None => count(&self.counters.dropped, 1),
             }
@@ -205,37 +232,7 @@ impl EventSink for Inbox {
     fn deliver(&self, event: &Arc<BusEvent>) {
         let events = &mut *self.lock();
         let before = events.ring.len();
-        let mut dropped = 0;
-        let fits = !events.is_full_for(event);
-        if let Some(durable) = &mut events.durable {
-            match durable.add(event, fits) {
-                Some(true) => events.push(event),
-                Some(false) => {}
-                // What came first has been accepted: it stays.
-                None => dropped = 1,
-            }
-            events.tell(&self.counters);
-            count(&self.counters.dropped, dropped);
-            if before == 0 {
-                self.arrived.notify_one();
-            }
-            return;
-        }
-        if !fits {
-            match events.on_full {
-                OnFull::DropOldest | OnFull::Wait => {
-                    while events.is_full_for(event) && events.pop().is_some() {
-                        dropped += 1;
-                    }
-                }
-                OnFull::Disconnect => {
-                    dropped = before;
-                    events.clear();
-                    events.overflowed = true;
-                }
-            }
-        }
-        events.push(event);
+        let dropped = events.take(event);
         events.tell(&self.counters);
         count(&self.counters.dropped, dropped);
         if before == 0 || dropped > 0 {

@@ -103,6 +103,14 @@ pub struct Mistake {
     pub message: String,
 }
 
+impl Mistake {
+    /// All of them in one line.
+    pub fn all(mistakes: &[Self]) -> String {
+        let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        list.join("; ")
+    }
+}
+
 /// Reads what a component asks for.
 pub(crate) fn read_asks(text: &str) -> Result<Asks, Vec<Mistake>> {
     read::asks(text)

@@ -145,7 +145,8 @@ impl Runtime {
     /// Compiles a component and resolves its imports. Blocks, for seconds if the component is large.
     pub fn load(&self, wasm: &[u8]) -> Result<Build, LoadError> {
         let Inner { engine, epochs, linker, compiler } = &*self.0;
-        let component = compiler.compile(wasm)?;
+        let hash = hash(wasm);
+        let component = compiler.compile(wasm, &hash)?;
         let asks = Asks::of(wasm).map_err(LoadError::Asks)?;
         let pre = linker
             .instantiate_pre(&component)
@@ -162,7 +163,6 @@ impl Runtime {
         let imports: Vec<String> = imports.collect();
         let waits =
             imports.iter().any(|import| WAITING.iter().any(|from| import.starts_with(from)));
-        let hash = hash(wasm);
         Ok(Build(Arc::new(Parts {
             hash,
             epochs: epochs.clone(),

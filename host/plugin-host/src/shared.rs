@@ -5,14 +5,10 @@ use crate::{
     name::PluginName,
     ports::Ports,
     runtime::{Build, Runtime},
-    status::Board,
+    status::{Board, now_ms},
 };
 use bytes::Bytes;
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{io, sync::Arc, time::Duration};
 use tokio::{runtime::Handle, sync::Semaphore};
 
 /// Built once, by [`crate::PluginHost::start`].
@@ -43,9 +39,8 @@ impl Shared {
 
     /// Notes that a build took over.
     pub(crate) async fn took_over(&self, name: &PluginName, hash: &str, toml: &str) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let past = Past { hash: hash.to_owned(), since_ms, toml: toml.to_owned() };
+        let (hash, toml) = (hash.to_owned(), toml.to_owned());
+        let past = Past { hash, since_ms: now_ms(), toml };
         self.archived(name, move |archive, name| archive.took_over(name, past)).await;
     }
 

@@ -21,7 +21,7 @@ use crate::{
     name::PluginName,
     ports::Guard,
     restarts::Restarts,
-    runtime::{self, Build},
+    runtime::Build,
     shared::Shared,
     status::{Counters, PluginStatus, State},
     timers::Timers,
@@ -270,8 +270,7 @@ impl Task {
                 return self.refused(&Refusal { hash: None, error, missing, build: None });
             }
         };
-        let hash = runtime::hash(&source.wasm);
-        let is_it = |it: &Version| it.toml == source.toml && it.build.hash() == hash;
+        let is_it = |it: &Version| it.toml == source.toml && it.build.hash() == source.hash;
         if order == Order::Changed && self.quarantine.as_ref().is_some_and(is_it) {
             // Put there once more: it is what it was.
             return self.publish();
@@ -384,24 +383,13 @@ impl Task {
         if !inbox.set_room_on_disk(grants.durable) {
             let journal = Arc::clone(&self.identity.ports.journal);
             let plugin: Arc<str> = self.identity.name.as_str().into();
-            let opening = {
-                let _home = self.shared.home.enter();
-                self.shared.home.spawn(journal.open(&plugin))
-            };
-            let extent = opening.await.map_err(|_| "it failed inside the host".to_owned())?;
+            let extent = self.identity.at_home(journal.open(&plugin)).await;
             let extent = extent.map_err(|error| format!("grants.durable: {error}"))?;
             self.work.give_back(&self.outbox);
             inbox.make_durable(Some(Durable::new(journal, plugin, grants.durable, extent)));
         }
-        let Self { identity, shared, outbox, http, .. } = self;
-        let owner = Owner {
-            name: identity.name.as_str(),
-            ports: &shared.ports,
-            home: &shared.home,
-            inbox: outbox.inbox(),
-            http,
-        };
-        self.mounts.subscribe(&owner, &grants.subscribe);
+        let (mounts, owner) = self.mounts();
+        mounts.subscribe(&owner, &grants.subscribe);
         Ok(())
     }
 
@@ -435,14 +423,21 @@ impl Task {
     /// Mounts what a version needs; what it does not need any more goes.
     async fn mount(&mut self, version: &Version) -> Result<(), String> {
         self.keep_messages(&version.rights.grants).await?;
+        let (mounts, owner) = self.mounts();
+        mounts.apply(&owner, version.build.surface(), &version.rights).await
+    }
+
+    /// What is mounted, and who mounts.
+    fn mounts(&mut self) -> (&mut Mounts, Owner<'_>) {
+        let Self { mounts, identity, shared, outbox, http, .. } = self;
         let owner = Owner {
-            name: self.identity.name.as_str(),
-            ports: &self.shared.ports,
-            home: &self.shared.home,
-            inbox: self.outbox.inbox(),
-            http: &self.http,
+            name: identity.name.as_str(),
+            ports: &shared.ports,
+            home: &shared.home,
+            inbox: outbox.inbox(),
+            http,
         };
-        self.mounts.apply(&owner, version.build.surface(), &version.rights).await
+        (mounts, owner)
     }
 }
 

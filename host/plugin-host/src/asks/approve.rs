@@ -5,18 +5,16 @@ use super::{Asks, size};
 use crate::{
     asks::lacking,
     grants::{Grants, Mount, Pattern},
-    manifest::Manifest,
+    manifest::{Manifest, Mistake},
 };
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
 /// The text with the grants that were lacking, and settings that it suggests and that are not there.
 pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
-    let before = Manifest::parse(text).map_err(|mistakes| {
-        let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        list.join("; ")
-    })?;
+    let before = Manifest::parse(text).map_err(|mistakes| Mistake::all(&mistakes))?;
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
-    let lacks = |grant| lacking(&asks.grants, &before.grants).iter().any(|it| it.grant == grant);
+    let lacks = lacking(&asks.grants, &before.grants);
+    let lacks = |grant| lacks.iter().any(|it| it.grant == grant);
     let Grants { subscribe, publish, request, websocket, routes, kv, policy, http, durable } =
         &asks.grants;
     let grants = table(&mut document, "grants")?;

@@ -8,7 +8,7 @@ pub(crate) use approve::approve;
 use section::find;
 
 use crate::{
-    grants::{Grants, Origin, Pattern},
+    grants::{Grants, Pattern},
     manifest::Mistake,
 };
 use serde_json::{Map, Value};
@@ -38,10 +38,7 @@ impl Asks {
     /// The manifest in a component; none where it has none.
     pub fn of(wasm: &[u8]) -> Result<Option<Self>, String> {
         let Some(text) = find(wasm)? else { return Ok(None) };
-        Self::parse(&text).map(Some).map_err(|mistakes| {
-            let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            list.join("; ")
-        })
+        Self::parse(&text).map(Some).map_err(|mistakes| Mistake::all(&mistakes))
     }
 }
 
@@ -94,15 +91,14 @@ pub(crate) fn lacking(asked: &Grants, granted: &Grants) -> Vec<Lack> {
     if asked.durable > granted.durable {
         lack("durable", Some(format!("{:?}", size(asked.durable))));
     }
-    match (&asked.http, &granted.http) {
-        (Some(asked), Some(granted)) => {
-            for origin in asked.iter().filter(|origin| !granted.contains(origin)) {
-                lack("http", Some(quoted(origin)));
-            }
+    if let Some(asked) = &asked.http {
+        if asked.is_empty() && granted.http.is_none() {
+            lack("http", None);
         }
-        (Some(asked), None) if asked.is_empty() => lack("http", None),
-        (Some(asked), None) => asked.iter().for_each(|one| lack("http", Some(quoted(one)))),
-        (None, _) => {}
+        let granted = granted.http.as_deref().unwrap_or_default();
+        for origin in asked.iter().filter(|origin| !granted.contains(origin)) {
+            lack("http", Some(format!("\"{origin}\"")));
+        }
     }
     if let Some(asked) = &asked.policy {
         let is_granted =
@@ -117,10 +113,6 @@ pub(crate) fn lacking(asked: &Grants, granted: &Grants) -> Vec<Lack> {
 /// All of them, each as it would be told if it were lacking.
 pub(crate) fn spelled(grants: &Grants) -> Vec<String> {
     lacking(grants, &Grants::default()).iter().map(ToString::to_string).collect()
-}
-
-fn quoted(origin: &Origin) -> String {
-    format!("\"{origin}\"")
 }
 
 /// A size as it is written in a `NAME.toml`.

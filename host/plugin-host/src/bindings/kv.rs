@@ -2,11 +2,10 @@
 
 use super::generated::telepulse::plugin::kv::Host;
 use crate::{
-    ctx::{Ctx, Identity},
+    ctx::Ctx,
     ports::{KvChange, KvDone, KvKeys},
 };
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use std::{future::Future, time::Duration};
 
 /// What one call may answer.
@@ -15,7 +14,7 @@ const MOST_KEYS: u32 = 1_000;
 impl Host for Ctx {
     async fn get(&mut self, key: String) -> Result<Option<Vec<u8>>, String> {
         let asked = self.identity.ports.kv.get(self.identity.name.as_str(), key);
-        Ok(at_home(&self.identity, asked).await?.map(Vec::from))
+        Ok(self.identity.at_home(asked).await?.map(Vec::from))
     }
 
     async fn set(
@@ -53,24 +52,15 @@ impl Host for Ctx {
     ) -> Result<Vec<String>, String> {
         let keys = KvKeys { prefix, after, max: max.min(MOST_KEYS) };
         let asked = self.identity.ports.kv.keys(self.identity.name.as_str(), keys);
-        at_home(&self.identity, asked).await
+        self.identity.at_home(asked).await
     }
 }
 
 impl Ctx {
     fn change(&self, change: KvChange) -> impl Future<Output = Result<KvDone, String>> + use<> {
         let (identity, room) = (&self.identity, self.rights.grants.kv);
-        at_home(identity, identity.ports.kv.change(identity.name.as_str(), room, change))
+        identity.at_home(identity.ports.kv.change(identity.name.as_str(), room, change))
     }
-}
-
-/// Waits for what the host does on its own runtime.
-fn at_home<T: Send + 'static>(
-    identity: &Identity,
-    work: BoxFuture<'static, Result<T, String>>,
-) -> impl Future<Output = Result<T, String>> + Send + use<T> {
-    let work = identity.home.spawn(work);
-    async move { work.await.unwrap_or_else(|_| Err("it failed inside the host".to_owned())) }
 }
 
 fn ttl(ms: Option<u64>) -> Option<Duration> {

@@ -92,12 +92,13 @@ impl Compiler {
         Ok(Self { engine, cache: cache.to_owned(), fingerprint, program })
     }
 
-    /// Compiles, or finds what was compiled from the same bytes by the same compiler. Blocks.
-    pub(crate) fn compile(&self, wasm: &[u8]) -> Result<Component, CompileError> {
+    /// Compiles, or finds what was compiled from the same bytes (by their SHA-256) by the same compiler.
+    /// Blocks.
+    pub(crate) fn compile(&self, wasm: &[u8], hash: &str) -> Result<Component, CompileError> {
         if Engine::detect_precompiled(wasm).is_some() {
             return Err(CompileError::Precompiled);
         }
-        let path = self.cache.join(self.key(wasm));
+        let path = self.cache.join(format!("{hash}-{}.bin", self.fingerprint));
         if let Some(component) = self.load(&path) {
             return Ok(component);
         }
@@ -134,10 +135,6 @@ impl Compiler {
             tracing::warn!(path = %path.display(), %error, "compiled plugin not kept");
         }
         Ok(component)
-    }
-
-    fn key(&self, wasm: &[u8]) -> String {
-        format!("{:x}-{}.bin", Sha256::digest(wasm), self.fingerprint)
     }
 
     fn load(&self, path: &Path) -> Option<Component> {

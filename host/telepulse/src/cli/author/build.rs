@@ -1,8 +1,8 @@
 //! `plugins build`: one command that makes the component, whatever the language.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use plugin_host::{Asks, SECTION};
+use plugin_host::{Asks, Mistake, SECTION};
 use serde::Deserialize;
 use std::{
     borrow::Cow,
@@ -87,10 +87,8 @@ fn pack(wasm: &[u8], manifest: Option<&str>) -> anyhow::Result<Vec<u8>> {
         Cow::from(wasm)
     };
     if let Some(text) = manifest {
-        Asks::parse(text).map_err(|mistakes| {
-            let list: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            anyhow::anyhow!("{MANIFEST}: {}", list.join("; "))
-        })?;
+        let asks = Asks::parse(text);
+        asks.map_err(|mistakes| anyhow!("{MANIFEST}: {}", Mistake::all(&mistakes)))?;
         if Asks::of(&component).map_err(anyhow::Error::msg)?.is_none() {
             component.to_mut().extend(section(SECTION, text.as_bytes()));
         }

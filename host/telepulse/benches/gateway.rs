@@ -7,33 +7,28 @@
 //! of their own, so the figures include what reading costs them.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt as _, StreamExt as _};
-use sha2::{Digest as _, Sha256};
+use futures_util::StreamExt as _;
+use support::{
+    PATIENCE, Socket, component, configuration, event, free_port, number_of, runtime, subscribed,
+};
 use telepulse::app::App;
 use telepulse::bus::{Address, Bus as _, LocalBus};
-use telepulse::config::{Config, Source};
-use telepulse_language::{ChannelState, Details, Event, Timestamp, format_smolstr};
-use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::Message;
 
 const CLIENTS: usize = 100;
 const EVENTS_PER_SECOND: u64 = 1_000;
 const SECONDS: u64 = 10;
 const EVENTS: u64 = EVENTS_PER_SECOND * SECONDS;
-/// For the platform to start, and for the last event to arrive.
-const PATIENCE: Duration = Duration::from_mins(1);
-const TOKEN: &str = "bench";
 
 /// What the neighbours do over and over, with the words of `tests/guests/villain`; those that trap are
 /// given up after some time, and there are more of them.
@@ -74,7 +69,7 @@ fn run(with_offenders: bool) -> Vec<u32> {
     let readers = clients.block_on(async {
         let mut readers = Vec::new();
         for _ in 0..CLIENTS {
-            let socket = subscribed(port).await;
+            let socket = subscribed(port, "{}").await;
             readers.push(tokio::spawn(read(socket, sent.clone(), began)));
         }
         readers
@@ -101,8 +96,7 @@ fn run(with_offenders: bool) -> Vec<u32> {
 
 /// Puts the neighbours into the folder.
 fn offenders(folder: &Path, port: u16, silent: u16) {
-    let guests =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/wasm32-wasip2/plugin");
+    let villain = component("villain");
     for (name, _) in OFFENCES {
         let grants = format!(
             "[grants]\nsubscribe = [\"test.in.{name}\"]\npublish = [\"test.out.{name}\"]\n\
@@ -112,7 +106,7 @@ fn offenders(folder: &Path, port: u16, silent: u16) {
         );
         let plugins = folder.join("plugins.d");
         fs::write(plugins.join(format!("{name}.toml")), grants).unwrap();
-        fs::copy(guests.join("villain.wasm"), plugins.join(format!("{name}.wasm"))).unwrap();
+        fs::write(plugins.join(format!("{name}.wasm")), &villain).unwrap();
     }
 }
 
@@ -132,67 +126,6 @@ async fn offend(bus: Arc<LocalBus>, silent: String) {
     }
 }
 
-fn runtime(name: &str) -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build().unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// The platform with the gateway alone, in a folder of its own.
-fn configuration(folder: &Path, port: u16) -> Config {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let plugins = folder.join("plugins.d");
-    fs::create_dir(&plugins).unwrap();
-    let grants = fs::read_to_string(root.join("plugins/websocket/websocket.toml")).unwrap();
-    let grants = grants.replace("127.0.0.1:8084", &format!("127.0.0.1:{port}"));
-    fs::write(plugins.join("websocket.toml"), grants).unwrap();
-    let component =
-        root.join("target/plugins/wasm32-wasip2/plugin/telepulse_plugin_websocket.wasm");
-    fs::copy(&component, plugins.join("websocket.wasm")).unwrap_or_else(|error| {
-        panic!("{}: {error}; run `cargo xtask bench`", component.display())
-    });
-    let text = format!(
-        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n\
-         [admin]\nlisten = \"127.0.0.1:{}\"\n\
-         [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n",
-        free_port(),
-        format_args!("{:x}", Sha256::digest(TOKEN)),
-    );
-    let source = Source {
-        file: &folder.join("telepulse.toml"),
-        text: &text,
-        variables: &BTreeMap::new(),
-        files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
-    };
-    Config::parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"))
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// A client that gets every event.
-async fn subscribed(port: u16) -> Socket {
-    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
-    let token = format!("Bearer {TOKEN}").parse().unwrap();
-    request.headers_mut().insert("authorization", token);
-    let connected = async {
-        loop {
-            // Refused until the plugin runs.
-            match connect_async(request.clone()).await {
-                Ok((socket, _)) => return socket,
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    };
-    let mut socket = timeout(PATIENCE, connected).await.expect("the gateway listens");
-    socket.send(Message::text(r#"{"action":"subscribe","id":1,"filter":{}}"#)).await.unwrap();
-    let reply = timeout(PATIENCE, socket.next()).await.expect("a reply").unwrap().unwrap();
-    let reply = reply.into_text().unwrap();
-    assert!(reply.contains(r#""ok":true"#), "{reply}");
-    socket
-}
-
 /// Reads all events, and tells how many microseconds each took. Panics if one is missing, comes
 /// twice, or comes out of order.
 async fn read(mut socket: Socket, sent: Arc<[AtomicU64]>, began: Instant) -> Vec<u32> {
@@ -201,17 +134,12 @@ async fn read(mut socket: Socket, sent: Arc<[AtomicU64]>, began: Instant) -> Vec
         let message = timeout(PATIENCE, socket.next()).await.expect("the next event in time");
         let Message::Text(text) = message.expect("the connection stays").unwrap() else { continue };
         let number = number_of(&text).unwrap_or_else(|| panic!("not one of ours: {text}"));
-        assert_eq!(number, waits.len(), "each event once, in order");
-        let wait = micros(began).saturating_sub(sent[number].load(Ordering::Acquire));
+        let place = usize::try_from(number).unwrap();
+        assert_eq!(place, waits.len(), "each event once, in order");
+        let wait = micros(began).saturating_sub(sent[place].load(Ordering::Acquire));
         waits.push(u32::try_from(wait).unwrap_or(u32::MAX));
     }
     waits
-}
-
-/// The event's number: cheaper than reading JSON, which would be measured along.
-fn number_of(text: &str) -> Option<usize> {
-    let (_, rest) = text.split_once(r#""call":"bench-"#)?;
-    rest.split_once('"')?.0.parse().ok()
 }
 
 fn micros(began: Instant) -> u64 {
@@ -224,26 +152,7 @@ async fn publish(bus: &LocalBus, sent: &[AtomicU64], began: Instant) {
     for (number, sent) in (0..).zip(sent) {
         sleep_until(first + Duration::from_micros(number * 1_000_000 / EVENTS_PER_SECOND)).await;
         sent.store(micros(began), Ordering::Release);
-        bus.append(vec![event(number)]);
-    }
-}
-
-fn event(number: u64) -> Event {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Event {
-        server: "bench".into(),
-        time: Timestamp(u64::try_from(since.as_millis()).unwrap()),
-        agent: Some((100 + number % 100).to_string().into()),
-        queue: None,
-        details: Details::ChannelState(ChannelState {
-            channel: format_smolstr!("PJSIP/201-{number:08x}"),
-            call: format_smolstr!("bench-{number}"),
-            state: "up".into(),
-            number: "38511234567".into(),
-            name: "Ana Horvat".into(),
-            cause: None,
-            cause_text: None,
-        }),
+        bus.append(vec![event(number, 100)]);
     }
 }
 

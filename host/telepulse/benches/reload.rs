@@ -6,26 +6,24 @@
 //! `cargo xtask bench reload` builds the components first. Clients run in this process.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use std::collections::BTreeMap;
+mod support;
+
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use plugin_host::{PluginStatus, State, ports::EventSink};
 use sha2::{Digest as _, Sha256};
+use support::{
+    PATIENCE, Socket, component, configuration, event, free_port, number_of, runtime, subscribed,
+};
 use telepulse::app::App;
 use telepulse::bus::{Bus as _, LocalBus, Message as BusMessage, Pattern};
-use telepulse::config::{Config, Source};
-use telepulse_language::{ChannelState, Details, Event, Timestamp, format_smolstr};
-use tokio::net::TcpStream;
-use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 const CLIENTS: u64 = 500;
@@ -33,11 +31,12 @@ const EVENTS_PER_MS: u64 = 20;
 const RELOADS: usize = 100;
 /// How often a client asks the gateway something.
 const ASKS: Duration = Duration::from_secs(2);
-/// For the platform to start, and for the last event to arrive.
-const PATIENCE: Duration = Duration::from_mins(1);
-const TOKEN: &str = "bench";
 /// The longest that a client may wait for anything, in the middle of a swap.
 const GOAL: Duration = Duration::from_millis(50);
+
+/// What the plugin may do that counts all events.
+const LEDGER: &str = "[grants]\nsubscribe = [\"telepulse.event\"]\n\
+                      publish = [\"test.out\", \"test.log\"]\n[limits]\nmailbox = 1000000\n";
 
 fn main() {
     let platform = runtime("platform");
@@ -45,6 +44,9 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let config = configuration(folder.path(), port);
+    let plugins = folder.path().join("plugins.d");
+    fs::write(plugins.join("ledger.toml"), LEDGER).unwrap();
+    fs::write(plugins.join("ledger.wasm"), component("counter")).unwrap();
     let app = platform.block_on(App::start(config)).unwrap();
     for plugin in ["websocket", "ledger"] {
         assert_eq!(app.plugins().show(plugin).unwrap().state, State::Running, "{plugin}");
@@ -58,14 +60,13 @@ fn main() {
     let readers: Vec<_> = clients.block_on(async {
         let mut readers = Vec::new();
         for client in 0..CLIENTS {
-            let socket = subscribed(port, client).await;
+            let socket = subscribed(port, &format!(r#"{{"agents":["{client}"]}}"#)).await;
             readers.push(tokio::spawn(read(socket, client, clock.clone(), stop.clone())));
         }
         readers
     });
     let before = resident_kib();
     let publishing = platform.spawn(publish(app.bus().clone(), clock.clone(), stop.clone()));
-    let plugins = folder.path().join("plugins.d");
     let outcome = platform.block_on(replace_again_and_again(&app, &plugins));
     let after = resident_kib();
     stop.cancel();
@@ -81,53 +82,6 @@ fn main() {
     platform.block_on(app.shutdown());
 }
 
-fn runtime(name: &str) -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build().unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// The platform with the gateway and a plugin that counts events, in a folder of its own.
-fn configuration(folder: &Path, port: u16) -> Config {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let plugins = folder.join("plugins.d");
-    fs::create_dir(&plugins).unwrap();
-    let grants = fs::read_to_string(root.join("plugins/websocket/websocket.toml")).unwrap();
-    let grants = grants.replace("127.0.0.1:8084", &format!("127.0.0.1:{port}"));
-    fs::write(plugins.join("websocket.toml"), grants).unwrap();
-    let component =
-        root.join("target/plugins/wasm32-wasip2/plugin/telepulse_plugin_websocket.wasm");
-    fs::copy(&component, plugins.join("websocket.wasm")).unwrap_or_else(|error| {
-        panic!("{}: {error}; run `cargo xtask bench`", component.display())
-    });
-    let ledger = "[grants]\nsubscribe = [\"telepulse.event\"]\npublish = [\"test.out\", \"test.log\"]\n\
-                  [limits]\nmailbox = 1000000\n";
-    fs::write(plugins.join("ledger.toml"), ledger).unwrap();
-    fs::write(plugins.join("ledger.wasm"), guest("counter")).unwrap();
-    let text = format!(
-        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n\
-         [admin]\nlisten = \"127.0.0.1:{}\"\n\
-         [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n",
-        free_port(),
-        format_args!("{:x}", Sha256::digest(TOKEN)),
-    );
-    let source = Source {
-        file: &folder.join("telepulse.toml"),
-        text: &text,
-        variables: &BTreeMap::new(),
-        files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
-    };
-    Config::parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"))
-}
-
-fn guest(name: &str) -> Vec<u8> {
-    let guests =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/wasm32-wasip2/plugin");
-    fs::read(guests.join(format!("{name}.wasm"))).unwrap()
-}
-
 /// The same component with other bytes.
 fn variant(wasm: &[u8], number: usize) -> Vec<u8> {
     let tag = u8::try_from(number % 256).unwrap();
@@ -141,23 +95,6 @@ struct Clock {
     sent: Mutex<Vec<Instant>>,
     /// How many there are in all, once that is known.
     last: AtomicU64,
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// A client that gets the events of one agent.
-async fn subscribed(port: u16, client: u64) -> Socket {
-    let mut request = format!("ws://127.0.0.1:{port}/").into_client_request().unwrap();
-    let token = format!("Bearer {TOKEN}").parse().unwrap();
-    request.headers_mut().insert("authorization", token);
-    let (mut socket, _) = timeout(PATIENCE, connect_async(request)).await.unwrap().unwrap();
-    let subscribe =
-        format!(r#"{{"action":"subscribe","id":1,"filter":{{"agents":["{client}"]}}}}"#);
-    socket.send(Message::text(subscribe)).await.unwrap();
-    let reply = timeout(PATIENCE, socket.next()).await.expect("a reply").unwrap().unwrap();
-    let reply = reply.into_text().unwrap();
-    assert!(reply.contains(r#""ok":true"#), "{reply}");
-    socket
 }
 
 /// What clients saw.
@@ -221,12 +158,6 @@ async fn read(mut socket: Socket, client: u64, clock: Arc<Clock>, stop: Cancella
     }
 }
 
-/// The event's number: cheaper than reading JSON, which would be measured along.
-fn number_of(text: &str) -> Option<u64> {
-    let (_, rest) = text.split_once(r#""call":"bench-"#)?;
-    rest.split_once('"')?.0.parse().ok()
-}
-
 fn micros(since: Instant) -> u32 {
     u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
 }
@@ -239,29 +170,10 @@ async fn publish(bus: Arc<LocalBus>, clock: Arc<Clock>, stop: CancellationToken)
     while !stop.is_cancelled() || next % CLIENTS != 0 {
         sleep_until(first + Duration::from_millis(next / EVENTS_PER_MS)).await;
         clock.sent.lock().unwrap().push(Instant::now());
-        bus.append((next..next + EVENTS_PER_MS).map(event).collect());
+        bus.append((next..next + EVENTS_PER_MS).map(|it| event(it, CLIENTS)).collect());
         next += EVENTS_PER_MS;
     }
     next
-}
-
-fn event(number: u64) -> Event {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    Event {
-        server: "bench".into(),
-        time: Timestamp(u64::try_from(since.as_millis()).unwrap()),
-        agent: Some((number % CLIENTS).to_string().into()),
-        queue: None,
-        details: Details::ChannelState(ChannelState {
-            channel: format_smolstr!("PJSIP/201-{number:08x}"),
-            call: format_smolstr!("bench-{number}"),
-            state: "up".into(),
-            number: "38511234567".into(),
-            name: "Ana Horvat".into(),
-            cause: None,
-            cause_text: None,
-        }),
-    }
 }
 
 /// What the counting plugin said: `NUMBER-IN-THE-STREAM COUNT`.
@@ -309,13 +221,13 @@ struct Outcome {
 /// Every other build is good; both plugins get them in turn.
 async fn replace_again_and_again(app: &App, folder: &Path) -> Outcome {
     let gateway = fs::read(folder.join("websocket.wasm")).unwrap();
-    let counter = guest("counter");
+    let counter = component("counter");
     let bad = [
-        guest("trapping_init"),
+        component("trapping_init"),
         gateway[..gateway.len() / 2].to_vec(),
-        guest("stranger"),
-        guest("looping_init"),
-        guest("greedy_init"),
+        component("stranger"),
+        component("looping_init"),
+        component("greedy_init"),
     ];
     let mut outcome = Outcome::default();
     for number in 0..RELOADS {

@@ -5,7 +5,10 @@
 mod support;
 
 use bytes::Bytes;
-use plugin_host::{Build, Instance, Manifest, PluginName, Runtime, ports::BusEvent};
+use plugin_host::{
+    Build, Instance, Manifest, PluginName, Runtime,
+    ports::{BusEvent, Ports},
+};
 use std::{
     fs,
     sync::Arc,
@@ -39,11 +42,13 @@ fn main() {
     });
 }
 
-async fn instance(build: &Build) -> Instance {
+async fn instance(build: &Build, ports: &Ports) -> Instance {
     let name = PluginName::parse("bench").expect("a name");
-    let world = Arc::new(World::default());
-    let ports = World::ports(&world);
-    Instance::bare(build, &name, &Manifest::default(), ports).await.expect("an instance")
+    Instance::bare(build, &name, &Manifest::default(), ports.clone()).await.expect("an instance")
+}
+
+fn ports() -> Ports {
+    World::ports(&Arc::new(World::default()))
 }
 
 /// Events of about 330 bytes with their heads, of four kinds in turn, as the bus gives them.
@@ -77,7 +82,7 @@ fn middle(mut rounds: Vec<f64>) -> f64 {
 /// Nanoseconds of one call with so many events.
 async fn events(build: &Build, count: u32, calls: u32) -> f64 {
     let batch = batch(count);
-    let mut running = instance(build).await;
+    let mut running = instance(build, &ports()).await;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
@@ -91,13 +96,14 @@ async fn events(build: &Build, count: u32, calls: u32) -> f64 {
     middle(rounds)
 }
 
-/// Nanoseconds of a new instance.
+/// Nanoseconds of a new instance, and its end.
 async fn instances(build: &Build) -> f64 {
+    let ports = ports();
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
         for _ in 0..100 {
-            drop(instance(build).await);
+            drop(instance(build, &ports).await);
         }
         rounds.push(begun.elapsed().as_secs_f64() * 1e9 / 100.0);
     }
@@ -107,10 +113,11 @@ async fn instances(build: &Build) -> f64 {
 /// KiB of an instance that has handled an event.
 async fn memory(build: &Build) -> f64 {
     let batch = batch(1);
+    let ports = ports();
     let before = resident_kib();
     let mut all = Vec::new();
     for _ in 0..INSTANCES {
-        all.push(instance(build).await.handle(&batch).await.expect("no fault").0);
+        all.push(instance(build, &ports).await.handle(&batch).await.expect("no fault").0);
     }
     (resident_kib() - before) / f64::from(INSTANCES)
 }

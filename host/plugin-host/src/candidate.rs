@@ -2,7 +2,7 @@
 
 use crate::{
     asks::{self, SECTION},
-    bindings::StartReason,
+    bindings::{StartReason, Surface},
     ctx::{Identity, Rights},
     folder::Source,
     grants::Grants,
@@ -36,8 +36,8 @@ pub(crate) enum Plan {
 /// Ready to take over.
 pub(crate) struct Candidate {
     pub(crate) version: Version,
-    /// None for a component that only answers HTTP.
-    pub(crate) instance: Option<Instance>,
+    /// One for each shard; none for a component that only answers HTTP.
+    pub(crate) instances: Vec<Instance>,
 }
 
 /// Why something does not get ready.
@@ -81,10 +81,10 @@ pub(crate) async fn prepare(
         Plan::Version(version) => version,
         Plan::Files(source) => version(&shared, &identity, source, known).await?,
     };
-    let instance = start(&shared, identity, &version, beginning)
+    let instances = start(&shared, identity, &version, beginning)
         .await
         .map_err(|error| Refusal::of(&version.build, error))?;
-    Ok(Candidate { version, instance })
+    Ok(Candidate { version, instances })
 }
 
 async fn version(
@@ -108,6 +108,14 @@ async fn version(
     let manifest = Manifest::parse(&toml)
         .map_err(|mistakes| Refusal::of(&build, format!("{file}: {}", Mistake::all(&mistakes))))?;
     check_grants(&identity.name, &build, &manifest.grants)?;
+    let Surface { connection_handler, policy, .. } = build.surface();
+    if manifest.limits.shards > 1 && (connection_handler || policy) {
+        let error = format!(
+            "{file}: limits.shards: what has connections, or decides on commands, runs as one \
+             instance: leave it out"
+        );
+        return Err(Refusal::of(&build, error));
+    }
     let rights = secrets::resolve(&manifest)
         .map_err(|error| Refusal::of(&build, format!("{file}: {error}")))?;
     Ok(Version { build, rights: Arc::new(rights), toml })
@@ -140,20 +148,29 @@ fn check_grants(name: &PluginName, build: &Build, grants: &Grants) -> Result<(),
     if missing.is_empty() { Ok(()) } else { Err(Refusal { missing, ..Refusal::of(build, error) }) }
 }
 
-/// Instantiates and initialises. What only answers HTTP is started once for the check and let go.
+/// Instantiates and initialises, once for each shard. What only answers HTTP is started once for the
+/// check and let go.
 async fn start(
     shared: &Shared,
     identity: Arc<Identity>,
     version: &Version,
     beginning: Beginning,
-) -> Result<Option<Instance>, String> {
+) -> Result<Vec<Instance>, String> {
     let Beginning { incarnation, reason } = beginning;
     let budget = shared.init_budget;
     let rights = Arc::clone(&version.rights);
     let start = Start { identity, rights, principal: None, budget };
-    let instance = Instance::new(&version.build, start).await.map_err(|fault| fault.to_string())?;
-    let (instance, answer) =
-        instance.init(budget, incarnation, reason).await.map_err(|fault| fault.to_string())?;
-    answer.map_err(|why| format!("lifecycle.init: {}", crate::failure::shorten(&why)))?;
-    Ok(version.build.surface().is_resident().then_some(instance))
+    let mut instances = Vec::new();
+    for _ in 0..version.rights.limits.shards {
+        let instance = Instance::new(&version.build, start.clone()).await;
+        let instance = instance.map_err(|fault| fault.to_string())?;
+        let (instance, answer) =
+            instance.init(budget, incarnation, reason).await.map_err(|fault| fault.to_string())?;
+        answer.map_err(|why| format!("lifecycle.init: {}", crate::failure::shorten(&why)))?;
+        instances.push(instance);
+    }
+    if !version.build.surface().is_resident() {
+        instances.clear();
+    }
+    Ok(instances)
 }

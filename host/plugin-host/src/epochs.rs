@@ -33,9 +33,9 @@ struct State {
 }
 
 /// A call under way: until it is dropped the clock ticks.
-pub(crate) struct Running(Arc<State>);
+pub(crate) struct Running<'s>(&'s State);
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.calls.fetch_sub(1, SeqCst);
     }
@@ -52,14 +52,14 @@ impl Epochs {
     }
 
     /// A call begins. The first tick may come at once.
-    pub(crate) fn call(&self) -> Running {
+    pub(crate) fn call(&self) -> Running<'_> {
         // Whoever falls asleep says so first and counts calls then; here it is the other way round:
         // one of both sees the other.
         self.state.calls.fetch_add(1, SeqCst);
         if self.state.is_asleep.load(SeqCst) {
             self.thread.unpark();
         }
-        Running(self.state.clone())
+        Running(&self.state)
     }
 }
 

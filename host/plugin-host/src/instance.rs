@@ -16,6 +16,7 @@ use crate::{
     status::count,
     stderr::LastWords,
 };
+use futures_util::future::poll_immediate;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
@@ -35,7 +36,7 @@ const HOSTCALL_BYTES: usize = 32 << 20;
 /// A component in a store of its own.
 pub struct Instance {
     store: Store<Ctx>,
-    epochs: Epochs,
+    watch: Watch,
     /// In a box, so that handing the instance on and back with each call moves little.
     guest: Box<Guest>,
     framed: Framed,
@@ -67,30 +68,40 @@ impl Budget {
     }
 }
 
-/// A call under way: its name and what it may take.
-struct Meter {
-    call: &'static str,
-    budget: Budget,
-    last_words: LastWords,
+/// What is seen of an instance's calls from outside its store.
+struct Watch {
+    epochs: Epochs,
     identity: Arc<Identity>,
-    /// Time passes for guests while this is there.
-    running: Running,
+    last_words: LastWords,
 }
 
-impl Meter {
-    fn start(call: &'static str, budget: Budget, store: &mut Store<Ctx>, epochs: &Epochs) -> Self {
+/// A call under way: its name and what it may take.
+struct Meter<'i> {
+    call: &'static str,
+    budget: Budget,
+    watch: &'i Watch,
+    /// Time passes for guests while this is there.
+    running: Running<'i>,
+}
+
+impl<'i> Meter<'i> {
+    fn start(call: &'static str, budget: Budget, store: &mut Store<Ctx>, watch: &'i Watch) -> Self {
         // One tick more, since the first may come at once.
         let ticks = budget.cpu.as_millis() / TICK.as_millis() + 1;
         store.data_mut().ticks_left = u64::try_from(ticks).unwrap_or(u64::MAX);
         store.set_epoch_deadline(1);
-        let (last_words, identity) =
-            (store.data().last_words.clone(), Arc::clone(&store.data().identity));
-        Self { call, budget, last_words, identity, running: epochs.call() }
+        Self { call, budget, watch, running: watch.epochs.call() }
     }
 
     async fn run<T>(self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Fault> {
-        let Self { call: name, budget: Budget { cpu, wall }, last_words, identity, running } = self;
-        let outcome = tokio::time::timeout(wall, timed(call, &identity.counters.computed)).await;
+        let Self { call: name, budget: Budget { cpu, wall }, watch, running } = self;
+        let Watch { identity, last_words, .. } = watch;
+        let mut call = pin!(timed(call, &identity.counters.computed));
+        // Most calls are done at once: only what waits needs the clock on the wall.
+        let outcome = match poll_immediate(call.as_mut()).await {
+            Some(result) => Ok(result),
+            None => tokio::time::timeout(wall, call).await,
+        };
         drop(running);
         let outcome = match outcome {
             Ok(result) => {
@@ -144,19 +155,20 @@ impl Instance {
         let Start { identity, rights, principal, budget: starting } = start;
         let budget = Budget::of(build, rights.limits.call);
         let parts = build.parts();
+        let (epochs, own) = (parts.epochs.clone(), Arc::clone(&identity));
         let mut store = Store::new(parts.pre.engine(), Ctx::new(identity, rights, principal));
+        let last_words = store.data().last_words.clone();
+        let watch = Watch { epochs, identity: own, last_words };
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.epoch_deadline_callback(on_tick);
-        let meter =
-            Meter::start("instantiation", Budget::computing(starting), &mut store, &parts.epochs);
+        let meter = Meter::start("instantiation", Budget::computing(starting), &mut store, &watch);
         let instance = meter.run(parts.pre.instantiate_async(&mut store)).await?;
         let guest = parts
             .exports
             .load(&mut store, &instance)
             .map_err(|error| Fault::from_error("instantiation", starting, &error, ""))?;
-        let epochs = parts.epochs.clone();
-        Ok(Self { store, epochs, guest: Box::new(guest), framed: Framed::default(), budget })
+        Ok(Self { store, watch, guest: Box::new(guest), framed: Framed::default(), budget })
     }
 
     /// A bare instance for measuring, outside any plugin host: `init` is not called. Must be called
@@ -189,10 +201,6 @@ impl Instance {
         std::mem::take(&mut self.store.data_mut().effects)
     }
 
-    fn meter(&mut self, call: &'static str) -> Meter {
-        Meter::start(call, self.budget, &mut self.store, &self.epochs)
-    }
-
     /// `lifecycle.init`, under the budget for starting.
     pub(crate) async fn init(
         mut self,
@@ -202,21 +210,21 @@ impl Instance {
     ) -> Result<(Self, Result<(), String>), Fault> {
         // It computes longer than a handler may, perhaps beside others that start.
         let budget = Budget { cpu: budget, wall: self.budget.wall + budget * 4 };
-        let meter = Meter::start("lifecycle.init", budget, &mut self.store, &self.epochs);
+        let meter = Meter::start("lifecycle.init", budget, &mut self.store, &self.watch);
         let answer = meter.run(self.guest.init(&mut self.store, incarnation, reason)).await?;
         Ok((self, answer))
     }
 
     /// `lifecycle.drain`, the last call.
     pub(crate) async fn drain(mut self, deadline: Duration) -> Result<(), Fault> {
-        let meter = self.meter("lifecycle.drain");
+        let meter = Meter::start("lifecycle.drain", self.budget, &mut self.store, &self.watch);
         let deadline = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
         meter.run(self.guest.drain(&mut self.store, deadline)).await
     }
 
     /// `handoff.save`.
     pub(crate) async fn save(mut self) -> Result<(Self, Result<Vec<u8>, String>), Fault> {
-        let meter = self.meter("handoff.save");
+        let meter = Meter::start("handoff.save", self.budget, &mut self.store, &self.watch);
         let answer = meter.run(self.guest.save(&mut self.store)).await?;
         Ok((self, answer))
     }
@@ -226,14 +234,15 @@ impl Instance {
         mut self,
         state: &[u8],
     ) -> Result<(Self, Result<(), String>), Fault> {
-        let meter = self.meter("handoff.restore");
+        let meter = Meter::start("handoff.restore", self.budget, &mut self.store, &self.watch);
         let answer = meter.run(self.guest.restore(&mut self.store, state)).await?;
         Ok((self, answer))
     }
 
     /// `connection-handler.resume`.
     pub(crate) async fn resume(mut self, live: Vec<Live>) -> Result<Self, Fault> {
-        let meter = self.meter("connection-handler.resume");
+        let meter =
+            Meter::start("connection-handler.resume", self.budget, &mut self.store, &self.watch);
         meter.run(self.guest.resume(&mut self.store, live)).await?;
         Ok(self)
     }
@@ -243,7 +252,7 @@ impl Instance {
         mut self,
         batch: &[Arc<BusEvent>],
     ) -> Result<(Self, Handled), Fault> {
-        let meter = self.meter("subscriber.handle");
+        let meter = Meter::start("subscriber.handle", self.budget, &mut self.store, &self.watch);
         let call = self.guest.events(&mut self.store, batch, &mut self.framed);
         let name = meter.call;
         let handled = match meter.run(call).await? {
@@ -257,14 +266,15 @@ impl Instance {
 
     /// `connection-handler.handle`.
     pub(crate) async fn happenings(mut self, batch: Vec<Happening>) -> Result<Self, Fault> {
-        let meter = self.meter("connection-handler.handle");
+        let meter =
+            Meter::start("connection-handler.handle", self.budget, &mut self.store, &self.watch);
         meter.run(self.guest.happenings(&mut self.store, batch)).await?;
         Ok(self)
     }
 
     /// `replies.handle`.
     pub(crate) async fn replies(mut self, batch: Vec<Reply>) -> Result<Self, Fault> {
-        let meter = self.meter("replies.handle");
+        let meter = Meter::start("replies.handle", self.budget, &mut self.store, &self.watch);
         meter.run(self.guest.replies(&mut self.store, batch)).await?;
         Ok(self)
     }
@@ -275,14 +285,14 @@ impl Instance {
         command: &[u8],
         who: Option<&Principal>,
     ) -> Result<(Self, Verdict), Fault> {
-        let meter = self.meter("policy.decide");
+        let meter = Meter::start("policy.decide", self.budget, &mut self.store, &self.watch);
         let verdict = meter.run(self.guest.decide(&mut self.store, command, who)).await?;
         Ok((self, verdict))
     }
 
     /// `ticker.fired`.
     pub(crate) async fn fired(mut self, ids: &[u64]) -> Result<Self, Fault> {
-        let meter = self.meter("ticker.fired");
+        let meter = Meter::start("ticker.fired", self.budget, &mut self.store, &self.watch);
         meter.run(self.guest.fired(&mut self.store, ids)).await?;
         Ok(self)
     }
@@ -294,7 +304,7 @@ impl Instance {
 
     /// `wasi:http/incoming-handler.handle`: the instance handles one request and is gone.
     pub(crate) async fn http(mut self, incoming: Incoming, budget: Budget) -> Result<(), Fault> {
-        let meter = Meter::start("incoming-handler.handle", budget, &mut self.store, &self.epochs);
+        let meter = Meter::start("incoming-handler.handle", budget, &mut self.store, &self.watch);
         meter.run(self.guest.http(&mut self.store, incoming)).await
     }
 }

@@ -32,6 +32,7 @@ mod restarts;
 mod runtime;
 mod secrets;
 mod series;
+mod shards;
 mod shared;
 mod status;
 mod stderr;

@@ -5,9 +5,10 @@ use crate::{
     effects::Reply,
     manifest::{Limits, OnFull},
     ports::{BusEvent, ConnectionSink, EventSink, Happening},
+    shards::{self, Place},
     status::{Counters, count},
 };
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, OptionFuture};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
@@ -31,108 +32,168 @@ const PATIENCE: usize = 16;
 /// The side that others put things in. Shared.
 pub(crate) struct Inbox {
     events: Mutex<Events>,
-    arrived: Notify,
     happenings: mpsc::Sender<Happening>,
     counters: Arc<Counters>,
 }
 
 struct Events {
-    ring: VecDeque<Arc<BusEvent>>,
-    /// Of all payloads in the ring.
-    bytes: usize,
+    /// One for each shard; at least one.
+    rings: Vec<Ring>,
     room: usize,
     on_full: OnFull,
-    /// What is kept on disk of it, if the subscription is durable.
+    /// What is kept on disk of it, if the subscription is durable; then there is one ring.
     durable: Option<Durable>,
-    /// Emptied because it was full: the plugin has to start anew.
-    overflowed: bool,
 }
 
-impl Events {
-    fn is_full_for(&self, event: &BusEvent) -> bool {
-        self.ring.len() >= self.room || self.bytes + event.payload.len() > MOST_BYTES
+/// The events that wait for one shard.
+#[derive(Default)]
+struct Ring {
+    queue: VecDeque<Arc<BusEvent>>,
+    /// Of all payloads in the queue.
+    bytes: usize,
+    /// Emptied because it was full: the plugin has to start anew.
+    overflowed: bool,
+    arrived: Arc<Notify>,
+}
+
+/// How much a ring takes.
+#[derive(Clone, Copy)]
+struct Room {
+    events: usize,
+    bytes: usize,
+    on_full: OnFull,
+}
+
+impl Ring {
+    fn is_full_for(&self, event: &BusEvent, room: Room) -> bool {
+        self.queue.len() >= room.events || self.bytes + event.payload.len() > room.bytes
     }
 
     fn push(&mut self, event: &Arc<BusEvent>) {
         self.bytes += event.payload.len();
-        self.ring.push_back(Arc::clone(event));
+        self.queue.push_back(Arc::clone(event));
     }
 
     fn pop(&mut self) -> Option<Arc<BusEvent>> {
-        let event = self.ring.pop_front()?;
+        let event = self.queue.pop_front()?;
         self.bytes -= event.payload.len();
         Some(event)
     }
 
-    /// Takes an event as the subscription and `onFull` say; answers how many are dropped for it.
-    fn take(&mut self, event: &Arc<BusEvent>) -> usize {
-        let fits = !self.is_full_for(event);
-        if let Some(durable) = &mut self.durable {
-            match durable.add(event, fits) {
-                Some(true) => self.push(event),
-                Some(false) => {}
-                // What came first has been accepted: it stays.
-                None => return 1,
-            }
-            return 0;
-        }
+    /// Takes an event as `onFull` says; answers how many are dropped for it.
+    fn take(&mut self, event: &Arc<BusEvent>, room: Room) -> usize {
+        let had_none = self.queue.is_empty();
         let mut dropped = 0;
-        match self.on_full {
-            _ if fits => {}
+        match room.on_full {
+            _ if !self.is_full_for(event, room) => {}
             OnFull::DropOldest | OnFull::Wait => {
-                while self.is_full_for(event) && self.pop().is_some() {
+                while self.is_full_for(event, room) && self.pop().is_some() {
                     dropped += 1;
                 }
             }
             OnFull::Disconnect => {
-                dropped = self.ring.len();
+                dropped = self.queue.len();
                 self.clear();
                 self.overflowed = true;
             }
         }
         self.push(event);
+        if had_none || dropped > 0 {
+            self.arrived.notify_one();
+        }
         dropped
     }
 
-    /// Tells how many wait.
-    fn tell(&self, counters: &Counters) {
-        let queued = self.durable.as_ref().map_or(self.ring.len() as u64, Durable::undone);
-        counters.queued.store(queued, Ordering::Relaxed);
-    }
-
     fn clear(&mut self) {
-        self.ring.clear();
+        self.queue.clear();
         self.bytes = 0;
     }
 }
 
-/// The side of the plugin's task. Nothing taken out is lost when a wait is cancelled.
-pub(crate) struct Outbox {
-    inbox: Arc<Inbox>,
-    happenings: mpsc::Receiver<Happening>,
-    replies: mpsc::Receiver<Reply>,
+impl Events {
+    fn room(&self) -> Room {
+        let bytes = MOST_BYTES / self.rings.len();
+        Room { events: self.room, bytes, on_full: self.on_full }
+    }
+
+    /// Takes an event as the subscription and `onFull` say; answers how many are dropped for it.
+    fn take(&mut self, event: &Arc<BusEvent>) -> usize {
+        let room = self.room();
+        let Self { rings, durable, .. } = self;
+        if let Some(durable) = durable {
+            let ring = &mut rings[0];
+            return match durable.add(event, !ring.is_full_for(event, room)) {
+                Some(true) => ring.take(event, room),
+                Some(false) => {
+                    ring.arrived.notify_one();
+                    0
+                }
+                // What came first has been accepted: it stays.
+                None => 1,
+            };
+        }
+        match shards::place(event, rings.len()) {
+            Place::One(shard) => rings[shard].take(event, room),
+            Place::All => rings.iter_mut().map(|ring| ring.take(event, room)).sum(),
+        }
+    }
+
+    /// Has the events wait for so many shards from now on. Those of one call stay in their order.
+    fn split(&mut self, shards: usize) {
+        if self.rings.len() == shards {
+            return;
+        }
+        let before = std::mem::take(&mut self.rings);
+        let arrived = before.iter().map(|ring| Arc::clone(&ring.arrived));
+        let arrived = arrived.chain(std::iter::repeat_with(Arc::default));
+        self.rings =
+            arrived.take(shards).map(|arrived| Ring { arrived, ..Ring::default() }).collect();
+        for (shard, ring) in before.into_iter().enumerate() {
+            for event in ring.queue {
+                match shards::place(&event, shards) {
+                    Place::One(shard) => self.rings[shard].push(&event),
+                    // Each of the shards had it.
+                    Place::All if shard == 0 => {
+                        self.rings.iter_mut().for_each(|ring| ring.push(&event));
+                    }
+                    Place::All => {}
+                }
+            }
+        }
+        self.rings.iter().for_each(|ring| ring.arrived.notify_one());
+    }
+
+    /// Tells how many wait.
+    fn tell(&self, counters: &Counters) {
+        let waiting = || self.rings.iter().map(|ring| ring.queue.len() as u64).sum();
+        let queued = self.durable.as_ref().map_or_else(waiting, Durable::undone);
+        counters.queued.store(queued, Ordering::Relaxed);
+    }
 }
 
-/// Makes a mailbox: where to put, where to answer submits, where to take.
-pub(crate) fn mailbox(counters: Arc<Counters>) -> (Arc<Inbox>, mpsc::Sender<Reply>, Outbox) {
+/// The side of one worker. Nothing taken out is lost when a wait is cancelled.
+pub(crate) struct Outbox {
+    inbox: Arc<Inbox>,
+    shard: usize,
+    /// The first shard has those.
+    happenings: Option<mpsc::Receiver<Happening>>,
+    replies: mpsc::Receiver<Reply>,
+    reply: mpsc::Sender<Reply>,
+}
+
+/// Makes a mailbox for one shard: where to put, where to take.
+pub(crate) fn mailbox(counters: Arc<Counters>) -> (Arc<Inbox>, Outbox) {
     let (happening, happenings) = mpsc::channel(HAPPENINGS);
-    // Never full: a plugin has no more requests in flight.
-    let (reply, replies) = mpsc::channel(crate::ctx::IN_FLIGHT);
     let events = Events {
-        ring: VecDeque::new(),
-        bytes: 0,
+        rings: vec![Ring::default()],
         room: Limits::default().mailbox,
         on_full: OnFull::DropOldest,
         durable: None,
-        overflowed: false,
     };
-    let inbox = Arc::new(Inbox {
-        events: Mutex::new(events),
-        arrived: Notify::new(),
-        happenings: happening,
-        counters,
-    });
-    (Arc::clone(&inbox), reply, Outbox { inbox, happenings, replies })
+    let inbox = Arc::new(Inbox { events: Mutex::new(events), happenings: happening, counters });
+    let mut outbox = Outbox::of_shard(&inbox, 0);
+    outbox.happenings = Some(happenings);
+    (inbox, outbox)
 }
 
 impl Inbox {
@@ -140,24 +201,40 @@ impl Inbox {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until there are events; those that are on disk alone are read for that. Nothing is lost
-    /// when the wait is cancelled.
-    pub(crate) async fn arrived(&self) {
+    /// How many shards events wait for.
+    pub(crate) fn shards(&self) -> usize {
+        self.lock().rings.len()
+    }
+
+    /// Has events wait for so many shards from now on; for one if they are durable.
+    pub(crate) fn split(&self, shards: usize) {
+        let mut events = self.lock();
+        let shards = if events.durable.is_some() { 1 } else { shards };
+        events.split(shards);
+    }
+
+    /// Waits until there are events for a shard; those that are on disk alone are read for that.
+    /// Nothing is lost when the wait is cancelled.
+    async fn arrived(&self, shard: usize) {
         loop {
-            let arrived = self.arrived.notified();
-            let reading = {
+            let (arrived, reading) = {
                 let events = self.lock();
-                if !events.ring.is_empty() {
+                // A shard too many has nothing to wait for.
+                let Some(ring) = events.rings.get(shard) else { break };
+                if !ring.queue.is_empty() {
                     return;
                 }
                 let durable = events.durable.as_ref().filter(|durable| durable.behind() > 0);
-                durable.map(|durable| durable.next(events.room.min(READ)))
+                let reading = durable.map(|durable| durable.next(events.room.min(READ)));
+                (Arc::clone(&ring.arrived), reading)
             };
             match reading {
                 Some(reading) => self.read(reading).await,
-                None => arrived.await,
+                // What came since has left its mark there.
+                None => arrived.notified().await,
             }
         }
+        std::future::pending::<()>().await;
     }
 
     /// Takes from the disk what comes next.
@@ -166,13 +243,10 @@ impl Inbox {
             Ok(messages) => {
                 let events = &mut *self.lock();
                 let Some(durable) = &mut events.durable else { return };
-                let read: Vec<_> = messages
+                let read = messages
                     .iter()
-                    .filter_map(|(number, message)| durable.take_in(*number, message))
-                    .collect();
-                for event in &read {
-                    events.push(event);
-                }
+                    .filter_map(|(number, message)| durable.take_in(*number, message));
+                read.for_each(|event| events.rings[0].push(&event));
             }
             Err(error) => {
                 tracing::error!(error, "messages on disk cannot be read; they are tried again");
@@ -191,18 +265,20 @@ impl Inbox {
             before.end();
         }
         let Some(mut durable) = durable else { return };
-        let waiting = std::mem::take(&mut events.ring);
-        events.bytes = 0;
+        events.split(1);
+        let ring = &mut events.rings[0];
+        let waiting = std::mem::take(&mut ring.queue);
+        ring.bytes = 0;
         for event in waiting {
             match durable.add(&event, true) {
-                Some(true) => events.push(&event),
+                Some(true) => ring.push(&event),
                 Some(false) => {}
                 None => count(&self.counters.dropped, 1),
             }
         }
+        ring.arrived.notify_one();
         events.durable = Some(durable);
         events.tell(&self.counters);
-        self.arrived.notify_one();
     }
 
     /// Whether its messages are kept on disk.
@@ -226,18 +302,27 @@ impl Inbox {
         };
         events.on_full = limits.on_full;
     }
+
+    /// Drops the events that wait, from memory: what is durable stays on disk.
+    pub(crate) fn clear(&self) {
+        let mut events = self.lock();
+        for ring in &mut events.rings {
+            ring.clear();
+            ring.overflowed = false;
+        }
+        if let Some(durable) = &mut events.durable {
+            durable.rewind();
+        }
+        events.tell(&self.counters);
+    }
 }
 
 impl EventSink for Inbox {
     fn deliver(&self, event: &Arc<BusEvent>) {
         let events = &mut *self.lock();
-        let before = events.ring.len();
         let dropped = events.take(event);
         events.tell(&self.counters);
         count(&self.counters.dropped, dropped);
-        if before == 0 || dropped > 0 {
-            self.arrived.notify_one();
-        }
     }
 }
 
@@ -251,15 +336,28 @@ impl ConnectionSink for Inbox {
 }
 
 impl Outbox {
+    /// For a shard that has no connections.
+    pub(crate) fn of_shard(inbox: &Arc<Inbox>, shard: usize) -> Self {
+        // Never full: a plugin has no more requests in flight.
+        let (reply, replies) = mpsc::channel(crate::ctx::IN_FLIGHT);
+        Self { inbox: Arc::clone(inbox), shard, happenings: None, replies, reply }
+    }
+
     pub(crate) fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// Where replies to this worker's requests go.
+    pub(crate) fn reply(&self) -> mpsc::Sender<Reply> {
+        self.reply.clone()
     }
 
     /// Takes a batch of events.
     pub(crate) fn take_events(&self, most: usize) -> VecDeque<Arc<BusEvent>> {
         let mut events = self.inbox.lock();
-        let count = events.ring.len().min(most);
-        let batch = (0..count).filter_map(|_| events.pop()).collect();
+        let Some(ring) = events.rings.get_mut(self.shard) else { return VecDeque::new() };
+        let count = ring.queue.len().min(most);
+        let batch = (0..count).filter_map(|_| ring.pop()).collect();
         events.tell(&self.inbox.counters);
         batch
     }
@@ -276,38 +374,35 @@ impl Outbox {
     /// Puts back what was taken and not done, before everything else.
     pub(crate) fn put_back(&self, taken: impl DoubleEndedIterator<Item = Arc<BusEvent>>) {
         let mut events = self.inbox.lock();
+        let Some(ring) = events.rings.get_mut(self.shard) else { return };
         for event in taken.rev() {
-            events.bytes += event.payload.len();
-            events.ring.push_front(event);
+            ring.bytes += event.payload.len();
+            ring.queue.push_front(event);
         }
     }
 
     /// Whether the mailbox was emptied because it was full, since the last time.
     pub(crate) fn take_overflow(&self) -> bool {
-        std::mem::take(&mut self.inbox.lock().overflowed)
-    }
-
-    /// Drops the events that wait, from memory: what is durable stays on disk.
-    pub(crate) fn clear_events(&self) {
         let mut events = self.inbox.lock();
-        events.clear();
-        events.overflowed = false;
-        if let Some(durable) = &mut events.durable {
-            durable.rewind();
-        }
-        events.tell(&self.inbox.counters);
+        let ring = events.rings.get_mut(self.shard);
+        ring.is_some_and(|ring| std::mem::take(&mut ring.overflowed))
     }
 
-    /// Waits for a happening or a reply, and takes what is there of both. Cancel-safe: both
-    /// buffers are the caller's.
+    /// Waits for a happening or a reply, and takes what is there of both, or for events if they are
+    /// `wanted`. Cancel-safe: both buffers are the caller's.
     pub(crate) async fn receive(
         &mut self,
         happenings: &mut Vec<Happening>,
         replies: &mut Vec<Reply>,
+        wanted: bool,
     ) {
+        let told = OptionFuture::from(
+            self.happenings.as_mut().map(|told| told.recv_many(happenings, BATCH)),
+        );
         tokio::select! {
-            _ = self.happenings.recv_many(happenings, BATCH) => {}
+            Some(_) = told => {}
             _ = self.replies.recv_many(replies, BATCH) => {}
+            () = self.inbox.arrived(self.shard), if wanted => {}
         }
     }
 }
@@ -330,7 +425,7 @@ mod tests {
 
     fn filled(on_full: OnFull, events: u64) -> (Vec<u64>, u64, bool) {
         let counters = Arc::new(Counters::default());
-        let (inbox, _replies, outbox) = mailbox(Arc::clone(&counters));
+        let (inbox, outbox) = mailbox(Arc::clone(&counters));
         inbox.limit(&Limits { mailbox: 3, on_full, ..Limits::default() });
         for seq in 1..=events {
             inbox.deliver(&event(seq));
@@ -351,25 +446,61 @@ mod tests {
 
     #[test]
     fn large_events_fill_it_too() {
-        let (inbox, _replies, outbox) = mailbox(Arc::default());
+        let (inbox, outbox) = mailbox(Arc::default());
         for seq in 1..=100 {
             let payload = Bytes::from(vec![0; 1 << 20]);
             inbox.deliver(&Arc::new(BusEvent { payload, ..(*event(seq)).clone() }));
         }
         let left = outbox.take_events(BATCH);
         assert_eq!((left.len(), left[0].seq), (64, 37));
-        assert_eq!(inbox.lock().bytes, 0);
+        assert_eq!(inbox.lock().rings[0].bytes, 0);
     }
 
     #[tokio::test]
     async fn what_came_before_the_wait_ends_it() {
-        let (inbox, _replies, outbox) = mailbox(Arc::default());
+        let (inbox, outbox) = mailbox(Arc::default());
         inbox.deliver(&event(1));
-        inbox.arrived().await;
+        inbox.arrived(0).await;
         assert_eq!(outbox.take_events(BATCH).len(), 1);
-        let waiting = inbox.arrived();
+        let waiting = inbox.arrived(0);
         inbox.deliver(&event(2));
         waiting.await;
         assert_eq!(outbox.take_events(BATCH)[0].seq, 2);
+    }
+
+    fn of_call(seq: u64, call: u64) -> Arc<BusEvent> {
+        let payload = Bytes::from(format!("{{\"call\":\"c{call}\"}}"));
+        Arc::new(BusEvent { payload, ..(*event(seq)).clone() })
+    }
+
+    #[test]
+    fn another_number_of_shards_keeps_each_calls_order() {
+        let (inbox, lead) = mailbox(Arc::default());
+        let mut outboxes = vec![lead];
+        outboxes.extend((1..5).map(|shard| Outbox::of_shard(&inbox, shard)));
+        for seq in 1..=60 {
+            match seq {
+                11 => inbox.split(3),
+                21 => inbox.split(5),
+                31 => inbox.split(2),
+                _ => {}
+            }
+            inbox.deliver(&of_call(seq, seq % 7));
+        }
+        inbox.split(4);
+        let taken: Vec<Vec<u64>> = outboxes
+            .iter()
+            .map(|outbox| outbox.take_events(BATCH).iter().map(|event| event.seq).collect())
+            .collect();
+        assert_eq!(taken.iter().map(Vec::len).sum::<usize>(), 60, "{taken:?}");
+        assert!(taken[4].is_empty());
+        for call in 0..7 {
+            let of_it = |seqs: &Vec<u64>| -> Vec<u64> {
+                seqs.iter().copied().filter(|seq| seq % 7 == call).collect()
+            };
+            let holding: Vec<_> = taken.iter().map(of_it).filter(|seqs| !seqs.is_empty()).collect();
+            let expected: Vec<u64> = (1..=60).filter(|seq| seq % 7 == call).collect();
+            assert_eq!(holding, [expected]);
+        }
     }
 }

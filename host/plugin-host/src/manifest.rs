@@ -34,6 +34,8 @@ pub struct Limits {
     pub mailbox: usize,
     /// What happens when more come.
     pub on_full: OnFull,
+    /// As how many instances it runs: each gets the events of some calls, and has a mailbox of its own.
+    pub shards: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             request: Duration::from_secs(5),
             mailbox: 4096,
             on_full: OnFull::DropOldest,
+            shards: 1,
         }
     }
 }

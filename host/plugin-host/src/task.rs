@@ -1,7 +1,10 @@
 //! The task that owns a plugin: its instance, mailbox and timers. Nobody else touches them.
 
+mod others;
 mod serve;
 mod swap;
+mod work;
+mod worker;
 
 use crate::{
     asks,
@@ -10,12 +13,11 @@ use crate::{
     ctx::Identity,
     decisions::{Decider, Decision, decider},
     durable::Durable,
-    effects::Reply,
     folder::Source,
     grants::{Grants, PolicyGrant},
     http::HttpSlot,
     instance::Instance,
-    mailbox::{Inbox, Outbox, mailbox},
+    mailbox::{Inbox, mailbox},
     manifest::Manifest,
     mounts::{Mounts, Owner},
     name::PluginName,
@@ -23,13 +25,11 @@ use crate::{
     restarts::Restarts,
     runtime::Build,
     shared::Shared,
-    status::{Counters, PluginStatus, State},
-    timers::Timers,
+    status::{Counters, PluginStatus, State, count},
 };
 use futures_util::future::OptionFuture;
-use serve::Work;
+use others::Others;
 use std::{
-    collections::HashSet,
     ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
@@ -38,6 +38,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
 };
+use worker::Worker;
 
 /// How long an instance has for its last call.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -80,7 +81,11 @@ struct Task {
     counters: Arc<Counters>,
     /// What runs, or is to run again after a pause.
     current: Option<Version>,
+    /// The first shard's.
     instance: Option<Instance>,
+    /// The first shard, which has all that is not an event.
+    lead: Worker,
+    others: Others,
     preparing: Option<Preparing>,
     probation: Option<Probation>,
     restarts: Restarts,
@@ -96,12 +101,6 @@ struct Task {
     decider: Decider,
     /// What it is asked about, whether it runs or not.
     policy: Option<(PolicyGrant, Guard)>,
-    outbox: Outbox,
-    replies: mpsc::Sender<Reply>,
-    timers: Timers,
-    work: Work,
-    /// Connections that the plugin has been told of.
-    known: HashSet<u64>,
     waiting: Vec<Done>,
 }
 
@@ -123,16 +122,19 @@ enum Kind {
     Files,
     /// The same build again, after a failure.
     Restart,
-    /// The build before, with what the last good instance saved.
-    RollBack(Option<Vec<u8>>),
+    /// The build before, with what the last good instances saved.
+    RollBack(States),
 }
 
 /// A new build proves itself; until then the one before is kept.
 struct Probation {
     previous: Version,
-    state: Option<Vec<u8>>,
+    states: States,
     until: Instant,
 }
+
+/// What the instances of a version saved, a shard each; none where one had nothing to say.
+type States = Vec<Option<Vec<u8>>>;
 
 impl Task {
     fn new(shared: Arc<Shared>, name: &PluginName, commands: mpsc::Receiver<Command>) -> Self {
@@ -140,7 +142,10 @@ impl Task {
             Arc::new(Identity::new(name.clone(), shared.ports.clone(), shared.home.clone()));
         let counters = Arc::clone(&identity.counters);
         shared.board.add(name.as_str(), Arc::clone(&counters));
-        let (_, replies, outbox) = mailbox(Arc::clone(&counters));
+        let (_, outbox) = mailbox(Arc::clone(&counters));
+        let lead = Worker::new(Arc::clone(&shared), Arc::clone(&identity), outbox);
+        let (inbox, own) = (Arc::clone(lead.inbox()), Arc::clone(&identity));
+        let others = Others::new(Arc::clone(&shared), own, inbox);
         let (decider, decisions) = decider();
         let http = HttpSlot::new(Arc::clone(&shared), Arc::clone(&identity), Arc::clone(&counters));
         Self {
@@ -148,6 +153,8 @@ impl Task {
             status: PluginStatus::new(name.as_str()),
             current: None,
             instance: None,
+            lead,
+            others,
             preparing: None,
             probation: None,
             restarts: Restarts::default(),
@@ -159,11 +166,6 @@ impl Task {
             decisions,
             decider,
             policy: None,
-            outbox,
-            replies,
-            timers: Timers::default(),
-            work: Work::default(),
-            known: HashSet::new(),
             waiting: Vec::new(),
             shared,
             identity,
@@ -173,6 +175,7 @@ impl Task {
 
     async fn run(mut self) {
         while self.step().await.is_continue() {}
+        drop(self.others.rest().await);
         self.unmount();
         self.mounts.clear(&self.shared.home, false);
         self.be_asked(None);
@@ -187,7 +190,6 @@ impl Task {
         let listening = serving || (self.restart_at.is_none() && self.preparing.is_none());
         // A build that is getting ready goes first.
         let restart_at = self.restart_at.filter(|_| self.preparing.is_none());
-        let inbox = Arc::clone(self.outbox.inbox());
         tokio::select! {
             biased;
             command = self.commands.recv() => match command {
@@ -208,11 +210,12 @@ impl Task {
             }
             Some(()) = OptionFuture::from(restart_at.map(at)) => self.restart(Kind::Restart),
             Some(decision) = self.decisions.recv(), if listening => self.decide(decision).await,
-            () = self.work.arrives(&mut self.outbox, &inbox, self.timers.next(), serving), if listening => {
+            fault = self.others.failed(), if !self.others.is_empty() => self.failed(&fault).await,
+            () = self.lead.arrives(serving), if listening => {
                 if serving {
                     self.serve().await;
                 } else {
-                    self.work.discard();
+                    self.lead.discard();
                 }
             }
         }
@@ -350,13 +353,29 @@ impl Task {
         self.restart_at = None;
         self.current = None;
         self.restarts.clear();
+        let instances = self.rest().await;
         self.unmount();
-        if let Some(instance) = self.instance.take()
-            && let Err(fault) = instance.drain(DRAIN).await
-        {
-            tracing::warn!(plugin = %self.identity.name, %fault, "drain");
-        }
+        drain(&self.identity, instances).await;
         self.status.state = state;
+    }
+
+    /// Has all shards rest; answers their instances, those that are sound, the first shard's first.
+    async fn rest(&mut self) -> Vec<Option<Instance>> {
+        let others = self.others.rest().await;
+        for fault in others.iter().filter_map(|ended| ended.as_ref().err()) {
+            tracing::error!(plugin = %self.identity.name, %fault, "a shard, as it was to rest");
+            count(&self.counters.restarts, 1);
+            self.status.mishap(&fault.to_string());
+        }
+        let lead = std::iter::once(self.instance.take());
+        lead.chain(others.into_iter().map(Result::ok)).collect()
+    }
+
+    /// Has the shards work, each with an instance.
+    fn work(&mut self, instances: Vec<Instance>) {
+        let mut instances = instances.into_iter();
+        self.instance = instances.next();
+        self.others.work(instances);
     }
 
     /// Sees to it that the plugin is asked about these commands, and no others.
@@ -385,7 +404,7 @@ impl Task {
             let plugin: Arc<str> = self.identity.name.as_str().into();
             let extent = self.identity.at_home(journal.open(&plugin)).await;
             let extent = extent.map_err(|error| format!("grants.durable: {error}"))?;
-            self.work.give_back(&self.outbox);
+            self.give_back();
             inbox.make_durable(Some(Durable::new(journal, plugin, grants.durable, extent)));
         }
         let (mounts, owner) = self.mounts();
@@ -397,10 +416,15 @@ impl Task {
         self.http.set(None);
         let is_durable = self.inbox().is_durable();
         self.mounts.clear(&self.shared.home, is_durable);
-        self.timers = Timers::default();
-        self.work = Work::default();
-        self.known.clear();
-        self.outbox.clear_events();
+        self.lead.clear();
+        self.others.resting().for_each(Worker::clear);
+        self.inbox().clear();
+    }
+
+    /// What workers that rest have taken from the mailbox goes back there.
+    fn give_back(&mut self) {
+        self.lead.give_back();
+        self.others.resting().for_each(Worker::give_back);
     }
 
     /// Tells everybody how it stands.
@@ -417,24 +441,30 @@ impl Task {
     }
 
     fn inbox(&self) -> &Arc<Inbox> {
-        self.outbox.inbox()
+        self.lead.inbox()
     }
 
     /// Mounts what a version needs; what it does not need any more goes.
     async fn mount(&mut self, version: &Version) -> Result<(), String> {
         self.keep_messages(&version.rights.grants).await?;
+        let shards = version.rights.limits.shards;
+        if self.inbox().shards() != shards {
+            self.give_back();
+            self.inbox().split(shards);
+            self.others.grow(shards - 1);
+        }
         let (mounts, owner) = self.mounts();
         mounts.apply(&owner, version.build.surface(), &version.rights).await
     }
 
     /// What is mounted, and who mounts.
     fn mounts(&mut self) -> (&mut Mounts, Owner<'_>) {
-        let Self { mounts, identity, shared, outbox, http, .. } = self;
+        let Self { mounts, identity, shared, lead, http, .. } = self;
         let owner = Owner {
             name: identity.name.as_str(),
             ports: &shared.ports,
             home: &shared.home,
-            inbox: outbox.inbox(),
+            inbox: lead.inbox(),
             http,
         };
         (mounts, owner)
@@ -444,6 +474,15 @@ impl Task {
 impl Preparing {
     fn into_kind(mut self) -> Kind {
         std::mem::replace(&mut self.kind, Kind::Files)
+    }
+}
+
+/// Their last calls.
+async fn drain(identity: &Identity, instances: Vec<Option<Instance>>) {
+    for instance in instances.into_iter().flatten() {
+        if let Err(fault) = instance.drain(DRAIN).await {
+            tracing::warn!(plugin = %identity.name, %fault, "drain");
+        }
     }
 }
 

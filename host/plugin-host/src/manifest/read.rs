@@ -4,6 +4,7 @@ use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
 use crate::{
     asks::Asks,
     grants::{Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant},
+    shards,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -92,6 +93,13 @@ impl Reader<'_> {
                 "settings" => (manifest.settings, manifest.origins) = self.settings(inner),
                 _ => manifest.secrets = self.secrets(inner),
             }
+        }
+        if manifest.limits.shards > 1 && manifest.grants.durable > 0 {
+            let at = table.iter().find(|(key, _)| key.get_ref() == "limits");
+            let message = "messages that are kept on disk (grants.durable) have one order, and are \
+                           done by one instance: leave one of the two out";
+            let at = at.map(|(key, _)| key.span()).unwrap_or_default();
+            self.mistake(at, "limits.shards", message);
         }
         manifest
     }
@@ -354,10 +362,15 @@ impl Reader<'_> {
                         "must be \"dropOldest\", \"wait\" or \"disconnect\"",
                     ),
                 },
+                "shards" => {
+                    if let Some(shards) = self.number(&name, value, 1, shards::MOST) {
+                        limits.shards = usize::try_from(shards).unwrap_or(1);
+                    }
+                }
                 _ => self.mistake(
                     key.span(),
                     &name,
-                    "unknown; there are memory, callMs, mailbox and onFull",
+                    "unknown; there are memory, callMs, mailbox, onFull and shards",
                 ),
             }
         }

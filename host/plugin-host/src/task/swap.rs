@@ -1,6 +1,6 @@
-//! From one instance to the next, at a batch boundary: save, restore, resume, switch.
+//! From the instances of one build to those of the next, at a batch boundary: save, restore, resume, switch.
 
-use super::{DRAIN, Kind, Probation, Task};
+use super::{Kind, Probation, States, Task, drain, worker::Worker};
 use crate::{
     asks,
     candidate::{Candidate, Refusal, Version},
@@ -8,7 +8,7 @@ use crate::{
     ports::Live,
     status::{State, count},
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 /// What a state may be long, in bytes (`handoff.save`).
 const LARGEST_STATE: usize = 16 << 20;
@@ -29,90 +29,109 @@ impl Task {
         }
     }
 
-    /// Takes over from the running instance. Whatever goes wrong, the old one goes on from here.
+    /// Takes over from the running instances. Whatever goes wrong, the old ones go on from here.
     async fn swap(&mut self, candidate: Candidate) {
-        let Candidate { version, instance: new } = candidate;
-        let (Some(old), Some(before)) = (self.instance.take(), self.current.clone()) else {
-            return;
+        let Candidate { version, instances: new } = candidate;
+        let Some(before) = self.current.clone() else { return };
+        let old = self.rest().await;
+        let (old, saved) = self.save(old, &before).await;
+        let states = match saved {
+            Ok(states) => states,
+            Err(error) => return self.stay(old, &version, error),
         };
-        let (old, state) = match self.save(old, &before).await {
-            Ok(saved) => saved,
-            Err((old, error)) => {
-                self.instance = Some(old);
-                return self.refused(&refusal(&version, error));
-            }
-        };
-        match self.take_over(&version, new, state.as_deref()).await {
-            Ok(instance) => {
+        match self.take_over(&version, new, &states).await {
+            Ok(instances) => {
                 self.status.error = None;
-                self.switch(version, instance);
+                self.switch(version, instances);
                 count(&self.counters.swaps, 1);
                 self.note().await;
                 let until = Instant::now() + self.shared.probation;
-                self.probation = Some(Probation { previous: before, state, until });
-                if let Some(old) = old {
-                    let name = self.identity.name.clone();
-                    self.shared.guests.spawn(async move {
-                        if let Err(fault) = old.drain(DRAIN).await {
-                            tracing::warn!(plugin = %name, %fault, "drain of the instance before");
-                        }
-                    });
-                }
+                self.probation = Some(Probation { previous: before, states, until });
+                let identity = Arc::clone(&self.identity);
+                self.shared.guests.spawn(async move { drain(&identity, old).await });
                 self.publish();
             }
             Err(error) => {
                 self.remount(&before).await;
-                self.instance = old;
-                self.refused(&refusal(&version, error));
+                self.stay(old, &version, error);
             }
         }
     }
 
-    /// Asks the running instance for its state. If it dies of that the successor starts without; an
-    /// error of its own keeps it.
+    /// The old instances go on. If one of them died meanwhile, all are started again.
+    fn stay(&mut self, old: Vec<Option<Instance>>, refused: &Version, error: String) {
+        if let Some(old) = old.into_iter().collect() {
+            self.work(old);
+        }
+        self.refused(&refusal(refused, error));
+    }
+
+    /// Asks the running instances for their state. One that dies of that leaves none; an error of its
+    /// own keeps them all.
     async fn save(
         &mut self,
-        old: Instance,
+        old: Vec<Option<Instance>>,
         version: &Version,
-    ) -> Result<(Option<Instance>, Option<Vec<u8>>), (Instance, String)> {
+    ) -> (Vec<Option<Instance>>, Result<States, String>) {
         if !version.build.surface().handoff {
-            return Ok((Some(old), None));
+            return (old, Ok(States::new()));
         }
-        match old.save().await {
-            Ok((old, Ok(state))) if state.len() <= LARGEST_STATE => Ok((Some(old), Some(state))),
+        let (mut kept, mut states) = (Vec::new(), Ok(States::new()));
+        for instance in old {
+            let (instance, state) = match instance {
+                Some(instance) => self.save_one(instance).await,
+                None => (None, Ok(None)),
+            };
+            kept.push(instance);
+            match (state, &mut states) {
+                (Ok(state), Ok(states)) => states.push(state),
+                (Err(error), Ok(_)) => states = Err(error),
+                (_, Err(_)) => {}
+            }
+        }
+        (kept, states)
+    }
+
+    async fn save_one(
+        &mut self,
+        instance: Instance,
+    ) -> (Option<Instance>, Result<Option<Vec<u8>>, String>) {
+        match instance.save().await {
+            Ok((old, Ok(state))) if state.len() <= LARGEST_STATE => (Some(old), Ok(Some(state))),
             Ok((old, Ok(state))) => {
                 let error = format!("handoff.save gave {} bytes, 16 MiB are the most", state.len());
-                Err((old, error))
+                (Some(old), Err(error))
             }
             Ok((old, Err(why))) => {
-                Err((old, format!("handoff.save: {}", crate::failure::shorten(&why))))
+                (Some(old), Err(format!("handoff.save: {}", crate::failure::shorten(&why))))
             }
             Err(fault) => {
                 tracing::error!(plugin = %self.identity.name, %fault, "the old instance, when it was to save");
                 count(&self.counters.restarts, 1);
-                Ok((None, None))
+                (None, Ok(None))
             }
         }
     }
 
     /// Starts where nothing runs.
     async fn begin(&mut self, candidate: Candidate, kind: Kind) {
-        let Candidate { version, instance } = candidate;
-        let state = match &kind {
-            Kind::RollBack(state) => state.as_deref(),
-            Kind::Files | Kind::Restart => None,
+        let Candidate { version, instances } = candidate;
+        let (is_files, states) = match kind {
+            Kind::RollBack(states) => (false, states),
+            Kind::Restart => (false, States::new()),
+            Kind::Files => (true, States::new()),
         };
-        match self.take_over(&version, instance, state).await {
-            Ok(instance) => {
-                if matches!(kind, Kind::Files) {
+        match self.take_over(&version, instances, &states).await {
+            Ok(instances) => {
+                if is_files {
                     self.status.error = None;
                     count(&self.counters.swaps, usize::from(self.current.is_some()));
                 }
-                self.switch(version, instance);
+                self.switch(version, instances);
                 self.note().await;
                 self.publish();
             }
-            Err(error) if matches!(kind, Kind::Files) => {
+            Err(error) if is_files => {
                 match self.current.clone() {
                     Some(current) => self.remount(&current).await,
                     None => self.unmount(),
@@ -139,31 +158,32 @@ impl Task {
     async fn take_over(
         &mut self,
         version: &Version,
-        instance: Option<Instance>,
-        state: Option<&[u8]>,
-    ) -> Result<Option<Instance>, String> {
-        let Some(mut instance) = instance else {
-            return self.mount(version).await.map(|()| None);
-        };
-        if let Some(state) = state.filter(|_| version.build.surface().handoff) {
-            let (restored, answer) =
-                instance.restore(state).await.map_err(|fault| fault.to_string())?;
-            answer.map_err(|why| format!("handoff.restore: {}", crate::failure::shorten(&why)))?;
-            instance = restored;
+        mut instances: Vec<Instance>,
+        states: &[Option<Vec<u8>>],
+    ) -> Result<Vec<Instance>, String> {
+        // Another number of shards: what each knew is of other calls than it has now.
+        if states.len() == instances.len() && version.build.surface().handoff {
+            instances = restored(instances, states).await?;
         }
         self.mount(version).await?;
         if version.build.surface().connection_handler {
             let live = self.live();
-            instance = instance.resume(live).await.map_err(|fault| fault.to_string())?;
+            let mut resumed = Vec::new();
+            for instance in instances {
+                // There is one: what has connections is not sharded.
+                let instance = instance.resume(live.clone()).await;
+                resumed.push(instance.map_err(|fault| fault.to_string())?);
+            }
+            instances = resumed;
         }
-        Ok(Some(instance))
+        Ok(instances)
     }
 
     /// The connections that the plugin knows of and that are open. Of the others it learns by what
     /// waits in the mailbox.
     fn live(&mut self) -> Vec<Live> {
         let mut live = self.identity.ports.connections.live(self.identity.name.as_str());
-        live.retain(|one| self.known.contains(&one.info.conn));
+        live.retain(|one| self.lead.known().contains(&one.info.conn));
         live
     }
 
@@ -175,15 +195,22 @@ impl Task {
     }
 
     /// From here on it is this one.
-    fn switch(&mut self, version: Version, mut instance: Option<Instance>) {
+    fn switch(&mut self, version: Version, mut instances: Vec<Instance>) {
         self.inbox().limit(&version.rights.limits);
         if !version.build.surface().policy {
             self.be_asked(None);
         }
         self.http.set(version.build.surface().http.then(|| version.clone()));
-        if let Some(instance) = &mut instance {
-            let effects = instance.take_effects();
-            self.settle(effects);
+        let shards = version.rights.limits.shards;
+        if self.current.as_ref().is_some_and(|it| it.rights.limits.shards != shards) {
+            self.others.shrink(shards - 1);
+            // They were set by instances that had other calls.
+            self.lead.clear_timers();
+            self.others.resting().for_each(Worker::clear_timers);
+        }
+        if let Some(lead) = instances.first_mut() {
+            let effects = lead.take_effects();
+            self.lead.settle(effects);
         }
         self.status.state = State::Running;
         self.status.hash = Some(version.build.hash().to_owned());
@@ -200,11 +227,28 @@ impl Task {
             self.status.refused = None;
             self.status.refused_asks.clear();
         }
-        self.instance = instance;
+        self.work(instances);
         self.current = Some(version);
         self.restart_at = None;
         self.probation = None;
     }
+}
+
+/// Each with what its forerunner saved.
+async fn restored(
+    instances: Vec<Instance>,
+    states: &[Option<Vec<u8>>],
+) -> Result<Vec<Instance>, String> {
+    let mut restored = Vec::new();
+    for (mut instance, state) in instances.into_iter().zip(states) {
+        if let Some(state) = state {
+            let (sound, answer) = instance.restore(state).await.map_err(|it| it.to_string())?;
+            answer.map_err(|why| format!("handoff.restore: {}", crate::failure::shorten(&why)))?;
+            instance = sound;
+        }
+        restored.push(instance);
+    }
+    Ok(restored)
 }
 
 fn refusal(version: &Version, error: String) -> Refusal {

@@ -2,7 +2,7 @@
 
 use crate::ports::BusEvent;
 use bytes::Bytes;
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 /// What comes before an event's texts, in bytes.
 const HEADER: usize = 24;
@@ -10,6 +10,8 @@ const HEADER: usize = 24;
 const NUMBERS: usize = 16;
 /// Heads that are looked for again: events of a few kinds come in turn.
 const HEADS: usize = 8;
+/// What a head takes that is looked for again, in bytes.
+const BLOCK: usize = 128;
 /// Stands for "no server" where its length would be.
 const NO_SERVER: u16 = u16::MAX;
 
@@ -25,17 +27,19 @@ impl Framed {
     pub(crate) fn fill(&mut self, batch: &[Arc<BusEvent>]) {
         self.offsets.clear();
         self.bytes.clear();
-        self.bytes.reserve(batch.iter().map(|event| length(event)).sum());
         self.offsets.push(0);
         let mut heads = Heads::default();
         for event in batch {
-            let start = self.bytes.len();
             if let Some(head) = heads.like(event) {
-                self.bytes.extend_from_within(head);
-                self.bytes[start..start + NUMBERS].copy_from_slice(&numbers(event));
+                let end = self.bytes.len() + head.length;
+                head.block[..NUMBERS].copy_from_slice(&numbers(event));
+                // A length that the compiler knows is copied without a call; the rest is cut off.
+                self.bytes.extend_from_slice(&head.block);
+                self.bytes.truncate(end);
             } else {
+                let start = self.bytes.len();
                 push_head(&mut self.bytes, event);
-                heads.add(event, start..self.bytes.len());
+                heads.add(event, &self.bytes[start..]);
             }
             self.bytes.extend_from_slice(&event.payload);
             // A batch is at most 64 events, each bounded by the bus far below 64 MiB.
@@ -77,22 +81,32 @@ pub(crate) fn decode(bytes: &Bytes) -> Option<BusEvent> {
     Some(BusEvent { seq: number(0)?, time_ns: number(8)?, address, kind, server, payload })
 }
 
-/// Heads that stand in the batch already: copying one is cheaper than writing it again.
+/// Heads that were written already: copying one is cheaper than writing it again.
 #[derive(Default)]
 struct Heads<'b> {
-    known: [Option<(&'b BusEvent, Range<usize>)>; HEADS],
+    known: [Option<Head<'b>>; HEADS],
     next: usize,
 }
 
+struct Head<'b> {
+    event: &'b BusEvent,
+    length: usize,
+    block: [u8; BLOCK],
+}
+
 impl<'b> Heads<'b> {
-    fn like(&self, event: &BusEvent) -> Option<Range<usize>> {
-        let mut known = self.known.iter().flatten();
-        known.find(|(other, _)| are_alike(other, event)).map(|(_, place)| place.clone())
+    fn like(&mut self, event: &BusEvent) -> Option<&mut Head<'b>> {
+        self.known.iter_mut().flatten().find(|head| are_alike(head.event, event))
     }
 
-    fn add(&mut self, event: &'b BusEvent, place: Range<usize>) {
-        self.known[self.next % HEADS] = Some((event, place));
-        self.next += 1;
+    /// Longer ones are written each time.
+    fn add(&mut self, event: &'b BusEvent, head: &[u8]) {
+        if head.len() <= BLOCK {
+            let mut block = [0; BLOCK];
+            block[..head.len()].copy_from_slice(head);
+            self.known[self.next % HEADS] = Some(Head { event, length: head.len(), block });
+            self.next += 1;
+        }
     }
 }
 

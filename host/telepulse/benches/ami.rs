@@ -3,7 +3,13 @@
 //! `memory` parses a stream that is in memory already; `parse` runs the session on the socket; `json`
 //! writes each event as JSON too; `model` is the platform itself, from the socket to a subscriber of
 //! the language's events, without a history of calls; `raw` is the same with a subscriber of every
-//! AMI event as JSON beside it.
+//! AMI event as JSON beside it; `plugin` is `model` with a plugin that gets each event of the language;
+//! `offenders` is `model` beside plugins that compute, trap, flood the log and use memory all the time.
+
+#[path = "support/components.rs"]
+mod components;
+#[path = "support/offenders.rs"]
+mod offenders;
 
 use ami_proto::{Decoder, Frame, Limits, Message, Output, Session, SessionConfig};
 use anyhow::{Context, Result, bail, ensure};
@@ -45,7 +51,9 @@ fn run() -> Result<()> {
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     let (Some(port), Some(depth)) = (words.next(), words.next()) else {
         // As part of `cargo bench` there is nothing to measure: the server is xtask's.
-        println!("usage: ami PORT memory|parse|json|model|raw; better: cargo xtask bench ami");
+        println!(
+            "usage: ami PORT memory|parse|json|model|raw|plugin|offenders; better: cargo xtask bench ami"
+        );
         return Ok(());
     };
     let port = port.parse().context("the port")?;
@@ -60,8 +68,10 @@ fn run() -> Result<()> {
                 std::hint::black_box(&json);
             })
         }
-        "model" => tokio::runtime::Runtime::new()?.block_on(platform(port, false)),
-        "raw" => tokio::runtime::Runtime::new()?.block_on(platform(port, true)),
+        "model" => tokio::runtime::Runtime::new()?.block_on(platform(port, Beside::Nobody)),
+        "raw" => tokio::runtime::Runtime::new()?.block_on(platform(port, Beside::Raw)),
+        "plugin" => tokio::runtime::Runtime::new()?.block_on(platform(port, Beside::Plugin)),
+        "offenders" => tokio::runtime::Runtime::new()?.block_on(platform(port, Beside::Offenders)),
         other => bail!("there is no depth {other:?}"),
     }
 }
@@ -201,10 +211,47 @@ impl Subscriber {
     }
 }
 
-/// The platform as it runs, without plugins.
-async fn platform(port: u16, counts_raw: bool) -> Result<()> {
+/// Who is there beside the subscriber.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nobody,
+    /// A subscriber of every AMI event.
+    Raw,
+    /// A plugin that gets every event of the language.
+    Plugin,
+    /// Plugins that do what they should not.
+    Offenders,
+}
+
+impl Beside {
+    /// Puts the plugins into the folder; `silent` is a port where nobody answers.
+    fn install(self, folder: &std::path::Path, silent: u16) -> Result<()> {
+        let plugins = folder.join("plugins.d");
+        std::fs::create_dir(&plugins)?;
+        match self {
+            Self::Nobody | Self::Raw => {}
+            Self::Plugin => {
+                let grants = "[grants]\nsubscribe = [\"telepulse.event\"]\n\
+                              [limits]\nmailbox = 1000000\n";
+                std::fs::write(plugins.join("idle.toml"), grants)?;
+                std::fs::write(plugins.join("idle.wasm"), components::component("idle"))?;
+            }
+            Self::Offenders => offenders::install(folder, free_port()?, silent),
+        }
+        Ok(())
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// The platform as it runs.
+async fn platform(port: u16, beside: Beside) -> Result<()> {
+    let counts_raw = beside == Beside::Raw;
     let folder = tempfile::tempdir()?;
-    std::fs::create_dir(folder.path().join("plugins.d"))?;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    beside.install(folder.path(), silent.port())?;
     let text = format!(
         "[store]\npath = \"data\"\ncalls = 0\n[plugins]\ndir = \"plugins.d\"\n[log]\nlevel = \"error\"\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\n\
@@ -217,6 +264,8 @@ async fn platform(port: u16, counts_raw: bool) -> Result<()> {
         files: &|path| std::fs::read_to_string(path),
     });
     let app = App::start(config.map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?).await?;
+    let offending = (beside == Beside::Offenders)
+        .then(|| tokio::spawn(offenders::offend(app.bus().clone(), silent.to_string())));
     let subscriber = Arc::new(Subscriber {
         meter: Mutex::default(),
         language: AtomicU64::new(0),
@@ -233,7 +282,13 @@ async fn platform(port: u16, counts_raw: bool) -> Result<()> {
     subscriber.language.store(0, Relaxed);
     tokio::time::timeout(PATIENCE, subscriber.ended.notified()).await.context("the end")?;
     let taken = settled(&app).await?;
+    if let Some(offending) = offending {
+        offending.abort();
+    }
     let language = subscriber.language.load(Relaxed);
+    if beside == Beside::Plugin {
+        all_handled(&app, language).await?;
+    }
     let mut meter = std::mem::take(&mut *subscriber.meter());
     if !counts_raw {
         // FullyBooted and the end are no events of the stream.
@@ -242,6 +297,21 @@ async fn platform(port: u16, counts_raw: bool) -> Result<()> {
     meter.tell(&format!(",\"language\":{language}"))?;
     app.shutdown().await;
     Ok(())
+}
+
+/// Waits until the plugin has done as many events as the subscriber saw; none may be dropped.
+async fn all_handled(app: &App, language: u64) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let plugin = app.plugins().show("idle").context("the plugin")?;
+        ensure!(plugin.figures.dropped == 0, "events were dropped: {plugin:?}");
+        // It also had those that logging in told.
+        if plugin.figures.handled >= language && plugin.figures.queued == 0 {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "it does not come to an end: {plugin:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn server(app: &App) -> Result<serde_json::Value> {

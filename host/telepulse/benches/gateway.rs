@@ -9,19 +9,17 @@
 
 mod support;
 
-use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use support::{
-    PATIENCE, Socket, component, configuration, event, free_port, number_of, runtime, subscribed,
+    PATIENCE, Socket, configuration, event, free_port, number_of, offenders, runtime, subscribed,
 };
 use telepulse::app::App;
-use telepulse::bus::{Address, Bus as _, LocalBus};
+use telepulse::bus::{Bus as _, LocalBus};
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -29,19 +27,6 @@ const CLIENTS: usize = 100;
 const EVENTS_PER_SECOND: u64 = 1_000;
 const SECONDS: u64 = 10;
 const EVENTS: u64 = EVENTS_PER_SECOND * SECONDS;
-
-/// What the neighbours do over and over, with the words of `tests/guests/villain`; those that trap are
-/// given up after some time, and there are more of them.
-const OFFENCES: [(&str, &str); 8] = [
-    ("busy-1", "busy 45"),
-    ("busy-2", "busy 45"),
-    ("memory", "use-memory"),
-    ("flood", "log"),
-    ("labels", "labels"),
-    ("trap-1", "trap"),
-    ("trap-2", "spin"),
-    ("waiting", "fetch"),
-];
 
 fn main() {
     let alone = run(false);
@@ -60,7 +45,7 @@ fn run(with_offenders: bool) -> Vec<u32> {
     // A server that takes connections and says nothing.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     if with_offenders {
-        offenders(folder.path(), port, silent.local_addr().unwrap().port());
+        offenders::install(folder.path(), port, silent.local_addr().unwrap().port());
     }
     let app = platform.block_on(App::start(config)).unwrap();
     let began = Instant::now();
@@ -76,7 +61,7 @@ fn run(with_offenders: bool) -> Vec<u32> {
     });
     let offending = with_offenders.then(|| {
         let silent = silent.local_addr().unwrap();
-        platform.spawn(offend(app.bus().clone(), silent.to_string()))
+        platform.spawn(offenders::offend(app.bus().clone(), silent.to_string()))
     });
     platform.block_on(publish(app.bus(), &sent, began));
     let mut waits = Vec::new();
@@ -85,45 +70,13 @@ fn run(with_offenders: bool) -> Vec<u32> {
     }
     if let Some(offending) = offending {
         offending.abort();
-        for (name, _) in OFFENCES {
+        for (name, _) in offenders::OFFENCES {
             let it = app.plugins().show(name).unwrap();
             println!("offender {name}: {:?}, {:?}", it.state, it.figures);
         }
     }
     platform.block_on(app.shutdown());
     waits
-}
-
-/// Puts the neighbours into the folder.
-fn offenders(folder: &Path, port: u16, silent: u16) {
-    let villain = component("villain");
-    for (name, _) in OFFENCES {
-        let grants = format!(
-            "[grants]\nsubscribe = [\"test.in.{name}\"]\npublish = [\"test.out.{name}\"]\n\
-             request = [\"test.void\"]\nkv = \"1 KiB\"\nhttp = [\"http://127.0.0.1:{silent}\"]\n\
-             websocket = [{{ listen = \"127.0.0.1:{port}\", path = \"/{name}\" }}]\n\
-             [settings]\nout = \"test.out.{name}\"\n"
-        );
-        let plugins = folder.join("plugins.d");
-        fs::write(plugins.join(format!("{name}.toml")), grants).unwrap();
-        fs::write(plugins.join(format!("{name}.wasm")), &villain).unwrap();
-    }
-}
-
-/// Tells them, again and again.
-async fn offend(bus: Arc<LocalBus>, silent: String) {
-    let mut pace = tokio::time::interval(Duration::from_millis(20));
-    loop {
-        pace.tick().await;
-        for (name, offence) in OFFENCES {
-            let address = Address::parse(&format!("test.in.{name}")).unwrap();
-            let offence = match offence {
-                "fetch" => format!("fetch {silent}"),
-                other => other.to_owned(),
-            };
-            bus.publish(&address, None, offence.into());
-        }
-    }
 }
 
 /// Reads all events, and tells how many microseconds each took. Panics if one is missing, comes

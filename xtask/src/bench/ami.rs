@@ -82,7 +82,7 @@ pub(super) fn compare() -> Result<()> {
         server.bytes / EVENTS,
         std::thread::available_parallelism().map_or(0, usize::from)
     );
-    println!("{:34}{:>12}{:>12}{:>12}{:>9}", "client", "events/s", "CPU µs/ev", "peak MiB", "lost");
+    println!("{:38}{:>12}{:>12}{:>12}{:>9}", "client", "events/s", "CPU µs/ev", "peak MiB", "lost");
     for row in &rows {
         print_row(row);
     }
@@ -93,12 +93,12 @@ pub(super) fn compare() -> Result<()> {
 fn print_row(row: &Row) {
     let name = row.client.name;
     if let Some(failure) = &row.failure {
-        println!("{name:34}{}", failure.lines().next().unwrap_or_default());
+        println!("{name:38}{}", failure.lines().next().unwrap_or_default());
         return;
     }
     let Some(median) = Measured::median(&row.runs) else { return };
     println!(
-        "{name:34}{:>12.0}{:>12.2}{:>12.1}{:>8.1}%",
+        "{name:38}{:>12.0}{:>12.2}{:>12.1}{:>8.1}%",
         median.per_second(),
         median.cpu_us(),
         median.peak_mib(),
@@ -140,6 +140,13 @@ fn goals(rows: &[Row], bytes: u64) -> Result<()> {
     told("full path, part of the floor (goal: at least 0.7)", part, part >= 0.7);
     let cpu = full.cpu_us() / leanest;
     told("full path, CPU of the best peer's (goal: at most 0.25)", cpu, cpu <= 0.25);
+    for (what, name) in [
+        ("with a plugin that gets each event, part of the rate (goal: 0.9)", peers::PLUGIN),
+        ("beside offending plugins, part of the rate", peers::OFFENDERS),
+    ] {
+        let part = median(name)?.per_second() / full.per_second();
+        told(what, part, part >= 0.9);
+    }
     for row in rows.iter().filter(|row| row.client.is_ours) {
         if let Some(failure) = &row.failure {
             bail!("{}: {failure}", row.client.name);

@@ -9,10 +9,12 @@ use anyhow::{Context, Result, bail};
 
 use super::result::Measured;
 use crate::console::step;
-use crate::tools;
+use crate::{components, tools};
 
 pub(super) const MEMORY: &str = "ours: parse, from memory";
 pub(super) const MODEL: &str = "ours: model, language, bus";
+pub(super) const PLUGIN: &str = "ours: and a plugin gets every event";
+pub(super) const OFFENDERS: &str = "ours: beside eight offending plugins";
 pub(super) const FLOOR: &str = "floor: parse, JSON, channel map";
 
 /// One that is measured.
@@ -73,6 +75,7 @@ impl Client {
 /// Builds and installs them all; whose tools are missing here is told in its row.
 pub(super) fn clients() -> Result<Vec<Client>> {
     step("Floors and Rust peers", build_rust)?;
+    step("Guests", components::guests)?;
     let program = step("Ours", || tools::bench_program("telepulse", "ami"))?;
     let node = step("Node peers", || Ok(install_node().err()))?;
     let python = step("Python peers", || Ok(install_python().err()))?;
@@ -99,6 +102,8 @@ pub(super) fn clients() -> Result<Vec<Client>> {
         ours("ours: parse, JSON", "json"),
         ours(MODEL, "model"),
         ours("ours: the same, and every event raw", "raw"),
+        ours(PLUGIN, "plugin"),
+        ours(OFFENDERS, "offenders"),
         peer("Rust: asterisk-ami 0.1.8", How::Rust("asterisk-ami", None)),
         peer("Rust: asterisk-rs-ami 0.8.0", How::Rust("asterisk-rs-ami", None)),
         peer("Rust: asterisk-manager 2.1.3", How::Rust("asterisk-manager", None)),

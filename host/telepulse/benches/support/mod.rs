@@ -1,5 +1,11 @@
 //! What the benchmarks of the gateway share: a platform in a folder of its own, clients, and events.
 
+pub(crate) mod components;
+#[allow(dead_code, reason = "the gateway's alone has neighbours")]
+pub(crate) mod offenders;
+
+pub(crate) use components::component;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -34,15 +40,6 @@ pub(crate) fn runtime(name: &str) -> Runtime {
 
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
-/// A component: the gateway, or one of `tests/guests`.
-pub(crate) fn component(name: &str) -> Vec<u8> {
-    let built =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/wasm32-wasip2/plugin");
-    let path = built.join(format!("{name}.wasm"));
-    fs::read(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}; run `cargo xtask bench`", path.display()))
 }
 
 /// The platform with the gateway, in a folder of its own; more plugins may be put beside it.

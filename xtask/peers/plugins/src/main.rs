@@ -31,12 +31,13 @@ fn batch(count: u32) -> Vec<u8> {
     batch
 }
 
-/// Nanoseconds of one call, the middle of many rounds.
-fn time(calls: u32, mut call: impl FnMut()) -> f64 {
+/// Nanoseconds of one call, the middle of many rounds; what calls make is dropped between them.
+fn time<T>(calls: u32, mut call: impl FnMut() -> T) -> f64 {
     let mut rounds: Vec<f64> = (0..ROUNDS)
         .map(|_| {
+            let mut made = Vec::with_capacity(calls as usize);
             let begun = Instant::now();
-            (0..calls).for_each(|_| call());
+            (0..calls).for_each(|_| made.push(call()));
             begun.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
         })
         .collect();
@@ -93,6 +94,7 @@ fn core(wasm: &[u8]) -> Result<()> {
     let nanos = time(200, || {
         let mut store = Store::new(&engine, ());
         black_box(Instance::new(&mut store, &module, &[]).expect("an instance"));
+        store
     });
     println!("figure core module instance: {nanos:.0}");
     Ok(())
@@ -105,7 +107,7 @@ fn extism(wasm: &[u8]) -> Result<()> {
     figures("extism", |batch| {
         black_box(plugin.call::<&[u8], &[u8]>("events", batch).expect("no trap"));
     });
-    let nanos = time(50, || drop(black_box(Plugin::new_from_compiled(&compiled).expect("an instance"))));
+    let nanos = time(50, || Plugin::new_from_compiled(&compiled).expect("an instance"));
     println!("figure extism instance: {nanos:.0}");
     let before = resident_kib()?;
     let batch = batch(1);

@@ -137,15 +137,18 @@ impl Mounts {
             return;
         }
         let _home = owner.home.enter();
-        // Never both at once: events would come twice.
-        self.subscription = None;
-        if !wanted.is_empty() {
-            let addresses: Vec<String> =
-                wanted.iter().map(|pattern| pattern.as_str().to_owned()).collect();
-            let sink = Arc::clone(owner.inbox) as Arc<_>;
-            let guard = owner.ports.bus.subscribe(&addresses, sink);
-            self.subscription = Some((wanted.to_vec(), guard));
+        let before = self.subscription.take();
+        if wanted.is_empty() {
+            return;
         }
+        let addresses: Vec<String> =
+            wanted.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+        let sink = Arc::clone(owner.inbox) as Arc<_>;
+        let guard = match before {
+            Some((_, before)) => owner.ports.bus.resubscribe(before, &addresses, sink),
+            None => owner.ports.bus.subscribe(&addresses, sink),
+        };
+        self.subscription = Some((wanted.to_vec(), guard));
     }
 }
 

@@ -43,6 +43,9 @@ pub trait Bus: Send + Sync + 'static {
     /// Delivers what is published under `addresses` (each takes everything below it, `*` stands for
     /// one token) to `sink`, in order, until the guard is dropped.
     fn subscribe(&self, addresses: &[String], sink: Arc<dyn EventSink>) -> Guard;
+
+    /// The same in place of an earlier subscription: what both cover comes once each, without a gap.
+    fn resubscribe(&self, before: Guard, addresses: &[String], sink: Arc<dyn EventSink>) -> Guard;
 }
 
 /// One request from a plugin.

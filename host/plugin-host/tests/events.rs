@@ -113,6 +113,36 @@ async fn a_build_that_traps_soon_after_the_swap_is_rolled_back_and_loses_nothing
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn other_subscriptions_lose_and_double_nothing_of_what_both_cover() {
+    let rig = Rig::with(&[("counter", &guest("counter"), COUNTER)]).await;
+    let world = rig.world.clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let load = std::thread::spawn(move || {
+        let mut last = 0;
+        while stopped.try_recv().is_err() {
+            last = world.emit("x");
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        last
+    });
+    for round in 0..20 {
+        let more = format!("subscribe = [\"test.more{round}\", \"test.in\"]");
+        rig.put("counter.toml", COUNTER.replace("subscribe = [\"test.in\"]", &more).as_bytes());
+        let granted = format!("test.more{round}");
+        rig.plugin("counter", "other grants", |it| {
+            it.grants.iter().any(|grant| grant.contains(&granted))
+        })
+        .await;
+    }
+    stop.send(()).unwrap();
+    let last = load.join().unwrap();
+    let counted = |said: &support::world::Said| World::said_to(said, "test.out").len() as u64;
+    let said = rig.world.says("all counted", |said| counted(said) >= last).await;
+    assert_eq!(World::said_to(&said, "test.out"), all_counted(last));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_kills_is_set_aside_and_the_others_are_done() {
     let rig = Rig::with(&[("counter", &guest("counter"), COUNTER)]).await;
     for payload in ["x", "x", "trap", "x", "x"] {

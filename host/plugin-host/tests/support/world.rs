@@ -60,6 +60,12 @@ impl Drop for OnDrop {
     }
 }
 
+/// A subscription, until it is dropped.
+struct Subscribed {
+    id: u64,
+    _end: Guard,
+}
+
 /// The ports of a world; a wrapper, since they hand out guards that refer to it.
 struct Port(Arc<World>);
 
@@ -243,7 +249,17 @@ impl Bus for Port {
         inner.next += 1;
         let id = inner.next;
         inner.subscriptions.insert(id, (addresses.to_vec(), sink));
-        self.guard(move |inner| drop(inner.subscriptions.remove(&id)))
+        drop(inner);
+        Box::new(Subscribed {
+            id,
+            _end: self.guard(move |inner| drop(inner.subscriptions.remove(&id))),
+        })
+    }
+
+    fn resubscribe(&self, before: Guard, addresses: &[String], sink: Arc<dyn EventSink>) -> Guard {
+        let Some(Subscribed { id, .. }) = before.downcast_ref() else { panic!("not of here") };
+        self.0.lock().subscriptions.insert(*id, (addresses.to_vec(), sink));
+        before
     }
 }
 

@@ -218,6 +218,15 @@ impl ports::Bus for Nothing {
     fn request(&self, _: ports::Request) -> BoxFuture<'static, Result<bytes::Bytes, String>> {
         Box::pin(async { Err("nobody".to_owned()) })
     }
+    fn resubscribe(
+        &self,
+        before: ports::Guard,
+        _: &[String],
+        _: Arc<dyn ports::EventSink>,
+    ) -> ports::Guard {
+        before
+    }
+
     fn subscribe(&self, _: &[String], _: Arc<dyn ports::EventSink>) -> ports::Guard {
         Box::new(())
     }

@@ -56,10 +56,20 @@ impl LocalBus {
         })
     }
 
-    fn unsubscribe(&self, id: u64) {
-        self.subscriptions
-            .rcu(|all| all.iter().filter(|one| one.id != id).cloned().collect::<Vec<_>>());
+    /// Takes out the subscription of that number and puts in another, in one step.
+    fn replace(&self, out: Option<u64>, new: Option<&Arc<Subscription>>) {
+        self.subscriptions.rcu(|all| {
+            let kept = all.iter().filter(|one| Some(one.id) != out);
+            kept.chain(new).cloned().collect::<Vec<_>>()
+        });
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    fn put(&self, out: Option<u64>, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let new = Arc::new(Subscription { id, patterns: patterns.to_vec(), sink });
+        self.replace(out, Some(&new));
+        Box::new(Unsubscribe { bus: self.itself.clone(), id })
     }
 }
 
@@ -103,15 +113,12 @@ impl Bus for LocalBus {
     }
 
     fn subscribe(&self, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let new = Arc::new(Subscription { id, patterns: patterns.to_vec(), sink });
-        self.subscriptions.rcu(|all| {
-            let mut all = Vec::clone(all);
-            all.push(Arc::clone(&new));
-            all
-        });
-        self.changes.send_modify(|changes| *changes += 1);
-        Box::new(Unsubscribe { bus: self.itself.clone(), id })
+        self.put(None, patterns, sink)
+    }
+
+    fn resubscribe(&self, before: Guard, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard {
+        let id = before.downcast_ref::<Unsubscribe>().map(|before| before.id);
+        self.put(id, patterns, sink)
     }
 
     fn request(
@@ -168,7 +175,10 @@ struct Unsubscribe {
 impl Drop for Unsubscribe {
     fn drop(&mut self) {
         if let Some(bus) = self.bus.upgrade() {
-            bus.unsubscribe(self.id);
+            // It is out already where another one took its place.
+            if bus.subscriptions.load().iter().any(|one| one.id == self.id) {
+                bus.replace(Some(self.id), None);
+            }
         }
     }
 }

@@ -62,6 +62,9 @@ pub trait Bus: Send + Sync + 'static {
     /// several patterns cover comes once. A delivery under way may still arrive after the drop.
     fn subscribe(&self, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard;
 
+    /// The same in place of an earlier subscription: what both cover comes once each, without a gap.
+    fn resubscribe(&self, before: Guard, patterns: &[Pattern], sink: Arc<dyn EventSink>) -> Guard;
+
     /// Sends a request at once and waits for the answer until `headers.deadline`.
     fn request(
         &self,

@@ -163,3 +163,34 @@ async fn a_request_ends_whatever_the_server_does() {
     assert_eq!(ask().await, Err(RequestError::NobodyServes(name())));
     assert!(bus.serve(&to, 1).is_ok());
 }
+
+#[test]
+fn another_subscription_in_its_place_leaves_no_gap() {
+    let bus = LocalBus::new("e".into(), 16);
+    let seen = Arc::new(Seen::default());
+    let patterns = |more: &[&str]| -> Vec<Pattern> {
+        let all = more.iter().chain(&["telepulse.event"]);
+        all.map(|text| Pattern::parse(text).unwrap()).collect()
+    };
+    let mut guard = bus.subscribe(&patterns(&[]), seen.clone());
+    let publisher = {
+        let bus = bus.clone();
+        std::thread::spawn(move || {
+            for number in 0..20_000 {
+                bus.append(vec![count(number)]);
+            }
+        })
+    };
+    let more: [&[&str]; 2] = [&["a.b"], &["telepulse.event.queueCount", "c"]];
+    for round in 0.. {
+        guard = bus.resubscribe(guard, &patterns(more[round % 2]), seen.clone());
+        if publisher.is_finished() {
+            break;
+        }
+    }
+    publisher.join().unwrap();
+    assert_eq!(seen.addresses().len(), 20_000, "each once");
+    drop(guard);
+    bus.append(vec![count(0)]);
+    assert_eq!(seen.addresses().len(), 20_000, "nobody listens any more");
+}

@@ -66,16 +66,24 @@ impl BusPortTrait for BusPort {
     }
 
     fn subscribe(&self, addresses: &[String], sink: Arc<dyn EventSink>) -> Guard {
-        let mut patterns = Vec::new();
-        for address in addresses {
-            match Pattern::parse(address) {
-                Ok(pattern) => patterns.push(pattern),
-                // The plugin host has checked them by the same rule.
-                Err(error) => tracing::error!(%error, "a plugin's subscription is left out"),
-            }
-        }
-        self.bus.subscribe(&patterns, sink)
+        self.bus.subscribe(&patterns(addresses), sink)
     }
+
+    fn resubscribe(&self, before: Guard, addresses: &[String], sink: Arc<dyn EventSink>) -> Guard {
+        self.bus.resubscribe(before, &patterns(addresses), sink)
+    }
+}
+
+fn patterns(addresses: &[String]) -> Vec<Pattern> {
+    let mut patterns = Vec::new();
+    for address in addresses {
+        match Pattern::parse(address) {
+            Ok(pattern) => patterns.push(pattern),
+            // The plugin host has checked them by the same rule.
+            Err(error) => tracing::error!(%error, "a plugin's subscription is left out"),
+        }
+    }
+    patterns
 }
 
 /// A plugin's payload as an event: the envelope is the host's.

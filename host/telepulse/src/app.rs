@@ -3,6 +3,7 @@
 
 use crate::{
     admin,
+    audit::Audit,
     auth::Auth,
     bus::{Bus, LocalBus},
     config::Config,
@@ -42,6 +43,7 @@ pub struct App {
     plugins: PluginHost,
     values: Arc<KvStore>,
     messages: Arc<JournalStore>,
+    audit: Audit,
     admin: SocketAddr,
     /// Ends what serves requests, when nobody is left to ask.
     stop: CancellationToken,
@@ -53,7 +55,7 @@ pub struct App {
 /// Why the platform did not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The store's folder cannot be made.
+    /// The store's folder cannot be made, or a file in it.
     #[error("[store] path {path}: {error}", path = path.display())]
     Store {
         /// Which folder.
@@ -118,14 +120,22 @@ impl App {
         let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
         let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
         let policies = core::Policies::default();
-        core::start(&shared, &registry, &history, &policies, &stop)?;
+        let audit = Audit::start(&folder)
+            .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
+        let desk = core::Desk {
+            registry: registry.clone(),
+            policies: policies.clone(),
+            pace: Arc::new(core::Pace::new(config.commands)),
+            audit: audit.clone(),
+        };
+        core::start(&shared, &desk, &history, &stop)?;
 
         let hub = Hub::new(shared.clone());
         tasks.spawn({
             let (hub, stop) = (hub.clone(), stop.clone());
             async move { hub.run(stop).await }
         });
-        let gate = Gate::new(Arc::new(Auth::new(&config.users)));
+        let gate = Gate::audited(Arc::new(Auth::new(&config.users)), Some(audit.clone()));
         let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
         let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
@@ -158,6 +168,7 @@ impl App {
             plugins,
             values,
             messages,
+            audit,
             admin,
             stop,
             stop_plugins,
@@ -190,6 +201,7 @@ impl App {
         self.messages.stop().await;
         self.registry.stop().await;
         self.history.stop().await;
+        self.audit.stop().await;
         self.stop.cancel();
         self.tasks.wait().await;
     }

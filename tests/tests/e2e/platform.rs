@@ -132,7 +132,7 @@ impl Platform {
 }
 
 /// What the configuration holds instead of a token.
-fn hash(token: &str) -> String {
+pub(crate) fn hash(token: &str) -> String {
     let mut hex = String::new();
     for byte in telepulse::auth::hash_token(token).0 {
         // Writing to a String cannot fail.

@@ -22,7 +22,7 @@ pub use server::{Server, ServerAuth, ServerFilter};
 pub use tls::ServerTls;
 pub use user::{PasswordHash, TokenHash, User};
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 use tracing_subscriber::filter::Targets;
 
 /// The configuration as the program uses it: complete, checked, with absolute paths.
@@ -34,6 +34,8 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// Who may log in.
     pub users: Vec<User>,
+    /// How much may be ordered.
+    pub commands: Commands,
     /// How messages travel.
     pub bus: Bus,
     /// Where data is kept.
@@ -51,6 +53,26 @@ pub struct Config {
 pub struct Node {
     /// Its name.
     pub name: String,
+}
+
+/// `[commands]`: how much one user may order; a plugin that acts by itself counts as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commands {
+    /// Commands a second; twice as many at once after a quiet second.
+    pub per_second: NonZeroU32,
+    /// Dials a minute.
+    pub dials_per_minute: NonZeroU32,
+    /// Dials a minute to one number.
+    pub dials_per_number: NonZeroU32,
+    /// Numbers that begin so are not dialled, nor is anybody transferred there.
+    pub denied_prefixes: Vec<String>,
+}
+
+impl Commands {
+    /// The prefix that forbids a number.
+    pub fn denied(&self, number: &str) -> Option<&str> {
+        self.denied_prefixes.iter().map(String::as_str).find(|prefix| number.starts_with(prefix))
+    }
 }
 
 /// `[bus]`: how messages travel.

@@ -1,7 +1,7 @@
 //! From the configuration as written to the configuration as used, section by section.
 
 use super::{
-    Admin, Bus, Calls, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth,
+    Admin, Bus, Calls, Commands, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth,
     ServerFilter, ServerTls, Store, User,
     fields::{Fields, Reader},
     mistake::Place,
@@ -9,8 +9,9 @@ use super::{
     written::{self, Table, Value},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
 };
 
 /// All that this version can be, each in one process.
@@ -22,9 +23,10 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
     reader.known(&top, &schema::TOP);
     let nothing = Table::new();
     let mut section = |name: &'static str| section(reader, root, name, &nothing);
-    let (node, auth, bus, store, plugins, admin, log) = (
+    let (node, auth, commands, bus, store, plugins, admin, log) = (
         section("node"),
         section("auth"),
+        section("commands"),
         section("bus"),
         section("store"),
         section("plugins"),
@@ -36,6 +38,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         node: self::node(reader, &node),
         servers: servers(reader, root),
         users: users(reader, &auth),
+        commands: self::commands(reader, &commands),
         bus: self::bus(reader, &bus),
         store: self::store(reader, &store),
         plugins: self::plugins(reader, &plugins),
@@ -239,6 +242,23 @@ fn unique<'t>(
             Place::File | Place::Variable(_) => String::new(),
         };
         reader.mistake(fields, key, &format!("{name:?} is taken{where_}: give it another"));
+    }
+}
+
+fn commands(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Commands {
+    reader.known(fields, &schema::COMMANDS);
+    let mut rate = |key, default: u32| {
+        let rate = reader.number(fields, key, 1..=1_000_000).unwrap_or(default);
+        NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN)
+    };
+    Commands {
+        per_second: rate("perSecond", 100),
+        dials_per_minute: rate("dialsPerMinute", 3_000),
+        dials_per_number: rate("dialsPerNumber", 600),
+        denied_prefixes: reader
+            .list(fields, "deniedPrefixes", rules::extension)
+            .map(|list: BTreeSet<String>| list.into_iter().collect())
+            .unwrap_or_default(),
     }
 }
 

@@ -40,6 +40,11 @@ pub(super) const USER: Section = Section {
     later: &[],
     inner: &[],
 };
+pub(super) const COMMANDS: Section = single(
+    &["commands"],
+    &["perSecond", "dialsPerMinute", "dialsPerNumber", "deniedPrefixes"],
+    &[],
+);
 pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
 pub(super) const STORE: Section =
     single(&["store"], &["kind", "path", "calls", "callDays"], &["url"]);
@@ -48,8 +53,12 @@ pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token"], &[]);
 pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);
 
 /// The names at the top of the file.
-pub(super) const TOP: Section =
-    single(&[], &["node", "server", "auth", "bus", "store", "plugins", "admin", "log"], &[]);
+pub(super) const TOP: Section = single(
+    &[],
+    &["node", "server", "auth", "commands", "bus", "store", "plugins", "admin", "log"],
+    &[],
+);
 
 /// All sections that have values, the longer path first.
-pub(super) const SECTIONS: [Section; 8] = [USER, NODE, SERVER, BUS, STORE, PLUGINS, ADMIN, LOG];
+pub(super) const SECTIONS: [Section; 9] =
+    [USER, NODE, SERVER, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG];

@@ -61,6 +61,7 @@ fn everything_written_is_used() {
          keepAlive=5\ntls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
          [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
          queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
+         [commands]\nperSecond=7\ndialsPerMinute=8\ndialsPerNumber=9\ndeniedPrefixes=['00']\n\
          [bus]\nkind='local'\nhistory=5\n[store]\nkind='embedded'\npath='/var/tp'\n\
          [plugins]\ndir='../p'\n[admin]\nlisten='0.0.0.0:82'\ntoken='{TOKEN}'\n\
          [log]\nformat='json'\nlevel='warn,telepulse::proxy=debug'\n"
@@ -92,6 +93,10 @@ fn everything_written_is_used() {
     assert_eq!(user.queues.as_ref().map(BTreeSet::len), Some(0));
     assert_eq!(user.agents.as_ref().map(BTreeSet::len), Some(2));
     assert!(user.allow.contains("hangup:own"));
+    assert_eq!(config.commands.per_second.get(), 7);
+    assert_eq!(config.commands.dials_per_minute.get(), 8);
+    assert_eq!(config.commands.dials_per_number.get(), 9);
+    assert_eq!(config.commands.denied("0049"), Some("00"));
     assert_eq!(config.bus.history, 5);
     assert_eq!(config.store.path, Path::new("/var/tp"));
     assert_eq!(config.plugins.dir, Path::new("/etc/tp/../p"));
@@ -106,7 +111,7 @@ fn each_mistake_has_its_line_and_a_way_out() {
         ("[nod]", "1: nod: is unknown; do you mean \"node\"?"),
         (
             "[zzzzzz]",
-            "1: zzzzzz: is unknown; there are node, server, auth, bus, store, plugins, admin, log",
+            "1: zzzzzz: is unknown; there are node, server, auth, commands, bus, store, plugins, admin, log",
         ),
         ("node = 1", "1: node: must be a table: write [node]"),
         (

@@ -1,63 +1,88 @@
 //! `telepulse.command`: understands a command, finds its server, has it planned and carried out there.
 
-use super::{policies::Policies, rights, serve::reply};
+use super::{note::Note, pace::Pace, policies::Policies, rights, serve::reply};
 use crate::{
+    audit::{self, Audit},
     bus::Headers,
     proxy::{Ask, LinkHandle, Registry},
 };
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::Value;
+use std::sync::Arc;
 use telepulse_language::{
     Code, Command, CommandEnvelope, Id, Principal, Refusal, Request, ServerState,
 };
 use tokio::sync::oneshot;
 
-/// Answers one command with a reply of the language.
-pub(super) async fn answer(
-    registry: &Registry,
-    policies: &Policies,
-    headers: &Headers,
-    bytes: &[u8],
-) -> Bytes {
-    let request = match telepulse_language::object(bytes) {
-        Ok(fields) => Request::new(fields),
-        Err(refusal) => Err((Value::Null, refusal)),
-    };
-    match request {
-        Err((id, refusal)) => reply(id, async { Err(refusal) }).await,
-        Ok(request) => {
-            reply(request.id.clone(), carry_out(registry, policies, headers, request)).await
+/// What commands are carried out with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    /// The servers.
+    pub(crate) registry: Registry,
+    /// Plugins that are asked first.
+    pub(crate) policies: Policies,
+    /// How much each may order.
+    pub(crate) pace: Arc<Pace>,
+    /// Where every command is noted, with its outcome.
+    pub(crate) audit: Audit,
+}
+
+impl Desk {
+    /// Answers one command with a reply of the language.
+    pub(super) async fn answer(&self, headers: &Headers, bytes: &[u8]) -> Bytes {
+        let request = match telepulse_language::object(bytes) {
+            Ok(fields) => Request::new(fields),
+            Err(refusal) => Err((Value::Null, refusal)),
+        };
+        match request {
+            Err((id, refusal)) => reply(id, async { Err(refusal) }).await,
+            Ok(request) => reply(request.id.clone(), self.audited(headers, request)).await,
         }
+    }
+
+    /// Carries a command out and notes what came of it. Where the deadline breaks it off, that is noted.
+    async fn audited(&self, headers: &Headers, request: Request) -> Result<Value, Refusal> {
+        let about = audit::about(&request.fields);
+        let mut note = Note::begin(&self.audit, headers, request.action.clone(), about);
+        let result = self.carry_out(headers, request, &mut note).await;
+        note.end(&result);
+        result
+    }
+
+    async fn carry_out(
+        &self,
+        headers: &Headers,
+        request: Request,
+        note: &mut Note,
+    ) -> Result<Value, Refusal> {
+        let who = headers.principal.clone();
+        let action = request.action.clone();
+        if who.as_ref().is_some_and(|who| who.is_anonymous()) {
+            rights::may_give(&action, who.as_deref())?;
+        }
+        let by = orderer(headers);
+        self.pace.count(&by)?;
+        let envelope = CommandEnvelope::from_request(request)?;
+        rights::may_give(&action, who.as_deref())?;
+        let judged = self.policies.judge(envelope, who.as_ref()).await?;
+        let CommandEnvelope { server, command, .. } = judged;
+        self.pace.dials(&by, &command)?;
+        let link = find_link(&self.registry, server.as_ref(), &command, who.as_deref()).await?;
+        note.server(&link.server.id);
+        let deadline = headers.deadline;
+        link.answer(|reply| Ask::Command { command, who, deadline, reply }).await
     }
 }
 
-async fn carry_out(
-    registry: &Registry,
-    policies: &Policies,
-    headers: &Headers,
-    request: Request,
-) -> Result<Value, Refusal> {
-    let who = headers.principal.clone();
-    let action = request.action.clone();
-    if who.as_ref().is_some_and(|who| who.is_anonymous()) {
-        rights::may_give(&action, who.as_deref())?;
+/// Under which name somebody's commands are counted.
+fn orderer(headers: &Headers) -> String {
+    match (&headers.principal, &headers.plugin) {
+        (Some(who), _) => who.name.clone(),
+        // No user can have such a name.
+        (None, Some(plugin)) => format!("plugin:{plugin}"),
+        (None, None) => "host:".to_owned(),
     }
-    let envelope = CommandEnvelope::from_request(request)?;
-    rights::may_give(&action, who.as_deref())?;
-    let CommandEnvelope { server, command, .. } = policies.judge(envelope, who.as_ref()).await?;
-    let link = find_link(registry, server.as_ref(), &command, who.as_deref()).await?;
-    let deadline = headers.deadline;
-    let result =
-        link.answer(|reply| Ask::Command { command, who: who.clone(), deadline, reply }).await;
-    let outcome = match &result {
-        Ok(_) => "done".to_owned(),
-        Err(refusal) => format!("{:?}: {}", refusal.code, refusal.message),
-    };
-    let name = who.as_ref().map_or("-", |who| who.name.as_str());
-    let plugin = headers.plugin.as_deref().unwrap_or("-");
-    tracing::info!(target: "audit", user = name, plugin, action, server = link.server.id, outcome);
-    result
 }
 
 /// The server that a command is for: the one named, the only one, or the one that knows what the

@@ -2,12 +2,16 @@
 //! and passes them on to the task of the right server.
 
 mod commands;
+mod note;
+mod pace;
 mod policies;
 mod queries;
 mod raw;
 mod rights;
 mod serve;
 
+pub(crate) use commands::Desk;
+pub(crate) use pace::Pace;
 pub(crate) use policies::Policies;
 pub(crate) use rights::plan;
 pub(crate) use serve::start;

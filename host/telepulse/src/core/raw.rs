@@ -1,7 +1,9 @@
 //! `telepulse.proxy.action`: one raw AMI action from a plugin that was granted it, checked once more
 //! here: some things must not reach a PBX whoever was granted what.
 
+use super::{commands::Desk, note::Note};
 use crate::{
+    audit,
     bus::Headers,
     proxy::{Ask, Registry},
 };
@@ -39,25 +41,40 @@ const FORBIDDEN_HEADERS: &[(&str, &str)] = &[
 ];
 
 /// Answers with the response's JSON, or with a reply that holds the refusal.
-pub(super) async fn answer(registry: &Registry, headers: &Headers, bytes: &[u8]) -> Bytes {
-    match run(registry, headers, bytes).await {
+pub(super) async fn answer(desk: &Desk, headers: &Headers, bytes: &[u8]) -> Bytes {
+    match run(desk, headers, bytes).await {
         Ok(json) => json,
         Err(refusal) => Reply { id: Value::Null, outcome: Err(refusal) }.to_bytes().into(),
     }
 }
 
-async fn run(registry: &Registry, headers: &Headers, bytes: &[u8]) -> Result<Bytes, Refusal> {
+async fn run(desk: &Desk, headers: &Headers, bytes: &[u8]) -> Result<Bytes, Refusal> {
+    let mut fields = telepulse_language::object(bytes)?;
+    let server = take_text(&mut fields, "ServerId")?;
+    let name = take_text(&mut fields, "Action")?;
+    let about = audit::about(&fields);
+    let mut note = Note::begin(&desk.audit, headers, format!("proxy.action:{name}"), about);
+    note.server(&server);
+    let result = send(&desk.registry, headers, &server, &name, &fields).await;
+    note.end(&result);
+    result
+}
+
+async fn send(
+    registry: &Registry,
+    headers: &Headers,
+    server: &str,
+    name: &str,
+    fields: &Map<String, Value>,
+) -> Result<Bytes, Refusal> {
     if let Some(who) = &headers.principal
         && who.permission("proxy") != Permission::Any
     {
         return Err(Refusal::new(Code::Forbidden, "the right `proxy` is needed"));
     }
-    let mut fields = telepulse_language::object(bytes)?;
-    let server = take_text(&mut fields, "ServerId")?;
-    let name = take_text(&mut fields, "Action")?;
-    let action = build(&name, &fields)?;
+    let action = build(name, fields)?;
     let links = registry.links();
-    let link = links.get(&server).ok_or_else(|| {
+    let link = links.get(server).ok_or_else(|| {
         Refusal::new(Code::NotFound, format!("there is no server {server:?}"))
             .with_field("ServerId")
     })?;

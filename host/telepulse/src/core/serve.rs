@@ -1,11 +1,10 @@
 //! Takes requests off the bus, answers each in a task of its own, and never more than a bounded
 //! number at a time.
 
-use super::{commands, policies::Policies, queries, raw};
+use super::{commands::Desk, queries, raw};
 use crate::{
     bus::{Address, AlreadyServed, Bus, Headers, Incoming},
     history::History,
-    proxy::Registry,
 };
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -26,9 +25,8 @@ const IN_WORK: usize = 1024;
 /// `telepulse.proxy.command` until stopped.
 pub(crate) fn start(
     bus: &Arc<dyn Bus>,
-    registry: &Registry,
+    desk: &Desk,
     history: &History,
-    policies: &Policies,
     stop: &CancellationToken,
 ) -> Result<(), AlreadyServed> {
     let bind = |tokens: &[&str]| -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
@@ -40,10 +38,11 @@ pub(crate) fn start(
     let action = bind(&["telepulse", "proxy", "action"])?;
     let proxy = bind(&["telepulse", "proxy", "command"])?;
 
-    let (links, policies) = (registry.clone(), policies.clone());
+    let registry = &desk.registry;
+    let orders = desk.clone();
     spawn(command, stop, move |headers, bytes| {
-        let (links, policies) = (links.clone(), policies.clone());
-        async move { commands::answer(&links, &policies, &headers, &bytes).await }
+        let desk = orders.clone();
+        async move { desk.answer(&headers, &bytes).await }
     });
     let (links, history, stream) = (registry.clone(), history.clone(), bus.clone());
     spawn(query, stop, move |headers, bytes| {
@@ -61,10 +60,10 @@ pub(crate) fn start(
             .await
         }
     });
-    let links = registry.clone();
+    let orders = desk.clone();
     spawn(action, stop, move |headers, bytes| {
-        let links = links.clone();
-        async move { raw::answer(&links, &headers, &bytes).await }
+        let desk = orders.clone();
+        async move { raw::answer(&desk, &headers, &bytes).await }
     });
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! Who a client is: the users' tokens and passwords, and a limit on guessing them.
 
 use super::guesses::Guesses;
-use crate::auth::{Auth, Denied};
+use crate::{
+    audit::{Audit, Entry},
+    auth::{Auth, Denied},
+};
 use arc_swap::ArcSwap;
 use http::HeaderValue;
 use std::{
@@ -9,11 +12,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
-use telepulse_language::Principal;
+use telepulse_language::{Code, Principal};
 
 /// Asks the users of now; counts failures.
 pub struct Gate {
     auth: ArcSwap<Auth>,
+    /// Where failed logins are noted.
+    audit: Option<Audit>,
     guesses: Mutex<Guesses>,
 }
 
@@ -31,7 +36,12 @@ pub enum Refused {
 impl Gate {
     /// Asks these users.
     pub fn new(auth: Arc<Auth>) -> Arc<Self> {
-        Arc::new(Self { auth: ArcSwap::new(auth), guesses: Mutex::default() })
+        Self::audited(auth, None)
+    }
+
+    /// The same; failed logins are noted.
+    pub(crate) fn audited(auth: Arc<Auth>, audit: Option<Audit>) -> Arc<Self> {
+        Arc::new(Self { auth: ArcSwap::new(auth), audit, guesses: Mutex::default() })
     }
 
     /// Asks other users from now on.
@@ -59,16 +69,29 @@ impl Gate {
         auth.header(Some(value)).await.map_err(|denied| self.failed(peer, denied))
     }
 
+    /// Counts a failure and notes it, as long as the address is not past its guesses.
     fn failed(&self, peer: IpAddr, denied: Denied) -> Refused {
         let mut guesses = self.guesses();
         match denied {
-            Denied::Busy => Refused::TooMany,
-            Denied::Wrong if guesses.too_many(peer, Instant::now()) => Refused::TooMany,
-            Denied::Wrong => {
-                guesses.failed(peer, Instant::now());
-                Refused::Wrong
-            }
+            Denied::Busy => return Refused::TooMany,
+            Denied::Wrong if guesses.too_many(peer, Instant::now()) => return Refused::TooMany,
+            Denied::Wrong => guesses.failed(peer, Instant::now()),
         }
+        drop(guesses);
+        if let Some(audit) = &self.audit {
+            audit.record(Entry {
+                time: crate::clock::now(),
+                user: None,
+                plugin: None,
+                peer: Some(peer.to_string()),
+                action: "login".to_owned(),
+                server: None,
+                about: serde_json::Map::new(),
+                outcome: serde_json::json!(Code::Unauthorized),
+                message: None,
+            });
+        }
+        Refused::Wrong
     }
 
     fn guesses(&self) -> MutexGuard<'_, Guesses> {

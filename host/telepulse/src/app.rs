@@ -1,6 +1,10 @@
 //! The composition root: builds every part from the configuration, in order, and takes them down in
 //! the opposite order.
 
+mod reconfigure;
+
+pub use reconfigure::Reconfigured;
+
 use crate::{
     admin,
     audit::Audit,
@@ -15,10 +19,11 @@ use crate::{
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::{StoreError, journal::JournalStore, kv::KvStore},
 };
+use arc_swap::ArcSwap;
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The file under the store's path that keeps what was changed over the admin API.
@@ -36,6 +41,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// A running platform.
 pub struct App {
+    /// The configuration in force.
+    config: Mutex<Config>,
+    pace: Arc<ArcSwap<core::Pace>>,
     bus: Arc<LocalBus>,
     registry: Registry,
     history: History,
@@ -104,6 +112,7 @@ impl App {
         config: Config,
         compiler: Option<CompilerProgram>,
     ) -> Result<Self, StartError> {
+        let in_force = Mutex::new(config.clone());
         let folder = config.store.path;
         if let Err(error) = tokio::fs::create_dir_all(&folder).await {
             return Err(StartError::Store { path: folder, error });
@@ -122,10 +131,11 @@ impl App {
         let policies = core::Policies::default();
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
+        let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
         let desk = core::Desk {
             registry: registry.clone(),
             policies: policies.clone(),
-            pace: Arc::new(core::Pace::new(config.commands)),
+            pace: pace.clone(),
             audit: audit.clone(),
         };
         core::start(&shared, &desk, &history, &stop)?;
@@ -161,6 +171,8 @@ impl App {
         tasks.spawn(admin::serve(listener, router, stop.clone()));
         tasks.close();
         Ok(Self {
+            config: in_force,
+            pace,
             bus,
             registry,
             history,

@@ -92,7 +92,7 @@ async fn tokens_differ() {
 }
 
 #[test]
-fn run_ends_well_on_sigterm() {
+fn run_reads_again_on_sighup_and_ends_well_on_sigterm() {
     let folder = TempDir::new().unwrap();
     std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
     std::fs::write(folder.path().join("x.toml"), "[admin]\nlisten = '127.0.0.1:0'\n").unwrap();
@@ -101,9 +101,24 @@ fn run_ends_well_on_sigterm() {
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     let running = log.by_ref().any(|line| line.unwrap().contains("running config=x.toml"));
     assert!(running, "it says that it runs");
-    let began = Instant::now();
     let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    };
+    // Read again: once with a mistake, once well.
+    for (text, told) in [
+        ("[admin]\nlisten = 'x'\n", "the configuration stays as it was: "),
+        (
+            "[commands]\nperSecond = 5\n[admin]\nlisten = '127.0.0.1:0'\n",
+            "other limits on commands",
+        ),
+    ] {
+        std::fs::write(folder.path().join("x.toml"), text).unwrap();
+        signal("-HUP");
+        assert!(log.by_ref().any(|line| line.unwrap().contains(told)), "{told}");
+    }
+    let began = Instant::now();
+    signal("-TERM");
     let rest: Vec<_> = log.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
     assert!(began.elapsed() < Duration::from_secs(10));

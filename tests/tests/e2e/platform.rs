@@ -50,6 +50,11 @@ impl Builder {
         self
     }
 
+    /// What was added so far.
+    pub(crate) fn text(self) -> String {
+        self.toml
+    }
+
     /// Writes the folder and starts the host; both gateways run when it returns.
     pub(crate) async fn start(self) -> Result<Platform> {
         let dir = TempDir::with_prefix("telepulse-e2e-")?;
@@ -107,6 +112,21 @@ impl Platform {
     /// The address of something on the REST gateway.
     pub(crate) fn rest(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.rest_port)
+    }
+
+    /// A server as the admin API shows it.
+    pub(crate) async fn server(&self, id: &str) -> Result<serde_json::Value> {
+        Ok(reqwest::get(self.admin(&format!("/servers/{id}"))).await?.json().await?)
+    }
+
+    /// The configuration with another text, as it would be read again. The file stays.
+    pub(crate) fn changed(&self, change: impl FnOnce(String) -> String) -> Result<Config> {
+        let file = self.dir.path().join("telepulse.toml");
+        let before = fs::read_to_string(&file)?;
+        fs::write(&file, change(before.clone()))?;
+        let config = Config::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"));
+        fs::write(&file, before)?;
+        config
     }
 
     /// Waits until the server is connected, by what the admin API says.

@@ -92,6 +92,11 @@ impl Auth {
         Ok(Some(who))
     }
 
+    /// Whether it was this one that made the principal.
+    pub fn holds(&self, principal: &Arc<Principal>) -> bool {
+        self.users.iter().any(|user| Arc::ptr_eq(&user.principal, principal))
+    }
+
     fn by_token(&self, hash: &TokenHash) -> Option<Arc<Principal>> {
         // All are compared, so that time tells nothing; index 0 is nobody.
         let mut found = 0_u32;

@@ -75,8 +75,8 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
     );
     let stop = async {
         match options.length {
-            Some(length) => drop(tokio::time::timeout(length, signals.wait()).await),
-            None => signals.wait().await,
+            Some(length) => drop(tokio::time::timeout(length, signals.stop()).await),
+            None => signals.stop().await,
         }
     };
     let outcome = record(server, options.events.as_deref(), &mut tape, tell, stop).await;

@@ -49,7 +49,7 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         let sent = sent_beside(&options.file);
         eprintln!("nothing is answered but logins and pings: {} is not there", sent.display());
     }
-    signals.wait().await;
+    signals.stop().await;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `run`, `check` and `demo`: the programs that run until somebody stops them.
 
-use super::signals::Signals;
+use super::signals::{Asked, Signals};
 use crate::{
     app::App,
     config::{Config, Log, Source},
@@ -23,7 +23,18 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
         tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
         Ok(app)
     };
-    until_stopped(start, App::shutdown)
+    until_stopped(start, &async |app: &App| reread(app, file).await, App::shutdown)
+}
+
+/// Puts the file as it is now in force; one with a mistake changes nothing.
+async fn reread(app: &App, file: &Path) {
+    match load(file) {
+        Ok(config) => {
+            let done = app.reconfigure(config).await;
+            tracing::info!(config = %file.display(), "read again: {done}");
+        }
+        Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
+    }
 }
 
 /// Tells all mistakes of a configuration.
@@ -43,7 +54,8 @@ pub(super) fn demo(options: demo::Options) -> anyhow::Result<()> {
         writeln!(std::io::stdout(), "{}", demo.guide())?;
         Ok(demo)
     };
-    until_stopped(start, Demo::shutdown)
+    let nothing = async |_: &Demo| tracing::warn!("the demo has no configuration to read again");
+    until_stopped(start, &nothing, Demo::shutdown)
 }
 
 /// What the demo logs: little, so that its guide stays in sight, unless the environment says more.
@@ -73,10 +85,11 @@ pub(super) fn load(file: &Path) -> anyhow::Result<Config> {
     }
 }
 
-/// Starts something, waits for a signal, and stops it within [`DRAIN`]. A signal while it starts
+/// Starts something, has it `reread` at each SIGHUP, waits for a signal, and stops it within [`DRAIN`]. A signal while it starts
 /// ends the program at once, and so does a second one.
 fn until_stopped<A, D: Future<Output = ()>>(
     start: impl Future<Output = anyhow::Result<A>>,
+    reread: &impl AsyncFn(&A),
     stop: impl FnOnce(A) -> D,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -87,14 +100,16 @@ fn until_stopped<A, D: Future<Output = ()>>(
         let mut signals = Signals::listen().context("signals cannot be listened to")?;
         let running = tokio::select! {
             started = start => started?,
-            () = signals.wait() => return Ok(()),
+            () = signals.stop() => return Ok(()),
         };
-        signals.wait().await;
+        while signals.next().await == Asked::Reread {
+            reread(&running).await;
+        }
         tokio::select! {
             drained = timeout(DRAIN, stop(running)) => drained.with_context(|| {
                 format!("stopped after {} seconds, before all was closed", DRAIN.as_secs())
             }),
-            () = signals.wait() => bail!("stopped at once by a second signal"),
+            () = signals.stop() => bail!("stopped at once by a second signal"),
         }
     });
     // What still computes is not waited for.

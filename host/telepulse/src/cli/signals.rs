@@ -1,4 +1,4 @@
-//! The signals by which programs are stopped.
+//! The signals by which programs are stopped, or told to read their configuration again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -7,6 +7,15 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reread,
 }
 
 impl Signals {
@@ -19,16 +28,17 @@ impl Signals {
         })
     }
 
-    /// Waits until we are to stop.
-    pub(super) async fn wait(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP changes nothing: restart to use a new configuration");
-                }
-            }
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop,
+            _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.hang_up.recv() => Asked::Reread,
         }
+    }
+
+    /// Waits until we are to stop.
+    pub(super) async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
     }
 }

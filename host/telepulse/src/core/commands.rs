@@ -6,6 +6,7 @@ use crate::{
     bus::Headers,
     proxy::{Ask, LinkHandle, Registry},
 };
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -23,7 +24,7 @@ pub(crate) struct Desk {
     /// Plugins that are asked first.
     pub(crate) policies: Policies,
     /// How much each may order.
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) pace: Arc<ArcSwap<Pace>>,
     /// Where every command is noted, with its outcome.
     pub(crate) audit: Audit,
 }
@@ -62,12 +63,12 @@ impl Desk {
             rights::may_give(&action, who.as_deref())?;
         }
         let by = orderer(headers);
-        self.pace.count(&by)?;
+        self.pace.load().count(&by)?;
         let envelope = CommandEnvelope::from_request(request)?;
         rights::may_give(&action, who.as_deref())?;
         let judged = self.policies.judge(envelope, who.as_ref()).await?;
         let CommandEnvelope { server, command, .. } = judged;
-        self.pace.dials(&by, &command)?;
+        self.pace.load().dials(&by, &command)?;
         let link = find_link(&self.registry, server.as_ref(), &command, who.as_deref()).await?;
         note.server(&link.server.id);
         let deadline = headers.deadline;

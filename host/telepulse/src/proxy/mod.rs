@@ -19,6 +19,7 @@ pub(crate) use interest::Interest;
 pub use keep::KeepError;
 pub(crate) use link::model;
 pub(crate) use registry::Registry;
+pub use registry::ServerChanges;
 pub(crate) use request::{Ask, LinkHandle, Part};
 pub(crate) use talk::session_config;
 pub(crate) use transport::open;

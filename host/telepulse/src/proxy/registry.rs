@@ -27,6 +27,17 @@ pub(crate) struct Registry {
     shared: Arc<Shared>,
 }
 
+/// What another configuration did to the servers, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerChanges {
+    /// Those that are new.
+    pub added: Vec<String>,
+    /// Those that were ended and begun anew, with other settings.
+    pub changed: Vec<String>,
+    /// Those that are gone.
+    pub removed: Vec<String>,
+}
+
 struct Shared {
     bus: Arc<dyn Bus>,
     /// What readers see; replaced whole.
@@ -74,6 +85,44 @@ impl Registry {
     /// All links as they are now.
     pub(crate) fn links(&self) -> Arc<Links> {
         self.shared.links.load_full()
+    }
+
+    /// Runs what another configuration says, with what was changed over the API since. Servers that
+    /// are the same go on untouched.
+    pub(crate) async fn reconfigure(&self, configured: Vec<Server>) -> ServerChanges {
+        let mut keeper = self.shared.kept.lock().await;
+        keeper.configured = configured;
+        let wanted = keeper.kept.over(&keeper.configured);
+        let mut changes = ServerChanges::default();
+        for (id, link) in self.links().iter() {
+            if !wanted.iter().any(|server| server.id == *id) {
+                end(link).await;
+                self.edit(|links| drop(links.shift_remove(id)));
+                changes.removed.push(id.clone());
+            }
+        }
+        for server in wanted {
+            let id = server.id.clone();
+            let told = match self.links().get(&id) {
+                Some(link) if *link.server == server => continue,
+                Some(link) => {
+                    end(link).await;
+                    &mut changes.changed
+                }
+                None => &mut changes.added,
+            };
+            match link::spawn(server, self.shared.bus.clone()) {
+                Ok(handle) => {
+                    if keeper.kept.stopped.contains(&id) {
+                        handle.goal.send_replace(Goal::Stop);
+                    }
+                    self.edit(|links| drop(links.insert(id.clone(), handle)));
+                    told.push(id);
+                }
+                Err(error) => tracing::error!(server = id, error, "server cannot be used"),
+            }
+        }
+        changes
     }
 
     /// Ends every task: logs off and closes.

@@ -1,6 +1,6 @@
 //! All WebSocket clients: whose they are, who they are, and what can be done to them by id.
 
-use super::{Settings, outbox::Outbox};
+use super::{Settings, outbox::Outbox, upgrade::NOT_LOGGED_IN};
 use crate::feeds::Hub;
 use bytes::Bytes;
 use plugin_host::ports::{CloseReason, OpenInfo};
@@ -139,6 +139,15 @@ impl Clients {
     pub fn close_all(&self, reason: &CloseReason) {
         for client in self.select(|_| true) {
             client.close(reason.clone());
+        }
+    }
+
+    /// Closes the clients whose principal is wanted no more.
+    pub(crate) fn send_away(&self, unwanted: impl Fn(&Arc<Principal>) -> bool) {
+        let unwanted = |client: &Client| client.principal().is_some_and(|who| unwanted(&who));
+        for client in self.select(unwanted) {
+            let text = "your rights have changed: log in again".to_owned();
+            client.close(CloseReason { code: NOT_LOGGED_IN, text });
         }
     }
 

@@ -26,7 +26,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 /// Close code: not logged in (contract section 3).
-const NOT_LOGGED_IN: u16 = 4401;
+pub(super) const NOT_LOGGED_IN: u16 = 4401;
 
 /// Answers an upgrade request; what follows the handshake goes on in a task of its own.
 pub(super) async fn answer(

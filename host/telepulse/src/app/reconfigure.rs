@@ -1,0 +1,110 @@
+//! Another configuration, put in force while calls go on.
+
+use super::App;
+use crate::{
+    auth::Auth,
+    config::{Config, User},
+    core::Pace,
+    proxy::ServerChanges,
+};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+
+/// Whoever was logging in while the users changed is looked at again after this.
+const ONCE_MORE: Duration = Duration::from_millis(300);
+
+/// What another configuration did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reconfigured {
+    /// Servers.
+    pub servers: ServerChanges,
+    /// Users who are new, gone, or other than before; their connections were closed.
+    pub users: Vec<String>,
+    /// Whether the limits on commands are others.
+    pub commands: bool,
+    /// Sections that differ and need a restart; those of before stay in force.
+    pub later: Vec<&'static str>,
+}
+
+impl App {
+    /// Puts another configuration in force: servers, users and the limits on commands. What did not
+    /// change is not touched; connections of users who are gone, or have other rights or another
+    /// token or password, are closed (4401).
+    pub async fn reconfigure(&self, new: Config) -> Reconfigured {
+        let mut config = self.config.lock().await;
+        let later = [
+            ("node", config.node != new.node),
+            ("bus", config.bus != new.bus),
+            ("store", config.store != new.store),
+            ("plugins", config.plugins != new.plugins),
+            ("admin", config.admin != new.admin),
+            ("log", config.log != new.log),
+        ];
+        let later = later.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+        let users = different(&config.users, &new.users);
+        if !users.is_empty() {
+            self.change_users(&new.users, users.clone());
+        }
+        let commands = config.commands != new.commands;
+        if commands {
+            self.pace.store(Arc::new(Pace::new(new.commands.clone())));
+        }
+        let servers = self.registry.reconfigure(new.servers.clone()).await;
+        config.users = new.users;
+        config.commands = new.commands;
+        config.servers = new.servers;
+        Reconfigured {
+            servers,
+            users: users.into_iter().collect(),
+            commands,
+            later: later.collect(),
+        }
+    }
+
+    fn change_users(&self, users: &[User], changed: BTreeSet<String>) {
+        let auth = Arc::new(Auth::new(users));
+        self.listeners.gate().replace(auth.clone());
+        let clients = Arc::clone(self.listeners.clients());
+        let send_away = move || {
+            clients.send_away(|who| changed.contains(&who.name) && !auth.holds(who));
+        };
+        send_away();
+        tokio::spawn(async move {
+            tokio::time::sleep(ONCE_MORE).await;
+            send_away();
+        });
+    }
+}
+
+/// Names of users who are in one list only, or not the same in both.
+fn different(old: &[User], new: &[User]) -> BTreeSet<String> {
+    let only = |these: &[User], those: &[User]| -> Vec<String> {
+        these.iter().filter(|user| !those.contains(user)).map(|user| user.name.clone()).collect()
+    };
+    only(old, new).into_iter().chain(only(new, old)).collect()
+}
+
+impl fmt::Display for Reconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ServerChanges { added, changed, removed } = &self.servers;
+        let lists = [
+            ("servers added", added),
+            ("servers changed", changed),
+            ("servers removed", removed),
+            ("users changed", &self.users),
+        ];
+        let mut told = Vec::new();
+        for (what, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
+            told.push(format!("{what}: {}", list.join(", ")));
+        }
+        if self.commands {
+            told.push("other limits on commands".to_owned());
+        }
+        if !self.later.is_empty() {
+            told.push(format!("only after a restart: [{}]", self.later.join("], [")));
+        }
+        if told.is_empty() {
+            told.push("nothing differs".to_owned());
+        }
+        f.write_str(&told.join("; "))
+    }
+}

@@ -1,112 +1,159 @@
-//! What each path does: a command or a query on the bus, and its outcome as an answer. Pure.
+//! What each operation does: a command or a query on the bus, and its outcome as an answer. Pure.
 
 use crate::{
-    body, params,
+    body, cors, once,
+    operations::{Answer, CALL, Does, List, Operation},
+    pages, params,
     problem::Problem,
-    route::{self, Route},
+    route::{self, Found, Names},
+    tag,
 };
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 use telepulse_plugin_sdk::{
     bus::{COMMAND, QUERY},
     http::{Request, Response},
     language::{Code, CommandEnvelope, Filter, Refusal, Request as Message},
 };
 
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
+/// What all this is, as OpenAPI 3.1; made from [`crate::operations`] by the test `describe`.
+pub(crate) const DESCRIPTION: &str = include_str!("../openapi.json");
 
-/// Where commands and queries go.
-pub(crate) trait Bus {
+/// What the host offers, as this gateway uses it.
+pub(crate) trait Outside {
     /// Sends JSON to an address; answers the result, or the refusal in the reply.
     fn ask(&mut self, address: &str, payload: &Value) -> Result<Value, Refusal>;
+
+    /// What is remembered under a key.
+    fn remembered(&mut self, key: &str) -> Result<Option<Vec<u8>>, String>;
+
+    /// Remembers a value if the present one is `expected`; answers whether.
+    fn remember(
+        &mut self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        how_long: Duration,
+    ) -> Result<bool, String>;
+
+    /// Remembers it no more.
+    fn forget(&mut self, key: &str) -> Result<(), String>;
+
+    /// Pages of these origins may use the gateway from a browser (`[settings] cors`).
+    fn origins(&mut self) -> Vec<String>;
 }
 
 /// Answers one request.
-pub(crate) fn handle(request: &Request, bus: &mut dyn Bus) -> Response {
-    let mut response = match Route::find(&request.path) {
-        Some(route) => answer(request, &route, bus).unwrap_or_else(|problem| problem.response()),
-        None => Problem::no_such_path().response(),
+pub(crate) fn handle(request: &Request, outside: &mut dyn Outside) -> Response {
+    let method = match request.method.as_str() {
+        "HEAD" => "GET",
+        method => method,
     };
+    let answer = match route::find(method, &request.path) {
+        Found::Operation(operation, names) => answer(request, operation, &names, outside),
+        Found::OtherMethods(allow) if method == "OPTIONS" => {
+            Ok(cors::preflight(request, Response::empty(204).with_header("allow", allow)))
+        }
+        Found::OtherMethods(allow) => Err(Problem::no_such_method(allow)),
+        Found::Nothing => Err(Problem::no_such_path()),
+    };
+    let mut response = answer.unwrap_or_else(|problem| problem.response());
+    if request.header("origin").is_some() {
+        response = cors::shared(request, response, &outside.origins());
+    }
     if request.method == "HEAD" {
         response.body.clear();
     }
     response
 }
 
-fn answer(request: &Request, route: &Route, bus: &mut dyn Bus) -> Result<Response, Problem> {
-    let method = match request.method.as_str() {
-        "HEAD" => "GET",
-        method => method,
-    };
-    match (method, route) {
-        ("GET", Route::Calls) => calls(request, bus),
-        ("GET", Route::Extensions) => list(request, "users", bus),
-        ("GET", Route::Queues) => list(request, "queues", bus),
-        ("GET", Route::Servers) => list(request, "servers", bus),
-        ("GET", Route::Parked) => list(request, "parked", bus),
-        ("GET", Route::Conferences) => list(request, "conferences", bus),
-        ("GET", Route::Call(call)) => self::call(request, call, bus),
-        ("GET", Route::Extension(agent)) => {
-            let filter = Filter { agents: Some([agent.clone()].into()), ..Filter::default() };
-            one(request, "users", filter, ("agent", agent), bus)
+fn answer(
+    request: &Request,
+    operation: &Operation,
+    names: &Names,
+    outside: &mut dyn Outside,
+) -> Result<Response, Problem> {
+    if operation.is_read() {
+        return Ok(tag::checked(request, perform(request, operation, names, outside)?));
+    }
+    if operation.method == "POST" {
+        return once::answer(request, outside, |outside| {
+            perform(request, operation, names, outside)
+        });
+    }
+    perform(request, operation, names, outside)
+}
+
+fn perform(
+    request: &Request,
+    operation: &Operation,
+    names: &Names,
+    outside: &mut dyn Outside,
+) -> Result<Response, Problem> {
+    match operation.does {
+        Does::List(list) => self::list(request, list, outside),
+        Does::Calls => calls(request, outside),
+        Does::Call => call(request, names, outside),
+        Does::One(list) => one(request, list, names, outside),
+        Does::Command(action, answer) => {
+            let result = command(request, action, names, outside)?;
+            Ok(done(&result, answer))
         }
-        ("GET", Route::Queue(queue)) => {
-            let filter = Filter { queues: Some([queue.clone()].into()), ..Filter::default() };
-            one(request, "queues", filter, ("queue", queue), bus)
+        Does::Pause => pause(request, names, outside),
+        Does::AnyCommand => any(request, outside),
+        Does::Describe => {
+            params::none(request.query.as_deref())?;
+            let body = DESCRIPTION.as_bytes().to_vec();
+            Ok(Response { body, ..Response::empty(200) }.with_header("content-type", JSON))
         }
-        ("POST", Route::Calls) => dial(request, bus),
-        ("DELETE", Route::Call(call)) => {
-            command(request, "hangup", &[("call", call)], bus)?;
-            Ok(Response::empty(204))
-        }
-        ("POST", Route::Order { call, order: order @ ("spy" | "whisper" | "barge") }) => {
-            let result = command(request, order, &[("target", call)], bus)?;
-            Ok(begun(&result))
-        }
-        ("POST", Route::Order { call, order }) => {
-            let result = command(request, order, &[("call", call)], bus)?;
-            Ok(Response::json(202, JSON, &result))
-        }
-        ("PUT" | "PATCH" | "DELETE", Route::Member { queue, agent }) => {
-            member(request, method, &[("queue", queue), ("agent", agent)], bus)
-        }
-        ("POST", Route::Commands) => any(request, bus),
-        ("OPTIONS", _) => Ok(Response::empty(204).with_header("allow", route.methods())),
-        _ => Err(Problem::no_such_method(route.methods())),
     }
 }
 
-/// `{"items","seq"}`.
-fn list(request: &Request, kind: &str, bus: &mut dyn Bus) -> Result<Response, Problem> {
-    let filter = params::filter(request.query.as_deref())?;
-    let (items, seq) = query(kind, &filter, bus)?;
-    Ok(Response::json(200, JSON, &json!({"items": items, "seq": seq})))
+/// `{"items","seq","next"?}`.
+fn list(request: &Request, list: List, outside: &mut dyn Outside) -> Result<Response, Problem> {
+    let (filter, part) = params::list(request.query.as_deref())?;
+    let (items, seq) = query(list.query, &filter, outside)?;
+    Ok(paged(request, pages::cut(items, list.key, &part), &seq))
+}
+
+/// A list, with the way to its next part.
+fn paged(request: &Request, (items, next): (Vec<Value>, Option<String>), seq: &Value) -> Response {
+    let mut body = json!({"items": items, "seq": seq});
+    let Some(next) = next else { return Response::json(200, JSON, &body) };
+    // RFC 8288: for clients that follow links.
+    let query = params::next(request.query.as_deref(), "after", &next);
+    let link = format!("<{}?{query}>; rel=\"next\"", request.path);
+    body["next"] = next.into();
+    Response::json(200, JSON, &body).with_header("link", link)
 }
 
 /// Calls that go on, or a part of those that are over: `{"items","seq","next"?}`.
-fn calls(request: &Request, bus: &mut dyn Bus) -> Result<Response, Problem> {
+fn calls(request: &Request, outside: &mut dyn Outside) -> Result<Response, Problem> {
     let asked = request.query.as_deref();
-    let (filter, page) = params::calls(asked)?;
-    let Some(page) = page else {
-        let (items, seq) = query("calls", &filter, bus)?;
-        return Ok(Response::json(200, JSON, &json!({"items": items, "seq": seq})));
+    let (filter, page) = match params::calls(asked)? {
+        params::Calls::Live(filter, part) => {
+            let (items, seq) = query(CALL.query, &filter, outside)?;
+            return Ok(paged(request, pages::cut(items, CALL.key, &part), &seq));
+        }
+        params::Calls::Ended(filter, page) => (filter, page),
     };
     let payload = json!({"query": "endedCalls", "filter": filter, "page": page});
-    let result = bus.ask(QUERY, &payload)?;
+    let result = outside.ask(QUERY, &payload)?;
     let mut body = json!({"items": result["items"], "seq": result["seq"]});
     let Some(next) = result["next"].as_str() else { return Ok(Response::json(200, JSON, &body)) };
     body["next"] = next.into();
-    // RFC 8288: for clients that follow links.
-    let link = format!("</v1/calls?{}>; rel=\"next\"", params::next(asked, next));
+    let link = format!("</v1/calls?{}>; rel=\"next\"", params::next(asked, "before", next));
     Ok(Response::json(200, JSON, &body).with_header("link", link))
 }
 
 /// One call, while it goes on or as long as the history has it.
-fn call(request: &Request, call: &str, bus: &mut dyn Bus) -> Result<Response, Problem> {
-    let live = one(request, "calls", Filter::default(), ("call", call), bus);
+fn call(request: &Request, names: &Names, outside: &mut dyn Outside) -> Result<Response, Problem> {
+    let live = one(request, CALL, names, outside);
     match live {
         Err(problem) if problem.is(Code::NotFound) => {
-            let payload = json!({"query": "endedCalls", "page": {"call": call}});
-            let mut ended = bus.ask(QUERY, &payload)?;
+            let payload = json!({"query": "endedCalls", "page": {"call": named(names, "call")}});
+            let mut ended = outside.ask(QUERY, &payload)?;
             match ended.pointer_mut("/items/0") {
                 Some(call) => Ok(Response::json(200, JSON, call)),
                 None => Err(problem),
@@ -116,16 +163,27 @@ fn call(request: &Request, call: &str, bus: &mut dyn Bus) -> Result<Response, Pr
     }
 }
 
-/// The one item that has this value under this key.
+fn named<'n>(names: &'n Names, name: &str) -> &'n str {
+    names.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+}
+
+/// The one item that the path names.
 fn one(
     request: &Request,
-    kind: &str,
-    about: Filter,
-    (key, value): (&str, &str),
-    bus: &mut dyn Bus,
+    list: List,
+    names: &Names,
+    outside: &mut dyn Outside,
 ) -> Result<Response, Problem> {
-    let Filter { servers, .. } = params::filter(request.query.as_deref())?;
-    let (items, _) = query(kind, &Filter { servers, ..about }, bus)?;
+    let value = named(names, list.key);
+    let only = || Some([value.to_owned()].into());
+    let mut filter = params::servers(request.query.as_deref())?;
+    match list.key {
+        "agent" => filter.agents = only(),
+        "queue" => filter.queues = only(),
+        _ => {}
+    }
+    let (items, _) = query(list.query, &filter, outside)?;
+    let key = list.key;
     let mut found = items.into_iter().filter(|item| item[key] == value);
     match (found.next(), found.next()) {
         (Some(item), None) => Ok(Response::json(200, JSON, &item)),
@@ -140,50 +198,35 @@ fn one(
     }
 }
 
-fn query(kind: &str, filter: &Filter, bus: &mut dyn Bus) -> Result<(Vec<Value>, Value), Problem> {
-    let mut result = bus.ask(QUERY, &json!({"query": kind, "filter": filter}))?;
+fn query(
+    kind: &str,
+    filter: &Filter,
+    outside: &mut dyn Outside,
+) -> Result<(Vec<Value>, Value), Problem> {
+    let mut result = outside.ask(QUERY, &json!({"query": kind, "filter": filter}))?;
     match result["items"].take() {
         Value::Array(items) => Ok((items, result["seq"].take())),
         _ => Err(Refusal::new(Code::Internal, "the answer to the query has no items").into()),
     }
 }
 
-fn dial(request: &Request, bus: &mut dyn Bus) -> Result<Response, Problem> {
-    Ok(begun(&command(request, "dial", &[], bus)?))
-}
-
-/// A call begins, and can be asked for at its `Location`.
-fn begun(result: &Value) -> Response {
-    let response = Response::json(202, JSON, result);
-    match result["call"].as_str() {
-        Some(call) => response.with_header("location", route::location(call)),
-        None => response,
+fn done(result: &Value, answer: Answer) -> Response {
+    match answer {
+        Answer::Nothing => Response::empty(204),
+        Answer::Result => Response::json(200, JSON, result),
+        Answer::Accepted => Response::json(202, JSON, result),
+        Answer::Begun => {
+            let response = Response::json(202, JSON, result);
+            match result["call"].as_str() {
+                Some(call) => response.with_header("location", route::location(call)),
+                None => response,
+            }
+        }
     }
 }
 
-fn member(
-    request: &Request,
-    method: &str,
-    names: &[(&str, &str)],
-    bus: &mut dyn Bus,
-) -> Result<Response, Problem> {
-    let action = match method {
-        "PUT" => "queueAdd",
-        "DELETE" => {
-            command(request, "queueRemove", names, bus)?;
-            return Ok(Response::empty(204));
-        }
-        _ => return pause(request, names, bus),
-    };
-    Ok(Response::json(200, JSON, &command(request, action, names, bus)?))
-}
-
 /// `{"paused":true,"reason"?}`.
-fn pause(
-    request: &Request,
-    names: &[(&str, &str)],
-    bus: &mut dyn Bus,
-) -> Result<Response, Problem> {
+fn pause(request: &Request, names: &Names, outside: &mut dyn Outside) -> Result<Response, Problem> {
     params::none(request.query.as_deref())?;
     let mut fields = body::fields(request, &reserved(names))?;
     let action = match fields.remove("paused") {
@@ -192,15 +235,15 @@ fn pause(
         Some(_) => return Err(Refusal::field("paused", "must be true or false").into()),
         None => return Err(Refusal::field("paused", "is missing: true or false").into()),
     };
-    Ok(Response::json(200, JSON, &give(action, fields, names, bus)?))
+    Ok(Response::json(200, JSON, &give(action, fields, names, outside)?))
 }
 
 /// Any command, in the language's own form; so is the answer, unless it is a refusal.
-fn any(request: &Request, bus: &mut dyn Bus) -> Result<Response, Problem> {
+fn any(request: &Request, outside: &mut dyn Outside) -> Result<Response, Problem> {
     params::none(request.query.as_deref())?;
     let message = Message::new(body::fields(request, &[])?).map_err(|(_, refusal)| refusal)?;
     let envelope = CommandEnvelope::from_request(message)?;
-    let result = bus.ask(COMMAND, &envelope.to_value())?;
+    let result = outside.ask(COMMAND, &envelope.to_value())?;
     Ok(Response::json(200, JSON, &json!({"id": envelope.id, "ok": true, "result": result})))
 }
 
@@ -208,27 +251,27 @@ fn any(request: &Request, bus: &mut dyn Bus) -> Result<Response, Problem> {
 fn command(
     request: &Request,
     action: &str,
-    names: &[(&str, &str)],
-    bus: &mut dyn Bus,
+    names: &Names,
+    outside: &mut dyn Outside,
 ) -> Result<Value, Problem> {
     params::none(request.query.as_deref())?;
-    give(action, body::fields(request, &reserved(names))?, names, bus)
+    give(action, body::fields(request, &reserved(names))?, names, outside)
 }
 
 /// What a body may not say, because the path says it.
-fn reserved<'a>(names: &[(&'a str, &str)]) -> Vec<&'a str> {
+fn reserved(names: &Names) -> Vec<&'static str> {
     names.iter().map(|(name, _)| *name).chain(["action", "id"]).collect()
 }
 
 fn give(
     action: &str,
     mut fields: Map<String, Value>,
-    names: &[(&str, &str)],
-    bus: &mut dyn Bus,
+    names: &Names,
+    outside: &mut dyn Outside,
 ) -> Result<Value, Problem> {
     for (name, value) in names {
-        fields.insert((*name).to_owned(), (*value).into());
+        fields.insert((*name).to_owned(), value.as_str().into());
     }
     let message = Message { action: action.to_owned(), id: Value::Null, fields };
-    Ok(bus.ask(COMMAND, &CommandEnvelope::from_request(message)?.to_value())?)
+    Ok(outside.ask(COMMAND, &CommandEnvelope::from_request(message)?.to_value())?)
 }

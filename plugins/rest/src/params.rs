@@ -7,51 +7,108 @@ use telepulse_plugin_sdk::language::{Filter, Page, Refusal};
 
 type Parameter<'q> = (Cow<'q, str>, Cow<'q, str>);
 
-/// Reads a filter. Refused: unknown parameters, and one that comes twice.
-pub(crate) fn filter(query: Option<&str>) -> Result<Filter, Refusal> {
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// At most so many items.
+    pub(crate) limit: Option<usize>,
+    /// Those behind this place.
+    pub(crate) after: Option<String>,
+}
+
+/// Reads which items of a list are wanted. Refused: unknown parameters, and one that comes twice.
+pub(crate) fn list(query: Option<&str>) -> Result<(Filter, Part), Refusal> {
+    let (mut filter, mut part) = (Filter::default(), Part::default());
+    for (name, value) in parameters(query)? {
+        match &*name {
+            "limit" => part.limit = usize::try_from(limit(&name, &value)?).ok(),
+            "after" => part.after = Some(value.into_owned()),
+            _ if narrows(&mut filter, &name, &value) => {}
+            _ => {
+                let message =
+                    "is not a parameter here; known: servers, agents, queues, limit, after";
+                return Err(Refusal::field(name, message));
+            }
+        }
+    }
+    Ok((filter, part))
+}
+
+/// Reads which servers are meant.
+pub(crate) fn servers(query: Option<&str>) -> Result<Filter, Refusal> {
     let mut filter = Filter::default();
     for (name, value) in parameters(query)? {
-        if !narrows(&mut filter, &name, &value) {
-            let message = "is not a parameter here; known: servers, agents, queues";
-            return Err(Refusal::field(name, message));
+        if name != "servers" || !narrows(&mut filter, &name, &value) {
+            return Err(Refusal::field(name, "is not a parameter here; known: servers"));
         }
     }
     Ok(filter)
 }
 
-/// Reads a filter, and which ended calls are wanted: `None` asks for those that go on.
-pub(crate) fn calls(query: Option<&str>) -> Result<(Filter, Option<Page>), Refusal> {
-    let (mut filter, mut page, mut is_ended) = (Filter::default(), Page::default(), false);
-    let mut of_history = None;
+/// Which calls are wanted.
+pub(crate) enum Calls {
+    /// Those that go on.
+    Live(Filter, Part),
+    /// Those that are over.
+    Ended(Filter, Page),
+}
+
+/// Reads which calls are wanted.
+pub(crate) fn calls(query: Option<&str>) -> Result<Calls, Refusal> {
+    let is_ended = |(name, value): &Parameter<'_>| name == "ended" && value == "true";
+    if !parameters(query)?.iter().any(is_ended) {
+        return live_calls(query);
+    }
+    let (mut filter, mut page) = (Filter::default(), Page::default());
     for (name, value) in parameters(query)? {
         match (&*name, &*value) {
-            ("ended", "true") => is_ended = true,
-            ("ended", "false") => {}
-            ("ended", _) => return Err(Refusal::field(name, "must be true or false")),
+            ("ended", _) => {}
             _ if narrows(&mut filter, &name, &value) => {}
-            _ if part(&mut page, &name, &value)? => of_history = Some(name),
+            _ if part(&mut page, &name, &value)? => {}
             _ => {
                 let message = "is not a parameter here; known: ended, servers, agents, queues, \
-                               and with ended=true since, until, number, limit, before";
+                               since, until, number, limit, before";
                 return Err(Refusal::field(name, message));
             }
         }
     }
-    match of_history {
-        Some(name) if !is_ended => {
-            Err(Refusal::field(name, "is for ended calls only: add ended=true"))
-        }
-        _ => Ok((filter, is_ended.then_some(page))),
-    }
+    Ok(Calls::Ended(filter, page))
 }
 
-/// The same question for the part that begins at `before`.
-pub(crate) fn next(query: Option<&str>, before: &str) -> String {
+fn live_calls(query: Option<&str>) -> Result<Calls, Refusal> {
+    let (mut filter, mut part) = (Filter::default(), Part::default());
+    for (name, value) in parameters(query)? {
+        match (&*name, &*value) {
+            ("ended", "false") => {}
+            ("ended", _) => return Err(Refusal::field(name, "must be true or false")),
+            ("limit", _) => part.limit = usize::try_from(limit(&name, &value)?).ok(),
+            ("after", _) => part.after = Some(value.into_owned()),
+            ("since" | "until" | "number" | "before", _) => {
+                return Err(Refusal::field(name, "is for ended calls only: add ended=true"));
+            }
+            _ if narrows(&mut filter, &name, &value) => {}
+            _ => {
+                let message = "is not a parameter here; known: ended, servers, agents, queues, \
+                               limit, after, and with ended=true since, until, number, before";
+                return Err(Refusal::field(name, message));
+            }
+        }
+    }
+    Ok(Calls::Live(filter, part))
+}
+
+/// The same question for the part that begins at a place.
+pub(crate) fn next(query: Option<&str>, parameter: &str, place: &str) -> String {
     let asked = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let mut next = Serializer::new(String::new());
-    next.extend_pairs(asked.filter(|(name, _)| name != "before"));
-    next.append_pair("before", before);
+    next.extend_pairs(asked.filter(|(name, _)| name != parameter));
+    next.append_pair(parameter, place);
     next.finish()
+}
+
+fn limit(name: &str, value: &str) -> Result<u32, Refusal> {
+    let limit = value.parse().ok().filter(|limit| (1..=Page::MAX).contains(limit));
+    limit.ok_or_else(|| Refusal::field(name, format!("must be a number from 1 to {}", Page::MAX)))
 }
 
 fn parameters(query: Option<&str>) -> Result<Vec<Parameter<'_>>, Refusal> {
@@ -91,11 +148,7 @@ fn part(page: &mut Page, name: &str, value: &str) -> Result<bool, Refusal> {
         "until" => page.until = Some(moment()?),
         "number" => page.number = Some(value.to_owned()),
         "before" => page.before = Some(value.to_owned()),
-        "limit" => {
-            let limit = value.parse().ok().filter(|limit| (1..=Page::MAX).contains(limit));
-            let message = format!("must be a number from 1 to {}", Page::MAX);
-            page.limit = Some(limit.ok_or_else(|| Refusal::field(name, message))?);
-        }
+        "limit" => page.limit = Some(limit(name, value)?),
         _ => return Ok(false),
     }
     Ok(true)

@@ -12,7 +12,7 @@ pub(crate) struct Problem {
     pub(crate) status: u16,
     pub(crate) refusal: Refusal,
     /// The methods that the path knows, where another was used.
-    pub(crate) allow: Option<&'static str>,
+    pub(crate) allow: Option<String>,
 }
 
 impl From<Refusal> for Problem {
@@ -28,7 +28,7 @@ impl Problem {
     }
 
     /// The path does not know the method.
-    pub(crate) fn no_such_method(allow: &'static str) -> Self {
+    pub(crate) fn no_such_method(allow: String) -> Self {
         let message = format!("the path does not know this method; it knows {allow}");
         let refusal = Refusal::new(Code::BadRequest, message);
         Self { status: 405, refusal, allow: Some(allow) }
@@ -37,6 +37,11 @@ impl Problem {
     /// Whether it was refused for this reason.
     pub(crate) fn is(&self, code: Code) -> bool {
         self.refusal.code == code
+    }
+
+    /// Whether it is certain that nothing was done: the request may come again.
+    pub(crate) fn did_nothing(&self) -> bool {
+        !matches!(self.refusal.code, Code::Timeout | Code::UnknownOutcome | Code::Internal)
     }
 
     /// The answer.
@@ -62,8 +67,11 @@ impl Problem {
             field: field.as_deref(),
         };
         let mut response = Response::json(self.status, "application/problem+json", &body);
-        if let Some(allow) = self.allow {
+        if let Some(allow) = &self.allow {
             response = response.with_header("allow", allow);
+        }
+        if self.status == 429 {
+            response = response.with_header("retry-after", "1");
         }
         if self.status == 401 {
             response = response
@@ -85,6 +93,7 @@ fn title(status: u16) -> &'static str {
         409 => "Conflict",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
         429 => "Too Many Requests",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

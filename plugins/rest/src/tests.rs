@@ -1,29 +1,64 @@
 //! Requests in, answers and what went over the bus out.
 
-use crate::api::{Bus, handle};
+use crate::api::{Outside, handle};
 use serde_json::{Value, json};
+use std::{collections::BTreeMap, time::Duration};
 use telepulse_plugin_sdk::{
     http::{BodyError, Request, Response},
     language::{Code, Refusal},
 };
 
-/// A bus that remembers what was asked and answers always the same.
+/// A host that remembers what was asked and answers always the same.
 struct Recorder {
     asked: Vec<(String, Value)>,
     answer: Result<Value, Refusal>,
+    memory: BTreeMap<String, Vec<u8>>,
 }
 
-impl Bus for Recorder {
+impl Recorder {
+    fn new(answer: Result<Value, Refusal>) -> Self {
+        Self { asked: Vec::new(), answer, memory: BTreeMap::new() }
+    }
+}
+
+impl Outside for Recorder {
     fn ask(&mut self, address: &str, payload: &Value) -> Result<Value, Refusal> {
         self.asked.push((address.to_owned(), payload.clone()));
         self.answer.clone()
     }
+
+    fn remembered(&mut self, key: &str) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.memory.get(key).cloned())
+    }
+
+    fn remember(
+        &mut self,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: &[u8],
+        _: Duration,
+    ) -> Result<bool, String> {
+        let is_so = self.memory.get(key).map(Vec::as_slice) == expected;
+        if is_so {
+            self.memory.insert(key.to_owned(), value.to_vec());
+        }
+        Ok(is_so)
+    }
+
+    fn forget(&mut self, key: &str) -> Result<(), String> {
+        self.memory.remove(key);
+        Ok(())
+    }
+
+    fn origins(&mut self) -> Vec<String> {
+        vec!["https://panel.example".to_owned()]
+    }
 }
 
 fn run(request: &Request, answer: Result<Value, Refusal>) -> (Response, Vec<(String, Value)>) {
-    let mut bus = Recorder { asked: Vec::new(), answer };
-    let response = handle(request, &mut bus);
-    (response, bus.asked)
+    let mut host = Recorder::new(answer);
+    let response = handle(request, &mut host);
+    (response, host.asked)
 }
 
 fn body(response: &Response) -> Value {
@@ -203,7 +238,8 @@ fn ended_calls_come_in_parts_that_link_to_each_other() {
         refused(&Request::new("GET", target), 400, "badRequest", Some(field));
     };
     refuse("/v1/calls?ended=yes", "ended");
-    refuse("/v1/calls?limit=2", "limit");
+    refuse("/v1/calls?since=2026-11-20T22:08:00Z", "since");
+    refuse("/v1/calls?limit=0", "limit");
     refuse("/v1/calls?ended=true&limit=0", "limit");
     refuse("/v1/calls?ended=true&limit=1001", "limit");
     refuse("/v1/calls?ended=true&since=yesterday", "since");
@@ -213,17 +249,13 @@ fn ended_calls_come_in_parts_that_link_to_each_other() {
 
 #[test]
 fn a_call_that_is_over_is_still_at_its_place() {
-    struct Ended;
-    impl Bus for Ended {
-        fn ask(&mut self, _: &str, query: &Value) -> Result<Value, Refusal> {
-            let is_known = query["query"] == "endedCalls" && query["page"]["call"] == "a b";
-            let items = if is_known { json!([{"call": "a b", "cause": 16}]) } else { json!([]) };
-            Ok(json!({"seq": 1, "items": items}))
-        }
-    }
-    let response = handle(&Request::new("GET", "/v1/calls/a%20b"), &mut Ended);
+    // The first question finds nothing under that id, the second finds this.
+    let items = json!({"seq": 1, "items": [{"call": "another", "cause": 16}]});
+    let (response, asked) = run(&Request::new("GET", "/v1/calls/a%20b"), Ok(items));
     assert_eq!((response.status, body(&response)["cause"].clone()), (200, json!(16)));
-    assert_eq!(handle(&Request::new("GET", "/v1/calls/c"), &mut Ended).status, 404);
+    assert_eq!(asked[1].1, json!({"query": "endedCalls", "page": {"call": "a b"}}));
+    let none = json!({"seq": 1, "items": []});
+    assert_eq!(run(&Request::new("GET", "/v1/calls/c"), Ok(none)).0.status, 404);
 }
 
 #[test]
@@ -315,4 +347,129 @@ fn bodies_that_cannot_be_used_are_told() {
         "badRequest",
         Some("action"),
     );
+}
+
+#[test]
+fn lists_come_in_parts_in_a_fixed_order() {
+    let items = [("pbx2", "201"), ("pbx1", "203"), ("pbx1", "201"), ("pbx1", "202")];
+    let items = items.map(|(server, agent)| json!({"server": server, "agent": agent}));
+    let result = json!({"seq": 9, "items": items});
+    let mut target = "/v1/extensions?servers=pbx1,pbx2&limit=3".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let (response, _) = run(&Request::new("GET", &target), Ok(result.clone()));
+        let body = body(&response);
+        let agents = body["items"].as_array().unwrap().iter();
+        seen.push(
+            agents.map(|item| format!("{}/{}", item["server"], item["agent"])).collect::<Vec<_>>(),
+        );
+        let Some(link) = response.header("link") else {
+            assert_eq!(body.get("next"), None);
+            break;
+        };
+        target =
+            link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned();
+    }
+    let pbx1 = ["201", "202", "203"].map(|agent| format!("\"pbx1\"/\"{agent}\""));
+    assert_eq!(seen, [pbx1.to_vec(), vec!["\"pbx2\"/\"201\"".to_owned()]]);
+}
+
+#[test]
+fn who_has_the_answer_already_gets_it_not_again() {
+    let result =
+        |seq: u64, count: u64| json!({"seq": seq, "items": [{"queue": "a", "count": count}]});
+    let get = |known: &str, result: Value| {
+        let request = Request::new("GET", "/v1/queues").with_header("If-None-Match", known);
+        run(&request, Ok(result)).0
+    };
+    let first = get("", result(1, 2));
+    let tag = first.header("etag").unwrap().to_owned();
+    // Other events went by, none about this.
+    let same = get(&format!("\"x\", {tag}"), result(7, 2));
+    assert_eq!((same.status, same.body.len(), same.header("etag")), (304, 0, Some(&*tag)));
+    let other = get(&tag, result(7, 3));
+    assert_eq!(other.status, 200);
+    assert_ne!(other.header("etag"), Some(&*tag));
+}
+
+#[test]
+fn a_post_that_comes_again_is_answered_and_not_done_again() {
+    let dial = |key: &str, user: &str, to: &str| {
+        with_json("POST", "/v1/calls", &json!({"from": "101", "to": to}))
+            .with_header("Idempotency-Key", key)
+            .with_header("telepulse-user", user)
+    };
+    let mut host = Recorder::new(Ok(json!({"call": "pbx1-1", "actionId": "x"})));
+    let first = handle(&dial("k1", "ana", "102"), &mut host);
+    let again = handle(&dial("k1", "ana", "102"), &mut host);
+    assert_eq!((first.status, again.status, host.asked.len()), (202, 202, 1));
+    assert_eq!((&first.body, first.header("location")), (&again.body, again.header("location")));
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(handle(&dial("k1", "ana", "103"), &mut host).status, 422, "another request");
+    assert_eq!(handle(&dial("k1", "ivan", "102"), &mut host).status, 202, "another user");
+    assert_eq!(handle(&dial("k2", "ana", "102"), &mut host).status, 202, "another key");
+    assert_eq!(host.asked.len(), 3);
+    for bad in ["", "two words", &"x".repeat(256)] {
+        assert_eq!(handle(&dial(bad, "ana", "102"), &mut host).status, 400, "{bad}");
+    }
+
+    // What was refused may come again; what may have been done may not.
+    host.answer = Err(Refusal::new(Code::ServerUnavailable, "gone"));
+    assert_eq!(handle(&dial("k3", "ana", "102"), &mut host).status, 503);
+    host.answer = Err(Refusal::new(Code::UnknownOutcome, "who knows"));
+    assert_eq!(handle(&dial("k3", "ana", "102"), &mut host).status, 504);
+    host.answer = Ok(json!({"call": "pbx1-2"}));
+    let asked = host.asked.len();
+    let still = handle(&dial("k3", "ana", "102"), &mut host);
+    assert_eq!((still.status, host.asked.len()), (504, asked), "not a second call");
+
+    // The instance died while the first one was carried out.
+    let place = host.memory.keys().find(|key| key.ends_with("/k1")).unwrap().clone();
+    let mut noted: Value = serde_json::from_slice(&host.memory[&place]).unwrap();
+    noted["answer"] = Value::Null;
+    host.memory.insert(place.clone(), noted.to_string().into_bytes());
+    let user_of = |user: &str| {
+        handle(
+            &dial("k1", user, "102"),
+            &mut Recorder { memory: host.memory.clone(), ..Recorder::new(Ok(Value::Null)) },
+        )
+    };
+    let statuses = [user_of("ana").status, user_of("ivan").status];
+    assert!(statuses.contains(&409) && statuses.contains(&202), "{statuses:?}");
+}
+
+#[test]
+fn pages_of_listed_origins_are_let_in() {
+    let ask = |method: &str, origin: &str| {
+        let request = Request::new(method, "/v1/calls")
+            .with_header("Origin", origin)
+            .with_header("Access-Control-Request-Method", "POST");
+        run(&request, Ok(json!({"seq": 1, "items": []}))).0
+    };
+    let allowed = ask("OPTIONS", "https://panel.example");
+    assert_eq!(allowed.status, 204);
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://panel.example"));
+    assert_eq!(allowed.header("access-control-allow-methods"), Some("GET, HEAD, POST"));
+    assert!(allowed.header("access-control-allow-headers").unwrap().contains("authorization"));
+    assert_eq!(allowed.header("access-control-allow-credentials"), None);
+    let answer = ask("GET", "https://panel.example");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://panel.example"));
+    for other in ["https://evil.example", "null", "https://panel.example.evil.example"] {
+        for method in ["OPTIONS", "GET"] {
+            let answer = ask(method, other);
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{other}");
+            assert_eq!(answer.header("vary"), Some("origin"));
+        }
+    }
+}
+
+#[test]
+fn the_description_is_served() {
+    let (response, asked) = run(&Request::new("GET", "/v1/openapi.json"), Ok(Value::Null));
+    assert_eq!((response.status, asked), (200, vec![]));
+    let description = body(&response);
+    assert_eq!(description["openapi"], "3.1.1");
+    let paths = description["paths"].as_object().unwrap();
+    let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
+    assert_eq!(operations, crate::operations::OPERATIONS.len());
 }

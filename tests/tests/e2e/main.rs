@@ -6,6 +6,7 @@ mod bad_input;
 mod faults;
 mod feed;
 mod history;
+mod integrators;
 mod languages;
 mod main_job;
 mod outage;

@@ -5,15 +5,19 @@ use super::{
     routes::{HttpMount, Routes},
     screening, upgrade,
 };
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use plugin_host::ports::Body;
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
+use telepulse_language::Principal;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::TaskTracker;
+
+/// The header with the name of the user who asks.
+const USER: HeaderName = HeaderName::from_static("telepulse-user");
 
 /// What requests of one listener share.
 #[derive(Clone)]
@@ -76,6 +80,7 @@ impl Desk {
             Ok(principal) => principal,
             Err(refused) => return refusal(refused),
         };
+        name_user(request.headers_mut(), principal.as_deref());
         let settings = self.clients.settings();
         let (bytes, time) = (settings.body_bytes, settings.body_timeout);
         if request.body().size_hint().lower() > bytes as u64 {
@@ -87,6 +92,15 @@ impl Desk {
             Ok(response) => response,
             Err(failure) => problem::failure(&mount.plugin, failure),
         }
+    }
+}
+
+/// Tells the plugin who asks, by name; what a client says there itself does not count.
+fn name_user(headers: &mut HeaderMap, who: Option<&Principal>) {
+    headers.remove(USER);
+    let named = who.and_then(|who| HeaderValue::from_bytes(who.name.as_bytes()).ok());
+    if let Some(name) = named {
+        headers.insert(USER, name);
     }
 }
 

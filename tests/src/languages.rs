@@ -37,13 +37,33 @@ pub fn path() -> Result<OsString> {
     Ok(env::join_paths(own.into_iter().chain(env::split_paths(&path)))?)
 }
 
-fn install_python(to: &Path) -> Result<()> {
+/// What checks that an HTTP API answers as its description says. Installs it where it is missing.
+pub fn schemathesis() -> Result<PathBuf> {
+    let folder = root().join("target/languages");
+    fs::create_dir_all(&folder)?;
+    let lock = File::create(folder.join(".lock"))?;
+    lock.lock()?;
+    let to = folder.join("schemathesis");
+    if !folder.join("schemathesis.done").exists() {
+        make_venv(&to)?;
+        run(Command::new(to.join("bin/pip")).args(["install", "-q", "schemathesis==4.32.5"]))?;
+        File::create(folder.join("schemathesis.done"))?;
+    }
+    Ok(to.join("bin/schemathesis"))
+}
+
+fn make_venv(to: &Path) -> Result<()> {
     let venv = |to: &Path| run(Command::new("python3").args(["-m", "venv"]).arg(to));
     if venv(to).is_err() {
         run(Command::new("apt-get").args(["-q", "update"]))?;
         run(Command::new("apt-get").args(["-q", "install", "-y", "python3-venv"]))?;
         venv(to)?;
     }
+    Ok(())
+}
+
+fn install_python(to: &Path) -> Result<()> {
+    make_venv(to)?;
     let componentize = root().join("plugin-sdk/templates/python/requirements.txt");
     let pip = to.join("bin/pip");
     run(Command::new(pip).args(["install", "-q", "ziglang", "-r"]).arg(componentize))

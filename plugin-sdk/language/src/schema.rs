@@ -1,7 +1,7 @@
 //! The types of the language as JSON Schema, one entry each: for the published document.
 
 use crate::{
-    Agent, Call, Command, ConferenceRoom, Details, EndedCall, Filter, Lines, ParkedCall, Query,
+    Agent, Call, Command, ConferenceRoom, Details, EndedCall, Filter, Id, Lines, ParkedCall, Query,
     QueryResult, Queue, Refusal, Server, Snapshot, User,
 };
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
@@ -48,4 +48,10 @@ fn collect(
     let mut generator = settings.into_generator();
     let named = list(&mut generator);
     Schemas { named, definitions: generator.take_definitions(true) }
+}
+
+/// The id of a call or a server.
+pub fn id() -> Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    generator.subschema_for::<Id>().to_value()
 }

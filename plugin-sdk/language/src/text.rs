@@ -32,7 +32,13 @@ type Alphabet = (&'static str, fn(u8) -> bool);
 struct Rule {
     max: usize,
     alphabet: Option<Alphabet>,
+    /// The same as a regular expression of ECMAScript, for the published schema.
+    #[cfg_attr(not(feature = "schema"), expect(dead_code, reason = "for the schema alone"))]
+    pattern: &'static str,
 }
+
+/// Anything printable that Asterisk does not evaluate.
+const PRINTABLE: &str = r"^(?!.*\$[{\[])[^\u0000-\u001f\u007f-\u009f]+$";
 
 impl Rule {
     fn check(&self, text: &str) -> Result<(), TextError> {
@@ -98,7 +104,9 @@ macro_rules! checked_text {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 const RULE: Rule = $rule;
-                schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": RULE.max })
+                schemars::json_schema!({
+                    "type": "string", "minLength": 1, "maxLength": RULE.max, "pattern": RULE.pattern,
+                })
             }
         }
 
@@ -138,6 +146,7 @@ checked_text!(
         alphabet: Some(("digits, letters and * # + _ . -", |b: u8| {
             b.is_ascii_alphanumeric() || b"*#+_.-".contains(&b)
         })),
+        pattern: r"^[A-Za-z0-9*#+_.-]+$",
     }
 );
 
@@ -145,7 +154,11 @@ checked_text!(
     /// An AMI channel name (`PJSIP/201-0000002a`) or a Uniqueid; at most 128 bytes. Never starts with
     /// `/`: AMI's Hangup would take it for a regular expression.
     ChannelName,
-    Rule { max: 128, alphabet: None },
+    Rule {
+        max: 128,
+        alphabet: None,
+        pattern: r"^(?!/)(?!.*\$[{\[])[^\u0000-\u001f\u007f-\u009f,&]+$",
+    },
     |text| {
         if text.starts_with('/') || text.contains(',') || text.contains('&') {
             Err(TextError::Alphabet("an AMI channel name or Uniqueid, without , & or a leading /"))
@@ -158,19 +171,19 @@ checked_text!(
 checked_text!(
     /// The id of a call, a server, a conference: opaque, printable, at most 128 bytes.
     Id,
-    Rule { max: 128, alphabet: None }
+    Rule { max: 128, alphabet: None, pattern: PRINTABLE }
 );
 
 checked_text!(
     /// A queue's or a member's name as Asterisk has it; at most 128 bytes.
     Name,
-    Rule { max: 128, alphabet: None }
+    Rule { max: 128, alphabet: None, pattern: PRINTABLE }
 );
 
 checked_text!(
     /// Free words for people (a reason, a caller ID); at most 512 bytes.
     Words,
-    Rule { max: 512, alphabet: None }
+    Rule { max: 512, alphabet: None, pattern: PRINTABLE }
 );
 
 checked_text!(
@@ -182,6 +195,7 @@ checked_text!(
         alphabet: Some(("a plain variable name: up to two _, a letter, then letters, digits, _", |b: u8| {
             b.is_ascii_alphanumeric() || b == b'_'
         })),
+        pattern: r"^_{0,2}[A-Za-z][A-Za-z0-9_]*$",
     },
     |text| {
         let bare = text.strip_prefix("__").or_else(|| text.strip_prefix('_')).unwrap_or(text);
@@ -203,6 +217,7 @@ checked_text!(
         alphabet: Some(("0-9 * # A-D", |b: u8| {
             b.is_ascii_digit() || b"*#ABCD".contains(&b)
         })),
+        pattern: r"^[0-9*#A-D]+$",
     }
 );
 
@@ -210,9 +225,13 @@ checked_text!(
     /// A file of Asterisk's below its own folder: letters, digits, `. _ - /`, at most 200 bytes. Never
     /// starts with `/` and never has a part that starts with a dot, so that it stays in that folder.
     FileName,
-    Rule { max: 200, alphabet: Some((FILE_ALPHABET, |b: u8| {
-        b.is_ascii_alphanumeric() || b"._-/".contains(&b)
-    })) },
+    Rule {
+        max: 200,
+        alphabet: Some((FILE_ALPHABET, |b: u8| {
+            b.is_ascii_alphanumeric() || b"._-/".contains(&b)
+        })),
+        pattern: r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$",
+    },
     |text| {
         if text.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
             Err(TextError::Alphabet(FILE_ALPHABET))

@@ -15,6 +15,7 @@ pub fn document() -> Value {
     definitions.insert("Command".to_owned(), one_of("What it can be told.", &commands));
     definitions.insert("Reply".to_owned(), reply());
     definitions.values_mut().for_each(absent_is_not_null);
+    definitions.values_mut().for_each(numbers_end);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:telepulse:language:1",
@@ -98,10 +99,9 @@ fn command(action: &str, fields: &mut Map<String, Value>) {
         "id".to_owned(),
         json!({"type": ["string", "number"], "description": "Given back in the reply."}),
     );
-    properties.insert(
-        "server".to_owned(),
-        json!({"type": "string", "description": "The Asterisk server, where several could be meant."}),
-    );
+    let mut server = schema::id();
+    server["description"] = json!("The Asterisk server, where several could be meant.");
+    properties.insert("server".to_owned(), server);
     properties.extend(own);
     require(fields, &["action"]);
     if is_targeted {
@@ -152,6 +152,20 @@ fn reply() -> Value {
             },
         ],
     })
+}
+
+/// What fits into 32 bits is no larger.
+fn numbers_end(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("format").is_some_and(|format| format == "uint32") {
+                fields.entry("maximum").or_insert_with(|| u32::MAX.into());
+            }
+            fields.values_mut().for_each(numbers_end);
+        }
+        Value::Array(items) => items.iter_mut().for_each(numbers_end),
+        _ => {}
+    }
 }
 
 /// An optional field of Rust may be null to serde; in the language it is left out instead.

@@ -94,7 +94,14 @@ fn plain(name: &str, schema: &Value, indent: &str) -> String {
             Value::Object(_) => {
                 format!("Record<string, {}>", shape(&schema["additionalProperties"], indent))
             }
-            _ => "Record<string, unknown>".to_owned(),
+            // Keys of one kind.
+            _ => match schema["patternProperties"]
+                .as_object()
+                .and_then(|kinds| kinds.values().next())
+            {
+                Some(value) => format!("Record<string, {}>", shape(value, indent)),
+                None => "Record<string, unknown>".to_owned(),
+            },
         },
         _ => "unknown".to_owned(),
     }

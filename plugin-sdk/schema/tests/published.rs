@@ -1,7 +1,7 @@
 //! What is published is what the types say, takes nothing back that was promised, and has an example of
 //! every word.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use telepulse_language::{Command, CommandEnvelope, Details, Request, Stamped};
 use telepulse_schema::{EXAMPLES, PROMISED, breaks, document, published};
@@ -45,5 +45,63 @@ fn every_word_has_an_example_that_the_types_read() {
         let command = CommandEnvelope::from_request(Request::new(fields).unwrap()).unwrap();
         assert_eq!(command.command.action(), *action);
         assert!(told["result"].is_object(), "{action}");
+    }
+}
+
+/// The schema's regular expressions and the types' own checks are two ways to say the same.
+#[test]
+fn the_schema_takes_what_the_types_take() {
+    let samples = [
+        "102",
+        "*8",
+        "a.b-c_d#",
+        "PJSIP/201-0000002a",
+        "Local/1@storm-00000001;2",
+        "two words",
+        "Željko",
+        "X",
+        "__X9_y",
+        "___X",
+        "1X",
+        "_",
+        "SHELL(ls)",
+        "0*#AB",
+        "calls/one.wav",
+        "/etc/passwd",
+        "../up",
+        "a//b",
+        ".hidden",
+        "",
+        "/.*/",
+        "a,b",
+        "a&b",
+        "102\r\nAction: Command",
+        "10\u{0}2",
+        "\u{85}",
+        "${X}",
+        "$[1]",
+        "$",
+        "{x}",
+    ];
+    let fields = [
+        ("to", json!({"action": "dial", "from": "101"})),
+        ("from", json!({"action": "dial", "to": "101"})),
+        ("callerId", json!({"action": "dial", "from": "101", "to": "102"})),
+        ("server", json!({"action": "dial", "from": "101", "to": "102"})),
+        ("call", json!({"action": "hangup"})),
+        ("channel", json!({"action": "hangup"})),
+        ("file", json!({"action": "record", "agent": "101", "change": "start"})),
+        ("queue", json!({"action": "queueAdd", "agent": "101"})),
+        ("digits", json!({"action": "dtmf", "channel": "PJSIP/1"})),
+        ("name", json!({"action": "setVariable", "channel": "PJSIP/1", "value": "v"})),
+    ];
+    let schema = jsonschema::validator_for(&document()).unwrap();
+    for (field, command) in fields {
+        for sample in samples {
+            let mut command = command.clone();
+            command[field] = sample.into();
+            let taken = CommandEnvelope::from_json(command.to_string().as_bytes());
+            assert_eq!(schema.is_valid(&command), taken.is_ok(), "{command}: {taken:?}");
+        }
     }
 }

@@ -76,7 +76,8 @@ fn problem() -> Value {
 }
 
 fn described(operation: &Operation, definitions: &Value) -> Value {
-    let mut parameters: Vec<Value> = operation.names().map(path_parameter).collect();
+    let mut parameters: Vec<Value> =
+        operation.names().map(|name| path_parameter(name, operation, definitions)).collect();
     parameters.extend(query_parameters(operation));
     match operation.method {
         "GET" => parameters.push(json!({"$ref": "#/components/parameters/IfNoneMatch"})),
@@ -120,14 +121,21 @@ fn operation_id(operation: &Operation) -> String {
     }
 }
 
-fn path_parameter(name: &str) -> Value {
+/// In a command it is what the command's field is; of what is only looked for, anything can be asked.
+fn path_parameter(name: &str, operation: &Operation, definitions: &Value) -> Value {
     let what = match name {
         "call" => "A call's id.",
         "target" => "To whom: a call's id, an extension or a channel.",
         "agent" => "An extension.",
         _ => "A queue's name.",
     };
-    let schema = json!({"type": "string", "minLength": 1, "maxLength": 128});
+    let action = match operation.does {
+        Does::Command(action, _) => Some(action),
+        Does::Pause => Some("queuePause"),
+        _ => None,
+    };
+    let field = action.map(|action| definitions[command_name(action)]["properties"][name].clone());
+    let schema = field.unwrap_or_else(|| json!({"type": "string", "minLength": 1}));
     json!({"name": name, "in": "path", "required": true, "description": what, "schema": schema})
 }
 
@@ -238,9 +246,13 @@ fn body(operation: &Operation, definitions: &Value) -> Option<Value> {
     Some(json!({"required": is_needed, "content": {"application/json": {"schema": schema}}}))
 }
 
+fn command_name(action: &str) -> String {
+    action[..1].to_uppercase() + &action[1..] + "Command"
+}
+
 /// A command without what the path says, and without what else could be said instead of that.
 fn command_body(action: &str, operation: &Operation, definitions: &Value) -> Value {
-    let name = action[..1].to_uppercase() + &action[1..] + "Command";
+    let name = command_name(action);
     let mut schema = definitions[&name].clone();
     assert!(schema.is_object(), "the language has no {name}");
     let mut gone: BTreeSet<String> = operation.names().map(str::to_owned).collect();

@@ -9,6 +9,7 @@ mod history;
 mod integrators;
 mod languages;
 mod main_job;
+mod openapi;
 mod outage;
 mod platform;
 mod policy;

@@ -3,7 +3,7 @@
 use super::{Api, body, problem::Problem};
 use axum::{
     Json,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Query, Request, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -97,9 +97,13 @@ pub(super) async fn aside(
 pub(super) async fn log(
     State(api): State<Api>,
     Path(name): Path<String>,
-    Query(since): Query<Since>,
+    since: Result<Query<Since>, QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     check(&name)?;
+    let Query(since) = since.map_err(|rejected| {
+        let message = format!("{}; after is the number of a line", rejected.body_text());
+        Problem::from(Refusal::field("after", message))
+    })?;
     let lines = api.plugins.log(&name, since.after).ok_or(ControlError::Unknown(name))?;
     Ok(Json(json!({ "items": lines })))
 }

@@ -18,6 +18,7 @@ pub struct Dial {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_id: Option<Words>,
     /// Seconds to ring `from`; 1 to 300, 30 when left out.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 300)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u32>,
     /// Channel variables for the new channel.

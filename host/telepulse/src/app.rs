@@ -18,6 +18,7 @@ use crate::{
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::{StoreError, journal::JournalStore, kv::KvStore},
+    tls::Acceptor,
 };
 use arc_swap::ArcSwap;
 use plugin_host::{CompilerProgram, Options, PluginHost};
@@ -79,6 +80,9 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The certificate of our listeners cannot be used.
+    #[error("[tls] {0}")]
+    Tls(String),
     /// The file of servers added over the admin API cannot be used.
     #[error(transparent)]
     KeptServers(#[from] crate::proxy::KeepError),
@@ -117,7 +121,7 @@ impl App {
         if let Err(error) = tokio::fs::create_dir_all(&folder).await {
             return Err(StartError::Store { path: folder, error });
         }
-        let listen = config.admin.listen;
+        let (listen, is_encrypted) = (config.admin.listen, config.admin.tls);
         let listener =
             TcpListener::bind(listen).await.map_err(|error| StartError::Admin { listen, error })?;
         let admin = listener.local_addr().unwrap_or(listen);
@@ -146,7 +150,12 @@ impl App {
             async move { hub.run(stop).await }
         });
         let gate = Gate::audited(Arc::new(Auth::new(&config.users)), Some(audit.clone()));
-        let listeners = ListenerPool::new(gate, Clients::new(hub, Settings::default()));
+        let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
+        if let Some(tls) = &tls {
+            tasks.spawn(tls.clone().watch(stop.clone()));
+        }
+        let settings = Settings { proxies: config.http.trusted_proxies, ..Settings::default() };
+        let listeners = ListenerPool::new(gate, Clients::new(hub, settings), tls.clone());
         let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
@@ -168,7 +177,7 @@ impl App {
             settings: Arc::new(config.admin),
             stopping: stop.clone(),
         });
-        tasks.spawn(admin::serve(listener, router, stop.clone()));
+        tasks.spawn(admin::serve(listener, router, tls.filter(|_| is_encrypted), stop.clone()));
         tasks.close();
         Ok(Self {
             config: in_force,

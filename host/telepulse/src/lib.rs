@@ -20,3 +20,4 @@ pub mod proxy;
 pub mod sockets;
 pub mod store;
 pub mod tape;
+pub mod tls;

@@ -145,7 +145,7 @@ async fn serve(router: Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = tokio_util::sync::CancellationToken::new();
-    tokio::spawn(telepulse::admin::serve(listener, router, shutdown));
+    tokio::spawn(telepulse::admin::serve(listener, router, None, shutdown));
     format!("http://{address}")
 }
 

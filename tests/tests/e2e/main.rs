@@ -3,6 +3,7 @@
 
 mod audited;
 mod bad_input;
+mod encrypted;
 mod faults;
 mod feed;
 mod history;

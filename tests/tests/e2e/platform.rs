@@ -30,6 +30,7 @@ pub(crate) struct Platform {
 #[derive(Default)]
 pub(crate) struct Builder {
     toml: String,
+    admin: String,
 }
 
 impl Builder {
@@ -50,6 +51,12 @@ impl Builder {
         self
     }
 
+    /// Adds lines to `[admin]`.
+    pub(crate) fn admin(mut self, toml: &str) -> Self {
+        self.admin += toml;
+        self
+    }
+
     /// What was added so far.
     pub(crate) fn text(self) -> String {
         self.toml
@@ -64,8 +71,9 @@ impl Builder {
         install("websocket", &plugins, "127.0.0.1:8084", ws_port)?;
         install("rest", &plugins, "127.0.0.1:8083", rest_port)?;
         let text = format!(
-            "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n\n\
+            "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n{}\n\
              [[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nextension = \"101\"\nallow = [\"*\"]\n\n{}",
+            self.admin,
             hash(TOKEN),
             self.toml,
         );

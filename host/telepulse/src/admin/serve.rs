@@ -1,14 +1,16 @@
 //! The accept loop: HTTP/1.1 for a router, bounded in connections, headers and time.
 
+use crate::tls::Acceptor;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
@@ -27,7 +29,14 @@ const CONNECTIONS: usize = 128;
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// Serves `router` until `shutdown`, then lets requests under way finish for a while.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+///
+/// With `tls` it encrypts.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Acceptor>,
+    shutdown: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -44,17 +53,15 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
                 continue;
             }
         };
-        let connection = graceful.watch(
-            http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_WITHIN)
-                .max_headers(MAX_HEADERS)
-                .max_buf_size(MAX_HEAD)
-                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone())),
-        );
+        let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the admin API ended");
+            match tls {
+                None => attend(stream, router, watcher).await,
+                Some(tls) => match timeout(HEAD_WITHIN, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => attend(stream, router, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "no TLS with the admin API"),
+                    Err(_) => tracing::debug!("no TLS with the admin API in time"),
+                },
             }
             drop(place);
         });
@@ -62,6 +69,21 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     drop(listener);
     if timeout(GOODBYE, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests to the admin API were cut off");
+    }
+}
+
+async fn attend<S>(stream: S, router: Router, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection to the admin API ended");
     }
 }
 
@@ -93,7 +115,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let router = Router::new().route("/", get(async || "well"));
-        (address, shutdown.clone(), tokio::spawn(serve(listener, router, shutdown)))
+        (address, shutdown.clone(), tokio::spawn(serve(listener, router, None, shutdown)))
     }
 
     async fn send(address: SocketAddr, text: &str) -> TcpStream {

@@ -47,8 +47,11 @@ impl World {
         let mut options = plugin_host::Options::new(dir, folder.path().join("cache"), ports);
         (options.pooling, options.threads) = (false, 1);
         let plugins = PluginHost::start(options, stopping.clone()).await.unwrap();
-        let settings =
-            config::Admin { listen: listen.parse().unwrap(), token: token.map(hash_token) };
+        let settings = config::Admin {
+            listen: listen.parse().unwrap(),
+            token: token.map(hash_token),
+            tls: false,
+        };
         let figures = Arc::new(PluginFigures::new().unwrap());
         let api = Api { bus, plugins, figures, settings: Arc::new(settings), stopping };
         Self { api, _folder: folder }

@@ -33,6 +33,8 @@ impl App {
         let mut config = self.config.lock().await;
         let later = [
             ("node", config.node != new.node),
+            ("tls", config.tls != new.tls),
+            ("http", config.http != new.http),
             ("bus", config.bus != new.bus),
             ("store", config.store != new.store),
             ("plugins", config.plugins != new.plugins),

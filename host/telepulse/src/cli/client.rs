@@ -1,5 +1,6 @@
 //! A client of the admin API, for the commands that work on a running TelePulse.
 
+use crate::tls;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::Args;
@@ -8,8 +9,13 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::time::Duration;
-use tokio::{net::TcpStream, time::timeout};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 /// How long an answer may take; compiling a large component takes a while.
 const WITHIN: Duration = Duration::from_mins(2);
@@ -32,6 +38,10 @@ pub(super) struct Client {
     /// Its token, where one is configured; better in the environment than on the command line.
     #[arg(long, env = "TELEPULSE_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
+    /// Certificates (PEM) of the authorities that may have signed the admin API's; those that this
+    /// machine trusts, unless it is given.
+    #[arg(long, env = "TELEPULSE_ADMIN_CA", value_name = "FILE")]
+    admin_ca: Option<PathBuf>,
     /// Print all that is answered, as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -81,12 +91,17 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
-        if self.admin.scheme_str() != Some("http") {
-            bail!("--admin must be a URL like http://127.0.0.1:8082");
-        }
+        let is_encrypted = match self.admin.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => bail!("--admin must be a URL like http://127.0.0.1:8082"),
+        };
         let host = self.admin.host().context("--admin names no host")?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let connect = TcpStream::connect((host, self.admin.port_u16().unwrap_or(80)));
+        let connect = TcpStream::connect((
+            host,
+            self.admin.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 }),
+        ));
         let unreachable = || {
             format!("no TelePulse answers at {}: is it running? --admin names another", self.admin)
         };
@@ -94,14 +109,39 @@ impl Client {
             .await
             .with_context(unreachable)?
             .with_context(unreachable)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends with the sender; its errors come out there.
-        tokio::spawn(connection);
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(anyhow::Error::from_boxed)?;
-        Ok((head.status, body.to_bytes()))
+        if !is_encrypted {
+            return exchange(stream, request).await;
+        }
+        let roots = match &self.admin_ca {
+            Some(ca) => tls::roots(ca).map_err(anyhow::Error::msg).context("--admin-ca")?,
+            None => tls::machine_roots().context("this machine trusts no authority: --admin-ca")?,
+        };
+        let config = tls::builder(roots).map_err(anyhow::Error::msg)?.with_no_client_auth();
+        let name = ServerName::try_from(host.to_owned()).context("--admin")?;
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = timeout(CONNECT_WITHIN, connector.connect(name, stream))
+            .await
+            .with_context(unreachable)?
+            .with_context(|| {
+                format!("{}: is its certificate trusted? See --admin-ca", self.admin)
+            })?;
+        exchange(stream, request).await
     }
+}
+
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> anyhow::Result<(StatusCode, Bytes)>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the sender; its errors come out there.
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(anyhow::Error::from_boxed)?;
+    Ok((head.status, body.to_bytes()))
 }
 
 /// What an answer says.

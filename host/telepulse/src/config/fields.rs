@@ -146,6 +146,18 @@ impl Reader<'_> {
         number
     }
 
+    pub(super) fn truth(&mut self, fields: &Fields<'_>, key: &str) -> Option<bool> {
+        let truth = match &fields.get(key)?.value {
+            Value::Truth(truth) => Some(*truth),
+            Value::Word(word) => word.trim().parse().ok(),
+            _ => None,
+        };
+        if truth.is_none() {
+            self.mistake(fields, key, "must be true or false, without quotes");
+        }
+        truth
+    }
+
     /// A list of texts; in the environment, separated by commas.
     pub(super) fn list(
         &mut self,

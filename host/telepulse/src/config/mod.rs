@@ -22,6 +22,7 @@ pub use server::{Server, ServerAuth, ServerFilter};
 pub use tls::ServerTls;
 pub use user::{PasswordHash, TokenHash, User};
 
+use ipnet::IpNet;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 use tracing_subscriber::filter::Targets;
 
@@ -34,6 +35,10 @@ pub struct Config {
     pub servers: Vec<Server>,
     /// Who may log in.
     pub users: Vec<User>,
+    /// The certificate of our listeners; `None`: they do not encrypt.
+    pub tls: Option<ListenTls>,
+    /// What stands before our listeners.
+    pub http: Http,
     /// How much may be ordered.
     pub commands: Commands,
     /// How messages travel.
@@ -53,6 +58,22 @@ pub struct Config {
 pub struct Node {
     /// Its name.
     pub name: String,
+}
+
+/// `[tls]`: the certificate that gateways show, and the admin API with `[admin] tls`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenTls {
+    /// The certificate with its chain (PEM).
+    pub cert: PathBuf,
+    /// Its private key (PEM).
+    pub key: PathBuf,
+}
+
+/// `[http]`: what stands before the gateways.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Http {
+    /// Proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// `[commands]`: how much one user may order; a plugin that acts by itself counts as one.
@@ -114,6 +135,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// Hash of the token that it asks for. `None`: it asks for none.
     pub token: Option<TokenHash>,
+    /// Whether it encrypts, with the certificate of `[tls]`.
+    pub tls: bool,
 }
 
 /// `[log]`: what is logged.

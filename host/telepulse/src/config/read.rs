@@ -1,8 +1,8 @@
 //! From the configuration as written to the configuration as used, section by section.
 
 use super::{
-    Admin, Bus, Calls, Commands, Config, Log, LogFormat, Node, Plugins, Secret, Server, ServerAuth,
-    ServerFilter, ServerTls, Store, User,
+    Admin, Bus, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Secret,
+    Server, ServerAuth, ServerFilter, ServerTls, Store, User,
     fields::{Fields, Reader},
     mistake::Place,
     rules, schema, server,
@@ -23,9 +23,11 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
     reader.known(&top, &schema::TOP);
     let nothing = Table::new();
     let mut section = |name: &'static str| section(reader, root, name, &nothing);
-    let (node, auth, commands, bus, store, plugins, admin, log) = (
+    let (node, auth, tls, http, commands, bus, store, plugins, admin, log) = (
         section("node"),
         section("auth"),
+        section("tls"),
+        section("http"),
         section("commands"),
         section("bus"),
         section("store"),
@@ -34,17 +36,23 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         section("log"),
     );
     reader.known(&auth, &schema::AUTH);
-    Config {
+    let config = Config {
         node: self::node(reader, &node),
         servers: servers(reader, root),
         users: users(reader, &auth),
+        tls: listen_tls(reader, &tls),
+        http: self::http(reader, &http),
         commands: self::commands(reader, &commands),
         bus: self::bus(reader, &bus),
         store: self::store(reader, &store),
         plugins: self::plugins(reader, &plugins),
         admin: self::admin(reader, &admin),
         log: self::log(reader, &log),
+    };
+    if config.admin.tls && config.tls.is_none() {
+        reader.mistake(&admin, "tls", "needs a certificate: set cert and key in [tls]");
     }
+    config
 }
 
 /// A section that stands alone; an empty one where it is not written.
@@ -245,6 +253,24 @@ fn unique<'t>(
     }
 }
 
+fn listen_tls(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ListenTls> {
+    reader.known(fields, &schema::LISTEN_TLS);
+    let (cert, key) = (reader.path(fields, "cert"), reader.path(fields, "key"));
+    // The rules for a certificate and its key are those of the links to servers.
+    let both = ServerTls { cert: cert.clone(), key: key.clone(), ..ServerTls::default() };
+    for (key, message) in both.check(reader.files) {
+        reader.mistake(fields, key, &message);
+    }
+    Some(ListenTls { cert: cert?, key: key? })
+}
+
+fn http(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Http {
+    reader.known(fields, &schema::HTTP);
+    let proxies = reader.list(fields, "trustedProxies", |text| rules::network(text).map(drop));
+    let proxies = proxies.unwrap_or_default();
+    Http { trusted_proxies: proxies.iter().filter_map(|text| rules::network(text).ok()).collect() }
+}
+
 fn commands(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Commands {
     reader.known(fields, &schema::COMMANDS);
     let mut rate = |key, default: u32| {
@@ -318,7 +344,8 @@ fn admin(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Admin {
         );
         reader.mistake(fields, "listen", &message);
     }
-    Admin { listen, token }
+    let tls = reader.truth(fields, "tls").unwrap_or_default();
+    Admin { listen, token, tls }
 }
 
 fn log(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Log {

@@ -31,6 +31,13 @@ pub(super) fn host(host: &str) -> Result<(), String> {
     said(address || name, "must be a host name or an IP address; the port has a key of its own")
 }
 
+/// An address, or a network of them.
+pub(super) fn network(text: &str) -> Result<ipnet::IpNet, String> {
+    let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
+    let network = text.parse::<ipnet::IpNet>().or_else(|_| address());
+    network.map_err(|_| "must be an address or a network, like \"10.0.0.0/8\"".to_owned())
+}
+
 /// What is sent in an AMI header.
 pub(super) fn ami_value(value: &str) -> Result<(), String> {
     said(!value.is_empty(), "is empty")?;

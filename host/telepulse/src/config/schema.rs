@@ -40,6 +40,8 @@ pub(super) const USER: Section = Section {
     later: &[],
     inner: &[],
 };
+pub(super) const LISTEN_TLS: Section = single(&["tls"], &["cert", "key"], &[]);
+pub(super) const HTTP: Section = single(&["http"], &["trustedProxies"], &[]);
 pub(super) const COMMANDS: Section = single(
     &["commands"],
     &["perSecond", "dialsPerMinute", "dialsPerNumber", "deniedPrefixes"],
@@ -49,16 +51,19 @@ pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"])
 pub(super) const STORE: Section =
     single(&["store"], &["kind", "path", "calls", "callDays"], &["url"]);
 pub(super) const PLUGINS: Section = single(&["plugins"], &["dir"], &[]);
-pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token"], &[]);
+pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token", "tls"], &[]);
 pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);
 
 /// The names at the top of the file.
 pub(super) const TOP: Section = single(
     &[],
-    &["node", "server", "auth", "commands", "bus", "store", "plugins", "admin", "log"],
+    &[
+        "node", "server", "auth", "tls", "http", "commands", "bus", "store", "plugins", "admin",
+        "log",
+    ],
     &[],
 );
 
 /// All sections that have values, the longer path first.
-pub(super) const SECTIONS: [Section; 9] =
-    [USER, NODE, SERVER, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG];
+pub(super) const SECTIONS: [Section; 11] =
+    [USER, NODE, SERVER, LISTEN_TLS, HTTP, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG];

@@ -111,7 +111,7 @@ fn each_mistake_has_its_line_and_a_way_out() {
         ("[nod]", "1: nod: is unknown; do you mean \"node\"?"),
         (
             "[zzzzzz]",
-            "1: zzzzzz: is unknown; there are node, server, auth, commands, bus, store, plugins, admin, log",
+            "1: zzzzzz: is unknown; there are node, server, auth, tls, http, commands, bus, store, plugins, admin, log",
         ),
         ("node = 1", "1: node: must be a table: write [node]"),
         (

@@ -20,6 +20,8 @@ pub(super) enum Value {
     Word(String),
     /// A whole number.
     Integer(i64),
+    /// True or false.
+    Truth(bool),
     /// A list.
     List(Vec<Node>),
     /// A table.
@@ -93,7 +95,8 @@ impl Lines {
                 Value::List(list.iter().map(node).collect())
             }
             DeValue::Table(table) => Value::Table(self.table(table)),
-            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => Value::Other,
+            DeValue::Boolean(truth) => Value::Truth(*truth),
+            DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and speaks HTTP/1.1, over TLS where the origin says so. Redirects are the guest's to follow, each a
 //! request of its own.
 
+use crate::tls;
 use futures_util::{future::BoxFuture, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::{body::Incoming, client::conn::http1};
@@ -23,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{ClientConfig, pki_types::ServerName},
 };
 
 /// Whoever is trusted, as this machine has it; `SSL_CERT_FILE` names others. Read with the first
@@ -74,19 +75,11 @@ impl OutgoingPort {
 }
 
 fn trusting() -> Option<Arc<ClientConfig>> {
-    let mut roots = RootCertStore::empty();
-    let (added, _) =
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if added == 0 {
+    let Some(roots) = tls::machine_roots() else {
         tracing::warn!("no certificate authority is trusted: plugins reach no https server");
         return None;
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Some(Arc::new(config))
+    };
+    Some(Arc::new(tls::builder(roots).ok()?.with_no_client_auth()))
 }
 
 /// Where the name leads, as far as plugins are let there.
@@ -162,7 +155,10 @@ mod tests {
     use super::*;
     use http_body_util::Empty;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+    use tokio_rustls::{
+        TlsAcceptor,
+        rustls::{RootCertStore, ServerConfig, crypto::ring},
+    };
 
     const TIMEOUTS: Timeouts = Timeouts {
         connect: Duration::from_secs(5),

@@ -1,8 +1,8 @@
 //! Opens the connection to a server: TCP, and TLS where it is configured.
 
-use crate::config::{
-    Server, ServerTls,
-    tls::{certificates, private_key},
+use crate::{
+    config::{Server, ServerTls, tls::private_key},
+    tls,
 };
 use std::{
     io,
@@ -19,11 +19,7 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, ServerName},
-    },
+    rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
 /// How long opening the connection may take, TLS included.
@@ -80,41 +76,27 @@ fn tls_failure(place: &str, tls: &ServerTls, error: &io::Error) -> String {
 }
 
 /// Reads the files anew for each connection: certificates are renewed while we run.
-fn client(tls: &ServerTls) -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS: {error}"))?
-        .with_root_certificates(roots(tls.ca.as_deref())?);
-    let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else {
+fn client(server: &ServerTls) -> Result<ClientConfig, String> {
+    let builder = tls::builder(roots(server.ca.as_deref())?)?;
+    let (Some(cert), Some(key)) = (&server.cert, &server.key) else {
         return Ok(builder.with_no_client_auth());
     };
-    let chain = read(cert, "tls.cert", certificates)?;
-    let key = read(key, "tls.key", private_key)?;
+    let chain = tls::certificates_of(cert).map_err(|error| format!("tls.cert: {error}"))?;
+    let text = std::fs::read(key);
+    let wrong = |why: String| format!("tls.key {}: {why}", key.display());
+    let text = text.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let key = private_key(&text).map_err(wrong)?;
     builder
         .with_client_auth_cert(chain, key)
         .map_err(|error| format!("tls.cert {}: {error}", cert.display()))
 }
 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let trusted: Vec<CertificateDer<'static>> = match ca {
-        Some(path) => read(path, "tls.ca", certificates)?,
-        None => rustls_native_certs::load_native_certs().certs,
-    };
-    let (added, _) = roots.add_parsable_certificates(trusted);
-    match (added, ca) {
-        (0, Some(path)) => {
-            Err(format!("tls.ca {}: holds no certificate that can be used", path.display()))
-        }
-        (0, None) => Err("this machine trusts no certificate authority: set tls.ca".to_owned()),
-        _ => Ok(roots),
+    let nobody = || "this machine trusts no certificate authority: set tls.ca".to_owned();
+    match ca {
+        Some(path) => tls::roots(path).map_err(|error| format!("tls.ca: {error}")),
+        None => tls::machine_roots().ok_or_else(nobody),
     }
-}
-
-fn read<T>(path: &Path, key: &str, good: fn(&[u8]) -> Result<T, String>) -> Result<T, String> {
-    let text = std::fs::read(path);
-    let text = text.map_err(|error| format!("{key}: cannot read {}: {error}", path.display()))?;
-    good(&text).map_err(|error| format!("{key} {}: {error}", path.display()))
 }
 
 /// A reader that remembers whether it had nothing to read.

@@ -9,8 +9,10 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +73,25 @@ async fn serve(
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(peer = %caller.peer, %error, "no TCP_NODELAY");
     }
+    match desk.tls.clone() {
+        None => serve_http(socket, caller, desk, settings, stop).await,
+        Some(tls) => match timeout(settings.head_timeout, tls.accept(socket)).await {
+            Ok(Ok(socket)) => serve_http(socket, caller, desk, settings, stop).await,
+            Ok(Err(error)) => tracing::debug!(peer = %caller.peer, %error, "no TLS"),
+            Err(_) => tracing::debug!(peer = %caller.peer, "no TLS in time"),
+        },
+    }
+}
+
+async fn serve_http<S>(
+    socket: S,
+    caller: Caller,
+    desk: Desk,
+    settings: Settings,
+    stop: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let peer = caller.peer;
     let service = service_fn(move |request| {
         let (desk, caller) = (desk.clone(), caller.clone());

@@ -8,6 +8,7 @@
 mod body;
 mod clients;
 mod connection;
+mod forwarded;
 mod frame;
 mod gate;
 mod guesses;
@@ -31,6 +32,7 @@ pub use pool::ListenerPool;
 pub(crate) use frame::message as encode;
 pub(crate) use routes::{HttpMount, WebSocketMount};
 
+use ipnet::IpNet;
 use std::time::Duration;
 
 /// Limits and deadlines of everything that clients can do to a socket.
@@ -56,6 +58,8 @@ pub struct Settings {
     pub outbox: Room,
     /// How long a path may be without its plugin before its clients are told to come back later.
     pub vacant_for: Duration,
+    /// Proxies whose word counts on whose request it is.
+    pub proxies: Vec<IpNet>,
 }
 
 /// What may wait for one WebSocket client.
@@ -82,6 +86,7 @@ impl Default for Settings {
             close_timeout: Duration::from_secs(5),
             outbox: Room { events: 1024, event_bytes: 256 << 10, bytes: 8 << 20 },
             vacant_for: Duration::from_secs(2),
+            proxies: Vec::new(),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{
     request::Desk,
     routes::{HttpMount, MountError, Routes, WebSocketMount},
 };
+use crate::tls::Acceptor;
 use plugin_host::ports::{CloseReason, Guard};
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -23,6 +24,7 @@ pub struct ListenerPool {
     gate: Arc<Gate>,
     clients: Arc<Clients>,
     listeners: Mutex<HashMap<SocketAddr, Listener>>,
+    tls: Option<Acceptor>,
     tasks: TaskTracker,
     stop: CancellationToken,
     next_id: AtomicU64,
@@ -37,11 +39,12 @@ struct Listener {
 }
 
 impl ListenerPool {
-    /// No listener yet.
-    pub fn new(gate: Arc<Gate>, clients: Arc<Clients>) -> Arc<Self> {
+    /// No listener yet. Those to come encrypt with `tls`.
+    pub fn new(gate: Arc<Gate>, clients: Arc<Clients>, tls: Option<Acceptor>) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             gate,
             clients,
+            tls,
             listeners: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -134,10 +137,18 @@ impl ListenerPool {
             gate: Arc::clone(&self.gate),
             clients: Arc::clone(&self.clients),
             tasks: self.tasks.clone(),
+            tls: self.tls.clone(),
         };
         let settings = self.clients.settings().clone();
-        self.tasks.spawn(listener::accept(socket, desk, settings, stop.clone()));
-        tracing::info!(%bound, "listening");
+        self.tasks.spawn(listener::accept(socket, desk, settings.clone(), stop.clone()));
+        tracing::info!(%bound, encrypted = self.tls.is_some(), "listening");
+        if self.tls.is_none() && !bound.ip().is_loopback() && settings.proxies.is_empty() {
+            tracing::warn!(
+                %bound,
+                "tokens and calls go over the network as they are: set [tls], or listen on 127.0.0.1 \
+                 behind a proxy that encrypts and is named in [http] trustedProxies"
+            );
+        }
         Ok(Listener { bound, routes, stop })
     }
 

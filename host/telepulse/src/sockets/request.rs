@@ -1,10 +1,11 @@
 //! One HTTP request: who it is for, who asks, and handing it over.
 
 use super::{
-    Clients, Gate, Refused, body, problem,
+    Clients, Gate, Refused, body, forwarded, problem,
     routes::{HttpMount, Routes},
     screening, upgrade,
 };
+use crate::tls::Acceptor;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use plugin_host::ports::Body;
@@ -27,6 +28,8 @@ pub(super) struct Desk {
     pub(super) gate: Arc<Gate>,
     pub(super) clients: Arc<Clients>,
     pub(super) tasks: TaskTracker,
+    /// The certificate to show, if it encrypts.
+    pub(super) tls: Option<Acceptor>,
 }
 
 /// A socket that requests come from.
@@ -41,9 +44,15 @@ impl Desk {
     /// Answers one request.
     pub(super) async fn answer(
         &self,
-        caller: Caller,
+        mut caller: Caller,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        let proxies = &self.clients.settings().proxies;
+        let client = forwarded::client(caller.peer.ip(), request.headers(), proxies);
+        if client != caller.peer.ip() {
+            // Its port there is nobody's to know.
+            caller.peer = SocketAddr::new(client, 0);
+        }
         if screening::has_token(request.uri()) {
             let detail = "never put a token into an address: send it as Authorization: Bearer";
             return problem::problem(StatusCode::BAD_REQUEST, "badRequest", detail);

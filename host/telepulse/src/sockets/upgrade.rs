@@ -10,19 +10,20 @@ use super::{
     screening,
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::{body::Incoming, upgrade::Upgraded};
+use hyper::{
+    body::Incoming,
+    upgrade::{Parts, Upgraded},
+};
 use hyper_util::rt::TokioIo;
 use plugin_host::ports::{Body, CloseReason, OpenInfo};
 use std::sync::Arc;
 use telepulse_language::Principal;
 use tokio::{
-    io::AsyncWriteExt as _,
-    net::{
-        TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 /// Close code: not logged in (contract section 3).
@@ -81,16 +82,38 @@ async fn serve(
     desk: &Desk,
     caller: &Caller,
     mount: WebSocketMount,
-    mut info: OpenInfo,
+    info: OpenInfo,
     login: Result<Option<Arc<Principal>>, Refused>,
     upgraded: Upgraded,
 ) {
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(Parts { io, read_buf: early, .. }) => {
+            let (read, write) = io.into_inner().into_split();
+            return attend(desk, caller, mount, info, login, Socket { read, write, early }).await;
+        }
+        Err(upgraded) => upgraded,
+    };
+    let Ok(Parts { io, read_buf: early, .. }) =
+        upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>()
+    else {
         tracing::error!("an upgraded connection is not the socket that we accepted");
         return;
     };
-    let (read, write) = parts.io.into_inner().into_split();
-    let mut socket = Socket { read, write, early: parts.read_buf };
+    let (read, write) = tokio::io::split(io.into_inner());
+    attend(desk, caller, mount, info, login, Socket { read, write, early }).await;
+}
+
+async fn attend<R, W>(
+    desk: &Desk,
+    caller: &Caller,
+    mount: WebSocketMount,
+    mut info: OpenInfo,
+    login: Result<Option<Arc<Principal>>, Refused>,
+    mut socket: Socket<R, W>,
+) where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     match login {
         Ok(principal) => info.principal = principal,
         Err(refused) => return turn_away(desk, &mut socket, &refused).await,
@@ -101,11 +124,11 @@ async fn serve(
 }
 
 /// A bad token: the plugin never hears of it.
-async fn turn_away(
-    desk: &Desk,
-    socket: &mut Socket<OwnedReadHalf, OwnedWriteHalf>,
-    refused: &Refused,
-) {
+async fn turn_away<R, W>(desk: &Desk, socket: &mut Socket<R, W>, refused: &Refused)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let reason = CloseReason { code: NOT_LOGGED_IN, text: refused.to_string() };
     let goodbye = async {
         socket.write.write_all(&frame::close(&reason)).await?;

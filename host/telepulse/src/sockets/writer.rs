@@ -4,6 +4,7 @@ use super::{
     frame,
     outbox::{Item, Next, Outbox},
 };
+use futures_util::future::poll_immediate;
 use plugin_host::ports::CloseReason;
 use std::{
     collections::VecDeque,
@@ -53,6 +54,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     roomy();
                 }
             }
+            self.flush(outbox).await?;
             if self.batch.capacity() > KEEP {
                 self.batch = VecDeque::new();
             }
@@ -66,6 +68,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 }
             }
         }
+    }
+
+    /// What TLS still holds goes out. Without TLS nothing is held.
+    async fn flush(&mut self, outbox: &Outbox) -> io::Result<()> {
+        if let Some(flushed) = poll_immediate(self.half.flush()).await {
+            return flushed;
+        }
+        timeout(self.stall, self.half.flush()).await.unwrap_or_else(|_| {
+            self.stalled = true;
+            outbox.cut_slow();
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
 
     /// One system call; answers how many bytes it took.

@@ -75,7 +75,7 @@ impl Host {
             allow: BTreeSet::new(),
         };
         let gate = Gate::new(Arc::new(Auth::new(&[user])));
-        let pool = ListenerPool::new(gate, Clients::new(hub, settings));
+        let pool = ListenerPool::new(gate, Clients::new(hub, settings), None);
         // Nobody here keeps anything: the files may go with their folder.
         let folder = tempfile::tempdir().unwrap();
         let kv = Arc::new(KvStore::start(&folder.path().join("values.redb")).unwrap());

@@ -8,7 +8,7 @@ pub use reconfigure::Reconfigured;
 use crate::{
     admin,
     audit::Audit,
-    auth::Auth,
+    auth::{Auth, Jwt, keys},
     bus::{Bus, LocalBus},
     config::Config,
     core,
@@ -37,6 +37,8 @@ const VALUES: &str = "plugin-values.redb";
 const MESSAGES: &str = "plugin-messages.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
+/// How often it is looked whose token's time is over.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long connections may take to end when we stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -45,6 +47,7 @@ pub struct App {
     /// The configuration in force.
     config: Mutex<Config>,
     pace: Arc<ArcSwap<core::Pace>>,
+    jwt: Option<Arc<Jwt>>,
     bus: Arc<LocalBus>,
     registry: Registry,
     history: History,
@@ -149,13 +152,19 @@ impl App {
             let (hub, stop) = (hub.clone(), stop.clone());
             async move { hub.run(stop).await }
         });
-        let gate = Gate::audited(Arc::new(Auth::new(&config.users)), Some(audit.clone()));
+        let jwt = config.jwt.map(|settings| Jwt::new(settings, &config.roles));
+        let auth = Auth::new(&config.users).with_jwt(jwt.clone());
+        let gate = Gate::audited(Arc::new(auth), Some(audit.clone()));
         let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
         let settings = Settings { proxies: config.http.trusted_proxies, ..Settings::default() };
         let listeners = ListenerPool::new(gate, Clients::new(hub, settings), tls.clone());
+        if let Some(jwt) = jwt.clone() {
+            tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
+            tasks.spawn(end_in_time(jwt, listeners.clone(), stop.clone()));
+        }
         let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
@@ -182,6 +191,7 @@ impl App {
         Ok(Self {
             config: in_force,
             pace,
+            jwt,
             bus,
             registry,
             history,
@@ -225,6 +235,22 @@ impl App {
         self.audit.stop().await;
         self.stop.cancel();
         self.tasks.wait().await;
+    }
+}
+
+/// Closes the connections of those whose tokens' time is over.
+async fn end_in_time(jwt: Arc<Jwt>, listeners: Arc<ListenerPool>, stop: CancellationToken) {
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = look.tick() => {}
+        }
+        let ended = jwt.ended(crate::clock::now().0 / 1000);
+        if !ended.is_empty() {
+            let is_over = |who: &Arc<_>| ended.iter().any(|ended| Arc::ptr_eq(ended, who));
+            listeners.clients().send_away(is_over);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod encrypted;
 mod faults;
 mod feed;
 mod history;
+mod identity;
 mod integrators;
 mod languages;
 mod main_job;

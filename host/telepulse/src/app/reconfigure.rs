@@ -33,6 +33,7 @@ impl App {
         let mut config = self.config.lock().await;
         let later = [
             ("node", config.node != new.node),
+            ("auth.jwt", config.jwt != new.jwt || (new.jwt.is_some() && config.roles != new.roles)),
             ("tls", config.tls != new.tls),
             ("http", config.http != new.http),
             ("bus", config.bus != new.bus),
@@ -63,7 +64,7 @@ impl App {
     }
 
     fn change_users(&self, users: &[User], changed: BTreeSet<String>) {
-        let auth = Arc::new(Auth::new(users));
+        let auth = Arc::new(Auth::new(users).with_jwt(self.jwt.clone()));
         self.listeners.gate().replace(auth.clone());
         let clients = Arc::clone(self.listeners.clients());
         let send_away = move || {

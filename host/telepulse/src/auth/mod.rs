@@ -1,6 +1,11 @@
 //! Who is it: tokens and passwords to principals. The host asks before any guest sees a request.
 
+mod jwt;
+pub(crate) mod keys;
 mod passwords;
+
+pub use jwt::Jwt;
+
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +37,8 @@ pub enum Denied {
 pub struct Auth {
     users: Vec<Known>,
     passwords: Passwords,
+    /// Tokens of an identity provider.
+    jwt: Option<Arc<Jwt>>,
 }
 
 struct Known {
@@ -45,11 +52,22 @@ impl Auth {
         let known = users
             .iter()
             .map(|user| Known { principal: Arc::new(principal(user)), token: user.token });
-        Self { users: known.collect(), passwords: Passwords::new(users, rand::random()) }
+        let passwords = Passwords::new(users, rand::random());
+        Self { users: known.collect(), passwords, jwt: None }
+    }
+
+    /// Takes tokens of an identity provider, too.
+    #[must_use]
+    pub fn with_jwt(mut self, jwt: Option<Arc<Jwt>>) -> Self {
+        self.jwt = jwt;
+        self
     }
 
     /// Whose token it is. Takes the same time whether and whereever it is found.
     pub fn bearer(&self, token: &str) -> Result<Arc<Principal>, Denied> {
+        if let Some(jwt) = self.jwt.as_ref().filter(|_| Jwt::is_one(token)) {
+            return jwt.verify(token);
+        }
         if token.len() > MAX_SECRET {
             return Err(Denied::Wrong);
         }

@@ -20,7 +20,7 @@ pub use mistake::Mistakes;
 pub use secret::Secret;
 pub use server::{Server, ServerAuth, ServerFilter};
 pub use tls::ServerTls;
-pub use user::{PasswordHash, TokenHash, User};
+pub use user::{JwtKeys, JwtSettings, PasswordHash, Role, TokenHash, User};
 
 use ipnet::IpNet;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
@@ -39,6 +39,10 @@ pub struct Config {
     pub tls: Option<ListenTls>,
     /// What stands before our listeners.
     pub http: Http,
+    /// Whose JSON Web Tokens are taken besides.
+    pub jwt: Option<JwtSettings>,
+    /// Rights under names.
+    pub roles: Vec<Role>,
     /// How much may be ordered.
     pub commands: Commands,
     /// How messages travel.

@@ -31,6 +31,21 @@ pub(super) fn host(host: &str) -> Result<(), String> {
     said(address || name, "must be a host name or an IP address; the port has a key of its own")
 }
 
+/// The name of a claim, or what a claim must say.
+pub(super) fn claim(text: &str) -> Result<(), String> {
+    let good = (1..=512).contains(&text.len()) && !text.chars().any(char::is_control);
+    said(good, "must be 1 to 512 printable characters")
+}
+
+/// Where public keys are fetched.
+pub(super) fn keys_url(url: &str) -> Result<(), String> {
+    let wanted = "must be an https URL; without encryption it can only be on this machine";
+    let uri: http::Uri = url.parse().map_err(|error| format!("{error}; {wanted}"))?;
+    let host = uri.host().unwrap_or_default();
+    let is_here = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
+    said(!host.is_empty() && (uri.scheme_str() == Some("https") || is_here), wanted)
+}
+
 /// An address, or a network of them.
 pub(super) fn network(text: &str) -> Result<ipnet::IpNet, String> {
     let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);

@@ -32,14 +32,36 @@ pub(super) const SERVER: Section = Section {
 };
 pub(super) const TLS: Section = single(&["server", "tls"], &super::ServerTls::KEYS, &[]);
 pub(super) const FILTER: Section = single(&["server", "filter"], &super::ServerFilter::KEYS, &[]);
-pub(super) const AUTH: Section = single(&["auth"], &["user"], &["jwt"]);
+pub(super) const AUTH: Section = single(&["auth"], &["user", "role", "jwt"], &[]);
 pub(super) const USER: Section = Section {
     path: &["auth", "user"],
     named_by: Some("name"),
-    keys: &["name", "token", "password", "extension", "agents", "queues", "servers", "allow"],
+    keys: &[
+        "name",
+        "token",
+        "password",
+        "extension",
+        "agents",
+        "queues",
+        "servers",
+        "allow",
+        "role",
+    ],
     later: &[],
     inner: &[],
 };
+pub(super) const ROLE: Section = Section {
+    path: &["auth", "role"],
+    named_by: Some("name"),
+    keys: &["name", "agents", "queues", "servers", "allow"],
+    later: &[],
+    inner: &[],
+};
+pub(super) const JWT: Section = single(
+    &["auth", "jwt"],
+    &["issuer", "audience", "keys", "secret", "name", "extension", "roles"],
+    &[],
+);
 pub(super) const LISTEN_TLS: Section = single(&["tls"], &["cert", "key"], &[]);
 pub(super) const HTTP: Section = single(&["http"], &["trustedProxies"], &[]);
 pub(super) const COMMANDS: Section = single(
@@ -65,5 +87,5 @@ pub(super) const TOP: Section = single(
 );
 
 /// All sections that have values, the longer path first.
-pub(super) const SECTIONS: [Section; 11] =
-    [USER, NODE, SERVER, LISTEN_TLS, HTTP, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG];
+pub(super) const SECTIONS: [Section; 13] =
+    [USER, ROLE, JWT, NODE, SERVER, LISTEN_TLS, HTTP, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG];

@@ -128,7 +128,24 @@ fn each_mistake_has_its_line_and_a_way_out() {
         ),
         ("[server]\nid='x'", "1: server: must be an array of tables: write [[server]]"),
         ("[auth]\nuser=[1]", "2: auth.user: must be an array of tables: write [[auth.user]]"),
-        ("[auth.jwt]\nissuer='x'", "1: auth.jwt: is not in this version: remove it"),
+        (
+            "[[auth.role]]\nname='a'\n[auth.jwt]\nissuer='x'\naudience='y'\nsecret='short'",
+            "6: auth.jwt.secret: must have at least 32 bytes (RFC 7518, section 3.2)",
+        ),
+        (
+            "[[auth.role]]\nname='a'\n[auth.jwt]\nissuer='x'\naudience='y'\nkeys='http://login.example/k'",
+            "6: auth.jwt.keys: must be an https URL; without encryption it can only be on this machine",
+        ),
+        (
+            "[auth.jwt]\nissuer='x'\naudience='y'\nsecret='0123456789abcdef0123456789abcdef'",
+            "1: auth.jwt.roles: tokens give rights by role only: describe some, each in [[auth.role]]",
+        ),
+        ("[admin]\ntls=true", "2: admin.tls: needs a certificate: set cert and key in [tls]"),
+        ("[admin]\ntls='yes'", "2: admin.tls: must be true or false, without quotes"),
+        (
+            "[http]\ntrustedProxies=['10.0.0.0/33']",
+            "2: http.trustedProxies: must be an address or a network, like \"10.0.0.0/8\"",
+        ),
         ("[bus]\nkind='nats'", "2: bus.kind: \"nats\" is not in this version: write \"local\""),
         ("[bus]\nkind='kafka'", "2: bus.kind: must be \"local\""),
         ("[bus]\nurl='nats://x'", "2: bus.url: is not in this version: remove it"),

@@ -1,5 +1,6 @@
 //! A user of the gateways, as `[[auth.user]]` describes it.
 
+use super::Secret;
 use std::{collections::BTreeSet, fmt};
 
 /// SHA-256 of a token: what the configuration holds instead of the token.
@@ -20,6 +21,48 @@ impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(…)")
     }
+}
+
+/// Rights under a name: for users and for tokens of an identity provider. Absent lists mean all, empty
+/// ones none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// The name.
+    pub name: String,
+    /// Agents that may be seen.
+    pub agents: Option<BTreeSet<String>>,
+    /// Queues that may be seen.
+    pub queues: Option<BTreeSet<String>>,
+    /// Servers that may be seen.
+    pub servers: Option<BTreeSet<String>>,
+    /// Commands that may be given: `*`, a name, or `name:own`.
+    pub allow: BTreeSet<String>,
+}
+
+/// `[auth.jwt]`: whose JSON Web Tokens are taken, and what their claims mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JwtSettings {
+    /// The claim `iss` that a token must have.
+    pub issuer: String,
+    /// What its claim `aud` must name.
+    pub audience: String,
+    /// What its signature is checked with.
+    pub keys: JwtKeys,
+    /// The claim with the user's name.
+    pub name: String,
+    /// The claim with the user's extension; a token may be without.
+    pub extension: String,
+    /// The claim with the names of roles.
+    pub roles: String,
+}
+
+/// What signatures are checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwtKeys {
+    /// HS256, with this secret.
+    Secret(Secret),
+    /// RS256, ES256 or EdDSA, with the JWK Set at this URL or in this file.
+    At(String),
 }
 
 /// Who may log in, and with what rights (contract section 8). Absent lists mean all, empty ones none.

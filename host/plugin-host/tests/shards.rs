@@ -32,9 +32,9 @@ fn done(said: &Said) -> Vec<Done> {
             panic!("{text:?}");
         };
         Done {
-            seq: seq.parse().unwrap(),
+            seq: seq.parse().expect("a number"),
             call: call.to_owned(),
-            count: count.parse().unwrap(),
+            count: count.parse().expect("a number"),
             instance: instance.to_owned(),
         }
     };
@@ -60,7 +60,7 @@ fn assert_whole(done: &[Done], last: u64) {
 
 fn emit(rig: &Rig, rounds: u64) -> u64 {
     let mut last = 0;
-    for call in (0..CALLS).cycle().take(usize::try_from(rounds * CALLS).unwrap()) {
+    for call in (0..rounds).flat_map(|_| 0..CALLS) {
         last = rig.world.emit(&format!("{{\"call\":\"c{call}\"}}"));
     }
     last

@@ -125,8 +125,11 @@ impl Member {
             waiting |= feed.state != State::Suspended;
         }
         self.position = Position::Behind(if waiting { at.min(start) } else { start });
+    }
+
+    /// A feed that begins there is held from now on: replies must not wait for what it holds back.
+    pub(super) fn wait_no_longer_than(&mut self, start: u64) {
         for reply in &mut self.replies {
-            // It must not wait for a feed that begins before it.
             reply.upto = reply.upto.min(start);
         }
     }

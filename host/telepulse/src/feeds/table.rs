@@ -107,6 +107,7 @@ impl Table {
 
         let member = &mut self.members[key];
         member.rewind(&mut self.feeds, self.cursor, start);
+        member.wait_no_longer_than(start);
         let after = Vec::new();
         let state = State::Held;
         let feed = Feed { member: key, number, sight, state, start, done: start, after };

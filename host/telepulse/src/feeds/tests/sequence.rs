@@ -195,3 +195,24 @@ fn a_held_feed_holds_its_connection_and_no_other() {
     let after = [Out::Event(2), Out::Reply("reply 4".into()), Out::Event(3)];
     assert_eq!(run.client.out(), [before, after.to_vec()].concat());
 }
+
+/// The second snapshot is newer than what the first feed still has to show: it comes behind that, also
+/// when reading it takes several turns.
+#[test]
+fn a_reply_waits_for_older_events_of_another_feed() {
+    let mut run = Run::new(Principal::default());
+    let painted = || event("paint", "pbx2", None, None);
+    run.step(0, Step::Attach { feed: 1, filter: Filter::default(), back: None });
+    run.step(1, Step::Append(std::iter::repeat_with(painted).take(3_000).collect()));
+    run.step(2, Step::Attach { feed: 2, filter: Filter::default(), back: None });
+    for (number, feed) in [(3, 1), (4, 2)] {
+        run.step(number, Step::Release { feed, after: vec![("pbx1", 0)] });
+    }
+    run.drain();
+    let out = run.client.out();
+    assert_eq!(
+        (&out[0], &out[3_001]),
+        (&Out::Reply("reply 3".into()), &Out::Reply("reply 4".into()))
+    );
+    assert_eq!(out, run.model.out);
+}

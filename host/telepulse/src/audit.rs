@@ -16,7 +16,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use telepulse_language::Timestamp;
 
@@ -169,6 +169,9 @@ fn write_all(mut log: Log, entries: &Receiver<Entry>) {
             let path = log.path.display();
             tracing::error!(%path, %error, count, "entries of the audit log are lost");
         }
+        if log.synced.elapsed() >= SYNC {
+            log.sync();
+        }
     }
 }
 
@@ -178,13 +181,14 @@ struct Log {
     file: File,
     length: u64,
     is_synced: bool,
+    synced: Instant,
 }
 
 impl Log {
     fn open(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
         let length = file.metadata()?.len();
-        Ok(Self { path, file, length, is_synced: true })
+        Ok(Self { path, file, length, is_synced: true, synced: Instant::now() })
     }
 
     /// Appends whole lines; after a failure none of them is there.
@@ -217,6 +221,7 @@ impl Log {
             tracing::error!(path = %self.path.display(), %error, "the audit log is not synced");
         }
         self.is_synced = true;
+        self.synced = Instant::now();
     }
 }
 

@@ -18,6 +18,7 @@ mod policy;
 mod published;
 mod reload;
 mod rest;
+mod rights;
 mod views;
 mod words;
 mod ws;

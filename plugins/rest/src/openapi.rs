@@ -15,6 +15,7 @@ fn description() -> Value {
         let path = paths.entry(operation.path).or_insert_with(|| json!({}));
         path[operation.method.to_ascii_lowercase()] = described(operation, &language["$defs"]);
     }
+    paths.insert("/v1/events".to_owned(), json!({"get": events()}));
     let mut document = json!({
         "openapi": "3.1.1",
         "info": {
@@ -55,6 +56,42 @@ fn description() -> Value {
     document["components"]["schemas"] = schemas.into();
     refer(&mut document);
     document
+}
+
+/// The WebSocket gateway answers there, on the same listener.
+fn events() -> Value {
+    let list = |name: &str, of: &str| {
+        json!({
+            "name": name, "in": "query", "style": "form", "explode": false,
+            "description": format!("Only these {of}."),
+            "schema": {"type": "array", "items": {"type": "string"}},
+        })
+    };
+    let last = "The `id` of the last message: what came since comes first, or a snapshot, if that is \
+                too long ago.";
+    json!({
+        "operationId": "events",
+        "summary": "Events as they happen, as server-sent events",
+        "parameters": [
+            list("events", "types"),
+            list("servers", "servers"),
+            list("agents", "extensions"),
+            list("queues", "queues"),
+            {"name": "snapshot", "in": "query", "schema": {"type": "boolean"},
+                "description": "Whether the first message holds what goes on now."},
+            {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}, "description": last},
+            {"name": "lastEventId", "in": "query", "schema": {"type": "string"},
+                "description": "The same, for clients that cannot set headers."},
+        ],
+        "responses": {
+            "200": {
+                "description": "Each message is an event of the language; the first one is the reply to \
+                    the subscription. At the end comes one of the type `close`.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            "default": {"$ref": "#/components/responses/Problem"},
+        },
+    })
 }
 
 fn problem() -> Value {

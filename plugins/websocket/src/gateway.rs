@@ -8,6 +8,7 @@ use crate::{
     message::{self, Login, Message},
     reply,
     session::Session,
+    stream,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -24,6 +25,7 @@ const LOGIN_WITHIN: Duration = Duration::from_secs(5);
 /// Close codes: of the contract (44xx) and of RFC 6455's registry.
 mod code {
     pub(super) const NOT_LOGGED_IN: u16 = 4401;
+    pub(super) const POLICY: u16 = 1008;
     pub(super) const TOO_SLOW: u16 = 4408;
     pub(super) const INTERNAL: u16 = 1011;
     pub(super) const SERVICE_RESTART: u16 = 1012;
@@ -48,6 +50,19 @@ impl Gateway {
             clock::after(info.conn, LOGIN_WITHIN);
         }
         self.sessions.insert(info.conn, Session::new(logged_in));
+        if stream::is_one(info) {
+            self.listen(info);
+        }
+    }
+
+    /// A client that only listens: what it wants is in its address.
+    fn listen(&mut self, info: &OpenInfo) {
+        let outcome = stream::subscription(info)
+            .and_then(|subscribe| self.subscribe(info.conn, &Value::Null, subscribe));
+        if let Err(refusal) = outcome {
+            self.say(info.conn, reply::refused(&Value::Null, &refusal));
+            self.hang_up(info.conn, code::POLICY, "what was asked for cannot be had");
+        }
     }
 
     /// A client has gone.

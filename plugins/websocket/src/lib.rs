@@ -11,6 +11,7 @@ mod gateway;
 mod message;
 mod reply;
 mod session;
+mod stream;
 #[cfg(test)]
 mod tests;
 

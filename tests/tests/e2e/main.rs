@@ -10,6 +10,7 @@ mod history;
 mod identity;
 mod integrators;
 mod languages;
+mod listeners;
 mod main_job;
 mod openapi;
 mod outage;

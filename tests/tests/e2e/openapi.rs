@@ -47,7 +47,9 @@ async fn both_apis_answer_as_they_are_described() -> Result<()> {
     let platform = Platform::builder().server("pbx1", &pbx).raw(fast).start().await?;
     platform.connected("pbx1").await?;
     let bearer = format!("Authorization: Bearer {TOKEN}");
-    check(&platform.rest("/v1/openapi.json"), &["-H", &bearer]).await?;
+    // A stream of events has no end; `listeners` looks at it.
+    check(&platform.rest("/v1/openapi.json"), &["-H", &bearer, "--exclude-path", "/v1/events"])
+        .await?;
     // Components cannot be made from a description; everything else of the admin API can.
     let uploads = ["--exclude-method", "PUT", "--exclude-path-regex", "(install|approve)"];
     check(&platform.admin("/openapi.json"), &uploads).await?;

@@ -68,8 +68,9 @@ impl Builder {
         let (ws_port, rest_port, admin_port) = (ports::free()?, ports::free()?, ports::free()?);
         let plugins = dir.path().join("plugins.d");
         fs::create_dir(&plugins)?;
-        install("websocket", &plugins, "127.0.0.1:8084", ws_port)?;
-        install("rest", &plugins, "127.0.0.1:8083", rest_port)?;
+        let ports = [("127.0.0.1:8084", ws_port), ("127.0.0.1:8083", rest_port)];
+        install("websocket", &plugins, &ports)?;
+        install("rest", &plugins, &ports[1..])?;
         let text = format!(
             "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n{}\n\
              [[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nextension = \"101\"\nallow = [\"*\"]\n\n{}",
@@ -191,17 +192,17 @@ fn built(name: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Copies a first-party plugin with its grants, listening on a port of its own.
-fn install(name: &str, plugins: &Path, listen: &str, port: u16) -> Result<()> {
+/// Copies a first-party plugin with its grants, listening on ports of its own.
+fn install(name: &str, plugins: &Path, ports: &[(&str, u16)]) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
-    let grants = fs::read_to_string(root.join(format!("plugins/{name}/{name}.toml")))?;
-    if !grants.contains(listen) {
-        bail!("{name}.toml does not listen on {listen}");
+    let mut grants = fs::read_to_string(root.join(format!("plugins/{name}/{name}.toml")))?;
+    for (listen, port) in ports {
+        if !grants.contains(listen) {
+            bail!("{name}.toml does not listen on {listen}");
+        }
+        grants = grants.replace(listen, &format!("127.0.0.1:{port}"));
     }
-    fs::write(
-        plugins.join(format!("{name}.toml")),
-        grants.replace(listen, &format!("127.0.0.1:{port}")),
-    )?;
+    fs::write(plugins.join(format!("{name}.toml")), grants)?;
     fs::copy(component(name)?, plugins.join(format!("{name}.wasm")))?;
     Ok(())
 }

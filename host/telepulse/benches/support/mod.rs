@@ -48,7 +48,9 @@ pub(crate) fn configuration(folder: &Path, port: u16) -> Config {
     let plugins = folder.join("plugins.d");
     fs::create_dir(&plugins).unwrap();
     let grants = fs::read_to_string(root.join("plugins/websocket/websocket.toml")).unwrap();
-    let grants = grants.replace("127.0.0.1:8084", &format!("127.0.0.1:{port}"));
+    let grants = grants
+        .replace("127.0.0.1:8084", &format!("127.0.0.1:{port}"))
+        .replace("127.0.0.1:8083", &format!("127.0.0.1:{}", free_port()));
     fs::write(plugins.join("websocket.toml"), grants).unwrap();
     fs::write(plugins.join("websocket.wasm"), component("telepulse_plugin_websocket")).unwrap();
     let text = format!(

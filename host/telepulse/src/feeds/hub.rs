@@ -26,6 +26,11 @@ impl Hub {
         Arc::new(Self { bus, table, wake: Notify::new() })
     }
 
+    /// The name of the stream that it follows.
+    pub fn epoch(&self) -> &str {
+        self.bus.stream().epoch()
+    }
+
     /// Follows the stream until stopped.
     pub async fn run(&self, stop: CancellationToken) {
         let mut news = self.bus.stream().news();

@@ -1,7 +1,11 @@
 //! One WebSocket connection from its opening to its end: reads for the plugin, writes from the
 //! outbox, pings, and tells the plugin what happened.
 
-use super::{Client, Clients, frame, inlet::Inlet, writer::Writer};
+use super::{
+    Client, Clients, frame,
+    inlet::Inlet,
+    writer::{Framing, Writer},
+};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
 use plugin_host::ports::{CloseReason, ConnectionSink, Frame, Happening};
@@ -39,6 +43,8 @@ pub(super) struct Socket<R, W> {
     pub(super) write: W,
     /// What was read beyond the request.
     pub(super) early: Bytes,
+    /// How messages are written.
+    pub(super) framing: Framing,
 }
 
 /// Signs of life, between the reading and the pinging.
@@ -71,7 +77,8 @@ pub(super) async fn run<R, W>(
     let early = socket.early.into();
     let mut reader =
         WebSocketStream::from_partially_read(inlet, early, Role::Server, Some(limits)).await;
-    let mut writer = Writer::new(socket.write, settings.stall_timeout);
+    let is_answered = socket.framing == Framing::WebSocket;
+    let mut writer = Writer::new(socket.write, socket.framing, settings.stall_timeout);
     let resume = || clients.hub().resume(client.id());
 
     let pulse = Pulse::default();
@@ -87,7 +94,7 @@ pub(super) async fn run<R, W>(
             outbox.closing().unwrap_or_else(|| lost(&error.to_string()))
         }),
         never = tell(client, sink) => match never {},
-        never = ping(client, settings.ping_every, &pulse) => match never {},
+        never = ping(client, settings.ping_every, &pulse, is_answered) => match never {},
     };
     clients.forget(client);
     // Closing while the client still sends would reset the connection under our close frame.
@@ -148,7 +155,8 @@ async fn tell(client: &Client, sink: &dyn ConnectionSink) -> Infallible {
 }
 
 /// Pings, and gives up a client that shows no sign of life.
-async fn ping(client: &Client, every: Duration, pulse: &Pulse) -> Infallible {
+/// Who cannot answer is pinged to keep the way open.
+async fn ping(client: &Client, every: Duration, pulse: &Pulse, is_answered: bool) -> Infallible {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
@@ -157,7 +165,7 @@ async fn ping(client: &Client, every: Duration, pulse: &Pulse) -> Infallible {
         if pulse.stopped.load(Relaxed) {
             continue;
         }
-        if pulse.silent.fetch_add(1, Relaxed) >= MISSES {
+        if is_answered && pulse.silent.fetch_add(1, Relaxed) >= MISSES {
             let text = "no answer to pings".to_owned();
             client.outbox().cut(CloseReason { code: 1001, text });
         } else {

@@ -22,6 +22,17 @@ pub(crate) fn message(frame: &Frame) -> Bytes {
     }
 }
 
+/// The text of a frame that was made here; `None`: it is no text frame.
+pub(super) fn text_of(frame: &[u8]) -> Option<&[u8]> {
+    let (&first, rest) = frame.split_first()?;
+    let extended = match rest.first()? {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    (first == TEXT).then(|| rest.get(1 + extended..))?
+}
+
 /// `{"event":"lagged","missed":N}` (contract section 3).
 pub(super) fn lagged(missed: u64) -> Bytes {
     encode(TEXT, format!(r#"{{"event":"lagged","missed":{missed}}}"#).as_bytes())

@@ -8,6 +8,7 @@
 mod body;
 mod clients;
 mod connection;
+mod event_stream;
 mod forwarded;
 mod frame;
 mod gate;

@@ -1,7 +1,7 @@
 //! One HTTP request: who it is for, who asks, and handing it over.
 
 use super::{
-    Clients, Gate, Refused, body, forwarded, problem,
+    Clients, Gate, Refused, body, event_stream, forwarded, problem,
     routes::{HttpMount, Routes},
     screening, upgrade,
 };
@@ -65,6 +65,9 @@ impl Desk {
         match (websocket, http) {
             (Some(mount), _) if request.headers().contains_key(header::UPGRADE) => {
                 upgrade::answer(self, caller, mount, request).await
+            }
+            (Some(mount), _) if event_stream::is_wanted(&request) => {
+                event_stream::answer(self, caller, mount, request).await
             }
             (_, Some(mount)) => self.hand_over(caller, mount, request).await,
             (Some(_), None) => {

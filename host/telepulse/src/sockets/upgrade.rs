@@ -8,6 +8,7 @@ use super::{
     request::{Caller, Desk, refusal},
     routes::WebSocketMount,
     screening,
+    writer::Framing,
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::{
@@ -89,7 +90,15 @@ async fn serve(
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(Parts { io, read_buf: early, .. }) => {
             let (read, write) = io.into_inner().into_split();
-            return attend(desk, caller, mount, info, login, Socket { read, write, early }).await;
+            return attend(
+                desk,
+                caller,
+                mount,
+                info,
+                login,
+                Socket { read, write, early, framing: Framing::WebSocket },
+            )
+            .await;
         }
         Err(upgraded) => upgraded,
     };
@@ -100,7 +109,15 @@ async fn serve(
         return;
     };
     let (read, write) = tokio::io::split(io.into_inner());
-    attend(desk, caller, mount, info, login, Socket { read, write, early }).await;
+    attend(
+        desk,
+        caller,
+        mount,
+        info,
+        login,
+        Socket { read, write, early, framing: Framing::WebSocket },
+    )
+    .await;
 }
 
 async fn attend<R, W>(

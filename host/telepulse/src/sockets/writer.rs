@@ -1,7 +1,7 @@
 //! Writes what waits in an outbox to its socket: many frames in one call, none of them copied.
 
 use super::{
-    frame,
+    event_stream, frame,
     outbox::{Item, Next, Outbox},
 };
 use futures_util::future::poll_immediate;
@@ -11,6 +11,7 @@ use std::{
     future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -23,9 +24,24 @@ const FRAMES: usize = 128;
 /// Queues that have grown larger are given back when they are empty.
 const KEEP: usize = 32;
 
+/// How messages are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// As they are kept: ready for a WebSocket.
+    WebSocket,
+    /// As server-sent events.
+    EventStream {
+        /// The name of the event stream, for the events' ids.
+        epoch: Arc<str>,
+    },
+}
+
 /// The writing half of a connection. [`Writer::run`] may be dropped and called again.
 pub(super) struct Writer<W> {
     half: W,
+    framing: Framing,
+    /// Some of the batch as server-sent events, and how many; with them `offset` counts in here.
+    encoded: (Vec<u8>, usize),
     batch: VecDeque<Item>,
     /// How much of the first item has been written.
     offset: usize,
@@ -35,8 +51,9 @@ pub(super) struct Writer<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    pub(super) fn new(half: W, stall: Duration) -> Self {
-        Self { half, batch: VecDeque::new(), offset: 0, stall, stalled: false }
+    pub(super) fn new(half: W, framing: Framing, stall: Duration) -> Self {
+        let (encoded, batch) = Default::default();
+        Self { half, framing, encoded, batch, offset: 0, stall, stalled: false }
     }
 
     /// Writes until the outbox is closed and the close frame is out; answers why. `roomy` is called
@@ -48,8 +65,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> io::Result<CloseReason> {
         loop {
             while !self.batch.is_empty() {
-                let bytes = self.write(outbox).await?;
-                let done = self.finished(bytes);
+                let done = match self.framing {
+                    Framing::WebSocket => {
+                        let bytes = self.write(outbox).await?;
+                        self.finished(bytes)
+                    }
+                    Framing::EventStream { .. } => self.write_events(outbox).await?,
+                };
                 if outbox.written(self.batch.drain(..done)) {
                     roomy();
                 }
@@ -61,7 +83,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             match outbox.next(&mut self.batch).await {
                 Next::Write => {}
                 Next::Close(reason) => {
-                    let frame = frame::close(&reason);
+                    let frame = match self.framing {
+                        Framing::WebSocket => frame::close(&reason),
+                        Framing::EventStream { .. } => event_stream::close(&reason).into(),
+                    };
                     timeout(self.stall, self.half.write_all(&frame)).await??;
                     self.half.shutdown().await?;
                     return Ok(reason);
@@ -109,6 +134,35 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 Ok(0)
             }
         }
+    }
+
+    /// Some of the batch as server-sent events; answers how many items are done.
+    async fn write_events(&mut self, outbox: &Outbox) -> io::Result<usize> {
+        let Self { half, framing, encoded: (bytes, items), batch, offset, .. } = self;
+        if let (true, Framing::EventStream { epoch }) = (bytes.is_empty(), &*framing) {
+            *items = batch.len().min(FRAMES);
+            for item in batch.iter().take(FRAMES) {
+                match item {
+                    Item::Event(entry) => {
+                        event_stream::event(bytes, epoch, entry.seq, &entry.json());
+                    }
+                    Item::Frame(frame) => event_stream::framed(bytes, frame),
+                }
+            }
+        }
+        while *offset < bytes.len() {
+            match timeout(self.stall, half.write(&bytes[*offset..])).await {
+                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => *offset += written?,
+                Err(_) => {
+                    outbox.cut_slow();
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
+        }
+        bytes.clear();
+        *offset = 0;
+        Ok(std::mem::take(items))
     }
 
     /// Moves on by so many bytes; answers how many items are done.

@@ -70,10 +70,7 @@ fn install_python(to: &Path) -> Result<()> {
 }
 
 fn install_node(to: &Path) -> Result<()> {
-    if run(Command::new("npm").arg("--version")).is_err() {
-        run(Command::new("apt-get").args(["-q", "update"]))?;
-        run(Command::new("apt-get").args(["-q", "install", "-y", "npm"]))?;
-    }
+    need_npm()?;
     fs::create_dir_all(to)?;
     fs::copy(root().join("plugin-sdk/templates/javascript/package.json"), to.join("package.json"))?;
     run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(to))
@@ -84,6 +81,37 @@ fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("{name} did not start"))?;
     if !output.status.success() {
         bail!("{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// The TypeScript client, compiled, with what its test needs beside it; answers its folder.
+pub fn typescript_client() -> Result<PathBuf> {
+    let to = root().join("target/languages/typescript");
+    fs::create_dir_all(&to)?;
+    let lock = File::create(root().join("target/languages/.lock"))?;
+    lock.lock()?;
+    let from = root().join("clients/typescript");
+    for file in
+        ["package.json", "tsconfig.json", "telepulse.d.ts", "src/client.ts", "test/live.mjs"]
+    {
+        let target = to.join(file);
+        fs::create_dir_all(target.parent().context("a folder")?)?;
+        fs::copy(from.join(file), target)?;
+    }
+    if !to.join("node_modules/.done").exists() {
+        need_npm()?;
+        run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(&to))?;
+        File::create(to.join("node_modules/.done"))?;
+    }
+    run(Command::new(to.join("node_modules/.bin/tsc")).current_dir(&to))?;
+    Ok(to)
+}
+
+fn need_npm() -> Result<()> {
+    if run(Command::new("npm").arg("--version")).is_err() {
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        run(Command::new("apt-get").args(["-q", "install", "-y", "npm"]))?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod published;
 mod reload;
 mod rest;
 mod rights;
+mod typescript;
 mod views;
 mod words;
 mod ws;

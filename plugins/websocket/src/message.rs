@@ -87,3 +87,50 @@ fn unknown_action() -> Refusal {
     let known = [&OWN, Command::ACTIONS].concat().join(", ");
     Refusal::new(Code::BadRequest, format!("is unknown; known: {known}")).with_field("action")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The published description of the gateway says the same as what is read here.
+    #[test]
+    fn the_description_is_of_these_messages() {
+        let text = include_str!("../../../clients/asyncapi/telepulse.v1.asyncapi.json");
+        let description: Value = serde_json::from_str(text).unwrap();
+        let schemas = &description["components"]["schemas"];
+        let samples = [
+            ("Login", json!({"action": "login", "token": "t"})),
+            (
+                "Subscribe",
+                json!({"action": "subscribe", "filter": {"agents": ["201"]},
+                "snapshot": true, "since": {"epoch": "e", "seq": 1}}),
+            ),
+            ("Unsubscribe", json!({"action": "unsubscribe", "subscription": "a"})),
+            ("Ask", json!({"action": "query", "query": "calls", "filter": {}})),
+            ("Ping", json!({"action": "ping"})),
+        ];
+        let described: Vec<&str> =
+            samples.iter().map(|(_, it)| it["action"].as_str().unwrap()).collect();
+        let mut own = OWN.to_vec();
+        own.sort_unstable();
+        let mut told = described.clone();
+        told.sort_unstable();
+        assert_eq!(told, own, "each of the gateway's own is described");
+        for (schema, sample) in samples {
+            let known = schemas[schema]["properties"].as_object().unwrap();
+            for field in sample.as_object().unwrap().keys() {
+                assert!(known.contains_key(field), "{schema}.{field}");
+            }
+            assert!(read(&sample.to_string()).is_ok(), "{sample}");
+            for needed in schemas[schema]["required"].as_array().unwrap() {
+                let mut less = sample.clone();
+                less.as_object_mut().unwrap().remove(needed.as_str().unwrap());
+                assert!(read(&less.to_string()).is_err(), "{less}");
+            }
+            let mut more = sample;
+            more["colour"] = json!("red");
+            assert!(read(&more.to_string()).is_err(), "{more}");
+        }
+    }
+}

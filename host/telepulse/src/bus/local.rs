@@ -2,7 +2,10 @@
 
 use super::{
     Address, After, AlreadyServed, Below, Bus, EVENTS, Entry, EventSink, Guard, Headers, Incoming,
-    Message, Pattern, RequestError, Stream, beside::Beside, requests::Requests,
+    Message, Pattern, RequestError, Stream,
+    beside::Beside,
+    requests::Requests,
+    subscriptions::{Subscription, Subscriptions},
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -22,24 +25,12 @@ pub struct LocalBus {
     stream: Stream,
     requests: Requests,
     /// Read at every publication, replaced whole when a plugin comes or goes.
-    subscriptions: ArcSwap<Vec<Arc<Subscription>>>,
+    subscriptions: ArcSwap<Subscriptions>,
     /// Counts how often they were replaced.
     changes: watch::Sender<u64>,
     next_id: AtomicU64,
     beside: Beside,
     itself: Weak<LocalBus>,
-}
-
-struct Subscription {
-    id: u64,
-    patterns: Vec<Pattern>,
-    sink: Arc<dyn EventSink>,
-}
-
-impl Subscription {
-    fn wants(&self, address: &Address) -> bool {
-        self.patterns.iter().any(|pattern| pattern.covers(address))
-    }
 }
 
 impl LocalBus {
@@ -60,7 +51,7 @@ impl LocalBus {
     fn replace(&self, out: Option<u64>, new: Option<&Arc<Subscription>>) {
         self.subscriptions.rcu(|all| {
             let kept = all.iter().filter(|one| Some(one.id) != out);
-            kept.chain(new).cloned().collect::<Vec<_>>()
+            Subscriptions::new(kept.chain(new).cloned().collect())
         });
         self.changes.send_modify(|changes| *changes += 1);
     }
@@ -80,13 +71,9 @@ impl Bus for LocalBus {
             tracing::error!(%address, "an event was published without its number: dropped");
             return;
         }
-        let subscriptions = self.subscriptions.load();
-        let mut wanting = subscriptions.iter().filter(|one| one.wants(address)).peekable();
-        if wanting.peek().is_none() {
-            return;
-        }
-        let message = message(0, now_ns(), address, server.cloned(), payload);
-        wanting.for_each(|one| one.sink.deliver(&message));
+        self.subscriptions
+            .load()
+            .hand_over(address, || message(0, now_ns(), address, server.cloned(), payload));
     }
 
     fn wanted_below(&self, root: &Address) -> Below {
@@ -139,15 +126,12 @@ impl Bus for LocalBus {
     }
 }
 
-fn deliver(subscriptions: &[Arc<Subscription>], entry: &Arc<Entry>, now: u64) {
+fn deliver(subscriptions: &Subscriptions, entry: &Arc<Entry>, now: u64) {
     let address = entry.address();
-    let mut wanting = subscriptions.iter().filter(|one| one.wants(address)).peekable();
-    if wanting.peek().is_none() {
-        return;
-    }
-    let server = Some(&entry.server).filter(|server| !server.is_empty()).cloned();
-    let message = message(entry.seq, now, address, server, entry.json());
-    wanting.for_each(|one| one.sink.deliver(&message));
+    subscriptions.hand_over(address, || {
+        let server = Some(&entry.server).filter(|server| !server.is_empty()).cloned();
+        message(entry.seq, now, address, server, entry.json())
+    });
 }
 
 fn message(

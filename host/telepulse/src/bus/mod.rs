@@ -10,6 +10,7 @@ mod entry;
 mod local;
 mod requests;
 mod stream;
+mod subscriptions;
 
 pub use address::{Address, AddressError, Below, MAX_LEN, Pattern};
 pub use beside::After;

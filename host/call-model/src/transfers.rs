@@ -35,7 +35,12 @@ impl Pbx {
         }
         let by = self.party_of(message, "OrigTransfererUniqueid", "OrigTransfererCallerIDNum");
         let party = self.party_of(message, "TransfereeUniqueid", "TransfereeCallerIDNum");
-        let to = self.party_of(message, "TransferTargetUniqueid", "TransferTargetCallerIDNum");
+        let mut to = self.party_of(message, "TransferTargetUniqueid", "TransferTargetCallerIDNum");
+        if to.is_empty() {
+            // While Asterisk joins two halves of a local channel it names no target: then it is whom the
+            // transferer saw last.
+            to = field(message, "SecondTransfererConnectedLineNum").into();
+        }
         let channel = ["OrigTransfererUniqueid", "TransfereeUniqueid"]
             .iter()
             .find_map(|key| self.known_channel(message, key));

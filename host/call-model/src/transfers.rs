@@ -37,8 +37,8 @@ impl Pbx {
         let party = self.party_of(message, "TransfereeUniqueid", "TransfereeCallerIDNum");
         let mut to = self.party_of(message, "TransferTargetUniqueid", "TransferTargetCallerIDNum");
         if to.is_empty() {
-            // While Asterisk joins two halves of a local channel it names no target: then it is whom the
-            // transferer saw last.
+            // Seen once, with a local channel in between: no target, or one without a number. Then it is
+            // whom the transferer saw last.
             to = field(message, "SecondTransfererConnectedLineNum").into();
         }
         let channel = ["OrigTransfererUniqueid", "TransfereeUniqueid"]

@@ -26,8 +26,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How far guests' threads stand back: they get a tenth of what others get where both want a core.
-const NICENESS: i32 = 10;
+/// How far guests' threads stand back: they get a third of what others get where both want a core.
+const NICENESS: i32 = 5;
 
 /// How a plugin host is started.
 pub struct Options {

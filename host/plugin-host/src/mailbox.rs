@@ -1,27 +1,27 @@
 //! What waits for a plugin: bounded, and kept from one instance to the next.
 
+mod waiting;
+
+use self::waiting::{Events, Ring};
 use crate::{
     durable::{Durable, Reading},
     effects::Reply,
     manifest::{Limits, OnFull},
     ports::{BusEvent, ConnectionSink, EventSink, Happening},
-    shards::{self, Place},
     status::{Counters, count},
 };
 use futures_util::future::{BoxFuture, OptionFuture};
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 /// How much is handed to a plugin in one call.
 pub(crate) const BATCH: usize = 64;
 /// How many happenings wait; then clients' sockets are not read.
 const HAPPENINGS: usize = 256;
-/// Bytes of payload that wait: 4,096 events of 16 KiB.
-const MOST_BYTES: usize = 64 << 20;
 /// What is read from the disk at a time.
 const READ: usize = 1_024;
 /// How long to wait when it cannot be read.
@@ -34,141 +34,6 @@ pub(crate) struct Inbox {
     events: Mutex<Events>,
     happenings: mpsc::Sender<Happening>,
     counters: Arc<Counters>,
-}
-
-struct Events {
-    /// One for each shard; at least one.
-    rings: Vec<Ring>,
-    room: usize,
-    on_full: OnFull,
-    /// What is kept on disk of it, if the subscription is durable; then there is one ring.
-    durable: Option<Durable>,
-}
-
-/// The events that wait for one shard.
-#[derive(Default)]
-struct Ring {
-    queue: VecDeque<Arc<BusEvent>>,
-    /// Of all payloads in the queue.
-    bytes: usize,
-    /// Emptied because it was full: the plugin has to start anew.
-    overflowed: bool,
-    arrived: Arc<Notify>,
-}
-
-/// How much a ring takes.
-#[derive(Clone, Copy)]
-struct Room {
-    events: usize,
-    bytes: usize,
-    on_full: OnFull,
-}
-
-impl Ring {
-    fn is_full_for(&self, event: &BusEvent, room: Room) -> bool {
-        self.queue.len() >= room.events || self.bytes + event.payload.len() > room.bytes
-    }
-
-    fn push(&mut self, event: &Arc<BusEvent>) {
-        self.bytes += event.payload.len();
-        self.queue.push_back(Arc::clone(event));
-    }
-
-    fn pop(&mut self) -> Option<Arc<BusEvent>> {
-        let event = self.queue.pop_front()?;
-        self.bytes -= event.payload.len();
-        Some(event)
-    }
-
-    /// Takes an event as `onFull` says; answers how many are dropped for it.
-    fn take(&mut self, event: &Arc<BusEvent>, room: Room) -> usize {
-        let had_none = self.queue.is_empty();
-        let mut dropped = 0;
-        match room.on_full {
-            _ if !self.is_full_for(event, room) => {}
-            OnFull::DropOldest | OnFull::Wait => {
-                while self.is_full_for(event, room) && self.pop().is_some() {
-                    dropped += 1;
-                }
-            }
-            OnFull::Disconnect => {
-                dropped = self.queue.len();
-                self.clear();
-                self.overflowed = true;
-            }
-        }
-        self.push(event);
-        if had_none || dropped > 0 {
-            self.arrived.notify_one();
-        }
-        dropped
-    }
-
-    fn clear(&mut self) {
-        self.queue.clear();
-        self.bytes = 0;
-    }
-}
-
-impl Events {
-    fn room(&self) -> Room {
-        let bytes = MOST_BYTES / self.rings.len();
-        Room { events: self.room, bytes, on_full: self.on_full }
-    }
-
-    /// Takes an event as the subscription and `onFull` say; answers how many are dropped for it.
-    fn take(&mut self, event: &Arc<BusEvent>) -> usize {
-        let room = self.room();
-        let Self { rings, durable, .. } = self;
-        if let Some(durable) = durable {
-            let ring = &mut rings[0];
-            return match durable.add(event, !ring.is_full_for(event, room)) {
-                Some(true) => ring.take(event, room),
-                Some(false) => {
-                    ring.arrived.notify_one();
-                    0
-                }
-                // What came first has been accepted: it stays.
-                None => 1,
-            };
-        }
-        match shards::place(event, rings.len()) {
-            Place::One(shard) => rings[shard].take(event, room),
-            Place::All => rings.iter_mut().map(|ring| ring.take(event, room)).sum(),
-        }
-    }
-
-    /// Has the events wait for so many shards from now on. Those of one call stay in their order.
-    fn split(&mut self, shards: usize) {
-        if self.rings.len() == shards {
-            return;
-        }
-        let before = std::mem::take(&mut self.rings);
-        let arrived = before.iter().map(|ring| Arc::clone(&ring.arrived));
-        let arrived = arrived.chain(std::iter::repeat_with(Arc::default));
-        self.rings =
-            arrived.take(shards).map(|arrived| Ring { arrived, ..Ring::default() }).collect();
-        for (shard, ring) in before.into_iter().enumerate() {
-            for event in ring.queue {
-                match shards::place(&event, shards) {
-                    Place::One(shard) => self.rings[shard].push(&event),
-                    // Each of the shards had it.
-                    Place::All if shard == 0 => {
-                        self.rings.iter_mut().for_each(|ring| ring.push(&event));
-                    }
-                    Place::All => {}
-                }
-            }
-        }
-        self.rings.iter().for_each(|ring| ring.arrived.notify_one());
-    }
-
-    /// Tells how many wait.
-    fn tell(&self, counters: &Counters) {
-        let waiting = || self.rings.iter().map(|ring| ring.queue.len() as u64).sum();
-        let queued = self.durable.as_ref().map_or_else(waiting, Durable::undone);
-        counters.queued.store(queued, Ordering::Relaxed);
-    }
 }
 
 /// The side of one worker. Nothing taken out is lost when a wait is cancelled.
@@ -411,6 +276,7 @@ impl Outbox {
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use std::sync::atomic::Ordering;
 
     fn event(seq: u64) -> Arc<BusEvent> {
         Arc::new(BusEvent {

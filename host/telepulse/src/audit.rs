@@ -4,6 +4,7 @@
 //! Nobody waits for the disk: entries are handed to a thread. Where it cannot keep up, or the disk is
 //! full, entries are lost, and that is counted (`telepulse_audit_lost_total`) and logged.
 
+use crate::store::worker::Worker;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{
@@ -12,10 +13,9 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
     },
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 use telepulse_language::Timestamp;
@@ -97,47 +97,36 @@ pub(crate) fn about(fields: &Map<String, Value>) -> Map<String, Value> {
     kept.map(|(name, value)| (name.clone(), short(value))).collect()
 }
 
-/// Where entries are handed in. Cheap to clone; the last one's end ends the thread.
+/// Where entries are handed in. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Audit(Arc<Inner>);
+pub(crate) struct Audit(Arc<Worker<Job>>);
 
-struct Inner {
-    entries: Mutex<Option<SyncSender<Entry>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+/// What the thread is given.
+enum Job {
+    Write(Box<Entry>),
+    Stop,
 }
 
 impl Audit {
     /// Opens the file, and makes it where there is none. Only the user that we run as can read it.
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
         let log = Log::open(folder.join(FILE))?;
-        let (sender, entries) = sync_channel(WAITING);
-        let thread = thread::Builder::new().name("audit".to_owned());
-        let thread = thread.spawn(move || write_all(log, &entries))?;
-        Ok(Self(Arc::new(Inner {
-            entries: Mutex::new(Some(sender)),
-            thread: Mutex::new(Some(thread)),
-        })))
+        let run = |jobs: &Receiver<Job>, _: &_| write_all(log, jobs);
+        let worker = Worker::start("the audit log", WAITING, run).map_err(io::Error::other)?;
+        Ok(Self(Arc::new(worker)))
     }
 
     /// Hands in an entry. Never waits.
     pub(crate) fn record(&self, entry: Entry) {
-        let entries = self.0.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_taken = entries.as_ref().is_none_or(|entries| entries.try_send(entry).is_ok());
-        if !is_taken {
+        if self.0.jobs().try_send(Job::Write(Box::new(entry))).is_err() {
             lost(1);
-            tracing::error!("an entry of the audit log is lost: too many wait");
+            tracing::error!("an entry of the audit log is lost: too many wait, or it has ended");
         }
     }
 
     /// Has everything written that was handed in.
     pub(crate) async fn stop(&self) {
-        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread
-            && !matches!(tokio::task::spawn_blocking(move || thread.join()).await, Ok(Ok(())))
-        {
-            tracing::error!("the thread that writes the audit log ended in a panic");
-        }
+        self.0.stop(Job::Stop).await;
     }
 }
 
@@ -145,19 +134,24 @@ fn lost(entries: u64) {
     metrics::counter!("telepulse_audit_lost_total").increment(entries);
 }
 
-/// Writes what comes, many at a time, until nobody hands in any more.
-fn write_all(mut log: Log, entries: &Receiver<Entry>) {
-    loop {
-        let first = match entries.recv_timeout(SYNC) {
+/// Writes what comes, many at a time, until it is stopped.
+fn write_all(mut log: Log, jobs: &Receiver<Job>) {
+    let mut is_over = false;
+    while !is_over {
+        let first = match jobs.recv_timeout(SYNC) {
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) => {
                 log.sync();
                 continue;
             }
-            Err(RecvTimeoutError::Disconnected) => return log.sync(),
+            Err(RecvTimeoutError::Disconnected) => break,
         };
         let (mut lines, mut count) = (Vec::new(), 0);
-        for entry in std::iter::once(first).chain(entries.try_iter().take(WAITING)) {
+        for job in std::iter::once(first).chain(jobs.try_iter().take(WAITING)) {
+            let Job::Write(entry) = job else {
+                is_over = true;
+                continue;
+            };
             // Only a map whose keys are no strings cannot be written.
             if serde_json::to_writer(&mut lines, &entry).is_ok() {
                 lines.push(b'\n');
@@ -173,6 +167,7 @@ fn write_all(mut log: Log, entries: &Receiver<Entry>) {
             log.sync();
         }
     }
+    log.sync();
 }
 
 /// The file of now.

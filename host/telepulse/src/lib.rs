@@ -12,6 +12,7 @@ mod clock;
 pub mod config;
 mod core;
 pub mod demo;
+mod exchange;
 pub mod feeds;
 pub mod history;
 pub mod logging;

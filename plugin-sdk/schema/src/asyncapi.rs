@@ -154,8 +154,9 @@ fn of(names: &[&str]) -> Value {
     names.iter().map(message).collect()
 }
 
-/// Turns references into those of an AsyncAPI document.
-fn refer(value: &mut Value) {
+/// Turns references into those of an AsyncAPI or OpenAPI document, which keeps schemas elsewhere than JSON
+/// Schema.
+pub fn refer(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             if let Some(Value::String(path)) = fields.get_mut("$ref")

@@ -8,7 +8,7 @@ mod document;
 mod reference;
 mod typescript;
 
-pub use asyncapi::asyncapi;
+pub use asyncapi::{asyncapi, refer};
 pub use breaks::breaks;
 pub use document::document;
 pub use reference::reference;

@@ -2,7 +2,7 @@
 
 use crate::{
     body, cors, once,
-    operations::{Answer, CALL, Does, List, Operation},
+    operations::{Answer, CALLS, Does, List, Operation},
     pages, params,
     problem::Problem,
     route::{self, Found, Names},
@@ -133,8 +133,8 @@ fn calls(request: &Request, outside: &mut dyn Outside) -> Result<Response, Probl
     let asked = request.query.as_deref();
     let (filter, page) = match params::calls(asked)? {
         params::Calls::Live(filter, part) => {
-            let (items, seq) = query(CALL.query, &filter, outside)?;
-            return Ok(paged(request, pages::cut(items, CALL.key, &part), &seq));
+            let (items, seq) = query(CALLS.query, &filter, outside)?;
+            return Ok(paged(request, pages::cut(items, CALLS.key, &part), &seq));
         }
         params::Calls::Ended(filter, page) => (filter, page),
     };
@@ -149,7 +149,7 @@ fn calls(request: &Request, outside: &mut dyn Outside) -> Result<Response, Probl
 
 /// One call, while it goes on or as long as the history has it.
 fn call(request: &Request, names: &Names, outside: &mut dyn Outside) -> Result<Response, Problem> {
-    let live = one(request, CALL, names, outside);
+    let live = one(request, CALLS, names, outside);
     match live {
         Err(problem) if problem.is(Code::NotFound) => {
             let payload = json!({"query": "endedCalls", "page": {"call": named(names, "call")}});

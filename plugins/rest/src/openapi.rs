@@ -1,9 +1,10 @@
 //! `openapi.json`, made from the table of operations and the language's published schema. It is checked by
 //! the tests; `TELEPULSE_WRITE=1 cargo test -p telepulse-plugin-rest describe` writes it anew.
 
-use crate::operations::{Answer, CALL, Does, List, OPERATIONS, Operation};
+use crate::operations::{Answer, CALLS, Does, List, OPERATIONS, Operation};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, fs, path::Path};
+use telepulse_schema::refer;
 
 const SCHEMA: &str = include_str!("../../../clients/schema/telepulse.v1.schema.json");
 
@@ -235,11 +236,11 @@ fn answer(operation: &Operation) -> (&'static str, Value) {
     match operation.does {
         Does::List(list) => ("200", tagged(json_of("The list.", items(item(list))))),
         Does::Calls => {
-            let either = json!({"anyOf": [item(CALL), {"$ref": "#/$defs/EndedCall"}]});
+            let either = json!({"anyOf": [item(CALLS), {"$ref": "#/$defs/EndedCall"}]});
             ("200", tagged(json_of("The calls.", items(either))))
         }
         Does::Call => {
-            let either = json!({"anyOf": [item(CALL), {"$ref": "#/$defs/EndedCall"}]});
+            let either = json!({"anyOf": [item(CALLS), {"$ref": "#/$defs/EndedCall"}]});
             ("200", tagged(json_of("The call.", either)))
         }
         Does::One(list) => ("200", tagged(json_of("It.", item(list)))),
@@ -331,22 +332,6 @@ fn references(value: &Value) -> Vec<String> {
         }
         Value::Array(items) => items.iter().flat_map(references).collect(),
         _ => Vec::new(),
-    }
-}
-
-/// Turns references into those of an OpenAPI document.
-fn refer(value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            if let Some(Value::String(path)) = fields.get_mut("$ref")
-                && let Some(name) = path.strip_prefix("#/$defs/")
-            {
-                *path = format!("#/components/schemas/{name}");
-            }
-            fields.values_mut().for_each(refer);
-        }
-        Value::Array(items) => items.iter_mut().for_each(refer),
-        _ => {}
     }
 }
 

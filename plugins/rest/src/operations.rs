@@ -59,7 +59,7 @@ pub(crate) enum Answer {
     Nothing,
 }
 
-const CALLS: List = List { query: "calls", key: "call", item: "Call" };
+pub(crate) const CALLS: List = List { query: "calls", key: "call", item: "Call" };
 const USERS: List = List { query: "users", key: "agent", item: "User" };
 const QUEUES: List = List { query: "queues", key: "queue", item: "Queue" };
 const PARKED: List = List { query: "parked", key: "call", item: "ParkedCall" };
@@ -107,9 +107,6 @@ pub(crate) const OPERATIONS: &[Operation] = {
         operation("GET", "/v1/openapi.json", Describe, "This description"),
     ]
 };
-
-/// What a list's items are called, for a call: the list has the field's names.
-pub(crate) const CALL: List = CALLS;
 
 impl Operation {
     /// Whether nothing changes by it.

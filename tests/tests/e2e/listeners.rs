@@ -4,8 +4,6 @@ use crate::platform::{Platform, SOON, TOKEN};
 use anyhow::{Context, Result, ensure};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use telepulse::bus::Bus as _;
-use telepulse_language::{Details, Event, Other, Timestamp};
 use tokio::time::timeout;
 
 /// One message of a stream.
@@ -66,18 +64,6 @@ impl Listener {
     }
 }
 
-/// Paints an agent; answers the event's number.
-fn paint(platform: &Platform, agent: &str, colour: u64) -> u64 {
-    let fields = json!({"colour": colour}).as_object().expect("an object").clone();
-    platform.app.bus().append(vec![Event {
-        server: "pbx1".into(),
-        time: Timestamp(0),
-        agent: Some(agent.into()),
-        queue: None,
-        details: Details::Other(Other { kind: "paint".into(), fields }),
-    }])
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn listeners_get_their_events_and_go_on_where_they_were() -> Result<()> {
     let platform = Platform::builder().start().await?;
@@ -86,8 +72,8 @@ async fn listeners_get_their_events_and_go_on_where_they_were() -> Result<()> {
     assert_eq!((&reply.data["ok"], reply.id.as_str()), (&json!(true), ""));
     let mut last = String::new();
     for colour in 0..500 {
-        paint(&platform, "202", colour);
-        let seq = paint(&platform, "201", colour);
+        platform.paint("202", colour);
+        let seq = platform.paint("201", colour);
         if colour % 100 > 0 {
             continue;
         }
@@ -109,7 +95,7 @@ async fn listeners_get_their_events_and_go_on_where_they_were() -> Result<()> {
     drop(listener);
 
     // What comes while nobody listens, and a gateway that is swapped: all of it, once, in order.
-    let missed: Vec<u64> = (500..510).map(|colour| paint(&platform, "201", colour)).collect();
+    let missed: Vec<u64> = (500..510).map(|colour| platform.paint("201", colour)).collect();
     let mut listener = Listener::open(&platform, "?events=paint&agents=201", Some(&last)).await?;
     let reply = listener.told().await?;
     assert_eq!(reply.data.pointer("/result/resync"), None, "{reply:?}");
@@ -119,7 +105,7 @@ async fn listeners_get_their_events_and_go_on_where_they_were() -> Result<()> {
     }
     assert!(seqs.is_sorted_by(|a, b| a < b) && seqs.ends_with(&missed), "{seqs:?}");
     platform.app.plugins().reload("websocket").await?;
-    let after = paint(&platform, "201", 510);
+    let after = platform.paint("201", 510);
     assert_eq!(
         listener.told().await?.data["seq"],
         after,

@@ -8,7 +8,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use telepulse::{app::App, config::Config};
+use telepulse::{app::App, bus::Bus as _, config::Config};
+use telepulse_language::{Details, Event, Other, Timestamp};
 use telepulse_tests::{asterisk::Asterisk, ports, wait};
 use tempfile::TempDir;
 
@@ -126,6 +127,18 @@ impl Platform {
     /// A server as the admin API shows it.
     pub(crate) async fn server(&self, id: &str) -> Result<serde_json::Value> {
         Ok(reqwest::get(self.admin(&format!("/servers/{id}"))).await?.json().await?)
+    }
+
+    /// Has an event of our own happen, which paints `agent`; answers its number.
+    pub(crate) fn paint(&self, agent: &str, colour: u64) -> u64 {
+        let fields = [("colour".to_owned(), colour.into())].into_iter().collect();
+        self.app.bus().append(vec![Event {
+            server: "pbx1".into(),
+            time: Timestamp(0),
+            agent: Some(agent.into()),
+            queue: None,
+            details: Details::Other(Other { kind: "paint".into(), fields }),
+        }])
     }
 
     /// The configuration with another text, as it would be read again. The file stays.

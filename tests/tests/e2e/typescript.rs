@@ -5,8 +5,6 @@ use crate::platform::{Platform, SOON, TOKEN};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{process::Stdio, time::Duration};
-use telepulse::bus::Bus as _;
-use telepulse_language::{Details, Event, Other, Timestamp};
 use telepulse_tests::{
     fault_proxy::{Fault, FaultProxy},
     languages,
@@ -73,15 +71,7 @@ impl Client {
 
 /// Paints one of two agents.
 fn paint(platform: &Platform, colour: u64) {
-    let fields = json!({"colour": colour}).as_object().expect("an object").clone();
-    let agent = if is_201(colour) { "201" } else { "202" };
-    platform.app.bus().append(vec![Event {
-        server: "pbx1".into(),
-        time: Timestamp(0),
-        agent: Some(agent.into()),
-        queue: None,
-        details: Details::Other(Other { kind: "paint".into(), fields }),
-    }]);
+    platform.paint(if is_201(colour) { "201" } else { "202" }, colour);
 }
 
 fn is_201(colour: u64) -> bool {

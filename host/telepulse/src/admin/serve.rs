@@ -57,10 +57,9 @@ pub async fn serve(
         tokio::spawn(async move {
             match tls {
                 None => attend(stream, router, watcher).await,
-                Some(tls) => match timeout(HEAD_WITHIN, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => attend(stream, router, watcher).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "no TLS with the admin API"),
-                    Err(_) => tracing::debug!("no TLS with the admin API in time"),
+                Some(tls) => match tls.accept(stream, HEAD_WITHIN).await {
+                    Ok(stream) => attend(stream, router, watcher).await,
+                    Err(error) => tracing::debug!(%error, "no TLS with the admin API"),
                 },
             }
             drop(place);

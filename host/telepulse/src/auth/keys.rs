@@ -2,15 +2,18 @@
 //! it rolls over are known and keys which it takes back are not trusted any more.
 
 use super::Jwt;
-use crate::tls;
+use crate::{
+    exchange::{endpoint, exchange},
+    tls,
+};
 use bytes::Bytes;
-use http::{Request, Uri, header, uri::Authority};
-use http_body_util::{BodyExt, Collected, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{
+    Request, Uri, header,
+    uri::{Authority, PathAndQuery},
+};
+use http_body_util::Full;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     time::{sleep, timeout},
 };
@@ -69,42 +72,30 @@ async fn fetch(url: &str) -> Result<Bytes, String> {
 }
 
 async fn get(url: &str) -> Result<Bytes, String> {
-    let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
-    let host = uri.host().ok_or("names no host")?.to_owned();
-    let is_encrypted = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 });
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let stream = TcpStream::connect((bare.as_str(), port)).await;
+    let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
+    let (host, port) = endpoint(&url).ok_or("names no host")?;
+    let request = request(&url).map_err(|error| error.to_string())?;
+    let stream = TcpStream::connect((host, port)).await;
     let stream = stream.map_err(|error| format!("{host}:{port}: {error}"))?;
-    if !is_encrypted {
-        return exchange(stream, &uri).await;
+    let answer = if url.scheme_str() == Some("https") {
+        let roots = tls::machine_roots().ok_or("this machine trusts no certificate authority")?;
+        let config = tls::builder(roots)?.with_no_client_auth();
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        let stream = stream.map_err(|error| format!("{host}:{port}: TLS: {error}"))?;
+        exchange(stream, request, LARGEST).await
+    } else {
+        exchange(stream, request, LARGEST).await
+    };
+    match answer.map_err(|error| error.to_string())? {
+        (status, keys) if status.is_success() => Ok(keys),
+        (status, _) => Err(format!("answers {status}")),
     }
-    let roots = tls::machine_roots().ok_or("this machine trusts no certificate authority")?;
-    let config = tls::builder(roots)?.with_no_client_auth();
-    let name = ServerName::try_from(bare).map_err(|error| error.to_string())?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-    exchange(stream.map_err(|error| format!("{host}:{port}: TLS: {error}"))?, &uri).await
 }
 
-async fn exchange<S>(stream: S, uri: &Uri) -> Result<Bytes, String>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let wrong = |error: hyper::Error| error.to_string();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(wrong)?;
-    // It ends with the sender; its errors come out there.
-    tokio::spawn(connection);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let host = uri.authority().map(Authority::as_str).unwrap_or_default();
-    let request = Request::get(path)
-        .header(header::HOST, host)
+fn request(url: &Uri) -> http::Result<Request<Full<Bytes>>> {
+    Request::get(url.path_and_query().map_or("/", PathAndQuery::as_str))
+        .header(header::HOST, url.authority().map(Authority::as_str).unwrap_or_default())
         .header(header::ACCEPT, "application/json")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let answer = sender.send_request(request).await.map_err(wrong)?;
-    if !answer.status().is_success() {
-        return Err(format!("answers {}", answer.status()));
-    }
-    let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-    body.map(Collected::to_bytes).map_err(|error| error.to_string())
+        .body(Full::default())
 }

@@ -1,20 +1,17 @@
 //! A client of the admin API, for the commands that work on a running TelePulse.
 
-use crate::tls;
+use crate::{
+    exchange::{endpoint, exchange},
+    tls,
+};
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::Args;
 use http::{Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde_json::Value;
 use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 /// How long an answer may take; compiling a large component takes a while.
@@ -96,21 +93,16 @@ impl Client {
             Some("https") => true,
             _ => bail!("--admin must be a URL like http://127.0.0.1:8082"),
         };
-        let host = self.admin.host().context("--admin names no host")?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let connect = TcpStream::connect((
-            host,
-            self.admin.port_u16().unwrap_or(if is_encrypted { 443 } else { 80 }),
-        ));
+        let (host, port) = endpoint(&self.admin).context("--admin names no host")?;
         let unreachable = || {
             format!("no TelePulse answers at {}: is it running? --admin names another", self.admin)
         };
-        let stream = timeout(CONNECT_WITHIN, connect)
+        let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host, port)))
             .await
             .with_context(unreachable)?
             .with_context(unreachable)?;
         if !is_encrypted {
-            return exchange(stream, request).await;
+            return exchange(stream, request, MAX_ANSWER).await.map_err(anyhow::Error::from_boxed);
         }
         let roots = match &self.admin_ca {
             Some(ca) => tls::roots(ca).map_err(anyhow::Error::msg).context("--admin-ca")?,
@@ -125,23 +117,8 @@ impl Client {
             .with_context(|| {
                 format!("{}: is its certificate trusted? See --admin-ca", self.admin)
             })?;
-        exchange(stream, request).await
+        exchange(stream, request, MAX_ANSWER).await.map_err(anyhow::Error::from_boxed)
     }
-}
-
-async fn exchange<S>(
-    stream: S,
-    request: Request<Full<Bytes>>,
-) -> anyhow::Result<(StatusCode, Bytes)>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with the sender; its errors come out there.
-    tokio::spawn(connection);
-    let (head, body) = sender.send_request(request).await?.into_parts();
-    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(anyhow::Error::from_boxed)?;
-    Ok((head.status, body.to_bytes()))
 }
 
 /// What an answer says.

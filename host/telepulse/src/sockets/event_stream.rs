@@ -5,17 +5,17 @@
 //! The `id` of a message is `EPOCH:SEQ`; browsers send the last one again when they reconnect.
 
 use super::{
-    clients::Entrance,
-    connection::{self, Socket},
+    connection::Socket,
     frame, problem,
     request::{Caller, Desk, refusal},
     routes::WebSocketMount,
     screening,
+    visit::Visit,
     writer::Framing,
 };
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use plugin_host::ports::{Body, CloseReason};
@@ -40,10 +40,6 @@ pub(super) async fn answer(
     mount: WebSocketMount,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    if !screening::origin_allowed(request.headers(), &mount.origins) {
-        let detail = "this web page may not connect: add its origin to `origins`";
-        return problem::problem(StatusCode::FORBIDDEN, "forbidden", detail);
-    }
     let claim = request.headers().get(header::AUTHORIZATION);
     let principal = match desk.gate.header(caller.peer.ip(), claim).await {
         Ok(Some(principal)) => principal,
@@ -59,14 +55,8 @@ pub(super) async fn answer(
     let epoch = desk.clients.hub().epoch().into();
     let framing = Framing::EventStream { epoch };
     let socket = Socket { read, write, early: Bytes::new(), framing };
-    let attending = desk.clone();
-    desk.tasks.spawn(async move {
-        let desk = attending;
-        let entrance = Entrance { plugin: mount.plugin, listen: desk.listen, peer: caller.peer };
-        let client = desk.clients.admit(entrance, info);
-        connection::run(&desk.clients, &client, &*mount.sink, socket).await;
-        drop(caller);
-    });
+    let visit = Visit { desk: desk.clone(), caller, mount, info };
+    desk.tasks.spawn(visit.attend(socket));
     let body = ReaderStream::new(theirs).map_ok(Frame::data).map_err(Into::into);
     let mut response = Response::new(StreamBody::new(body).boxed_unsync());
     let headers = response.headers_mut();

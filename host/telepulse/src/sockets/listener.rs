@@ -12,7 +12,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
-    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -75,10 +74,9 @@ async fn serve(
     }
     match desk.tls.clone() {
         None => serve_http(socket, caller, desk, settings, stop).await,
-        Some(tls) => match timeout(settings.head_timeout, tls.accept(socket)).await {
-            Ok(Ok(socket)) => serve_http(socket, caller, desk, settings, stop).await,
-            Ok(Err(error)) => tracing::debug!(peer = %caller.peer, %error, "no TLS"),
-            Err(_) => tracing::debug!(peer = %caller.peer, "no TLS in time"),
+        Some(tls) => match tls.accept(socket, settings.head_timeout).await {
+            Ok(socket) => serve_http(socket, caller, desk, settings, stop).await,
+            Err(error) => tracing::debug!(peer = %caller.peer, %error, "no TLS"),
         },
     }
 }

@@ -24,6 +24,7 @@ mod screening;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod visit;
 mod writer;
 
 pub use clients::{Client, Clients};

@@ -2,7 +2,7 @@
 
 use super::{
     Clients, Gate, Refused, body, event_stream, forwarded, problem,
-    routes::{HttpMount, Routes},
+    routes::{HttpMount, Routes, WebSocketMount},
     screening, upgrade,
 };
 use crate::tls::Acceptor;
@@ -63,11 +63,10 @@ impl Desk {
             (routes.websocket(path).cloned(), routes.http(path).cloned())
         };
         match (websocket, http) {
-            (Some(mount), _) if request.headers().contains_key(header::UPGRADE) => {
-                upgrade::answer(self, caller, mount, request).await
-            }
-            (Some(mount), _) if event_stream::is_wanted(&request) => {
-                event_stream::answer(self, caller, mount, request).await
+            (Some(mount), _)
+                if upgrade::is_wanted(&request) || event_stream::is_wanted(&request) =>
+            {
+                self.let_in(caller, mount, request).await
             }
             (_, Some(mount)) => self.hand_over(caller, mount, request).await,
             (Some(_), None) => {
@@ -77,6 +76,24 @@ impl Desk {
             (None, None) => {
                 problem::problem(StatusCode::NOT_FOUND, "notFound", "nothing answers on this path")
             }
+        }
+    }
+
+    /// A connection that lasts. A page of an origin that is not allowed gets none.
+    async fn let_in(
+        &self,
+        caller: Caller,
+        mount: WebSocketMount,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        if !screening::origin_allowed(request.headers(), &mount.origins) {
+            let detail = "this web page may not connect: add its origin to `origins`";
+            return problem::problem(StatusCode::FORBIDDEN, "forbidden", detail);
+        }
+        if upgrade::is_wanted(&request) {
+            upgrade::answer(self, caller, mount, request).await
+        } else {
+            event_stream::answer(self, caller, mount, request).await
         }
     }
 

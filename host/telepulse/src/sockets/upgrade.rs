@@ -2,12 +2,12 @@
 
 use super::{
     Refused,
-    clients::Entrance,
     connection::{self, Socket},
     frame, problem,
     request::{Caller, Desk, refusal},
     routes::WebSocketMount,
     screening,
+    visit::Visit,
     writer::Framing,
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -16,7 +16,7 @@ use hyper::{
     upgrade::{Parts, Upgraded},
 };
 use hyper_util::rt::TokioIo;
-use plugin_host::ports::{Body, CloseReason, OpenInfo};
+use plugin_host::ports::{Body, CloseReason};
 use std::sync::Arc;
 use telepulse_language::Principal;
 use tokio::{
@@ -30,6 +30,14 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 /// Close code: not logged in (contract section 3).
 pub(super) const NOT_LOGGED_IN: u16 = 4401;
 
+/// Who it is; nobody yet, where the first message is to log in.
+type Login = Result<Option<Arc<Principal>>, Refused>;
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_wanted<B>(request: &Request<B>) -> bool {
+    request.headers().contains_key(header::UPGRADE)
+}
+
 /// Answers an upgrade request; what follows the handshake goes on in a task of its own.
 pub(super) async fn answer(
     desk: &Desk,
@@ -37,10 +45,6 @@ pub(super) async fn answer(
     mount: WebSocketMount,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    if !screening::origin_allowed(request.headers(), &mount.origins) {
-        let detail = "this web page may not connect: add its origin to `origins`";
-        return problem::problem(StatusCode::FORBIDDEN, "forbidden", detail);
-    }
     let mut response = match create_response_with_body(&request, || problem::full("")) {
         Ok(response) => response,
         Err(error) => return bad_handshake(&error.to_string()),
@@ -55,22 +59,18 @@ pub(super) async fn answer(
     }
     let info = screening::open_info(request.uri(), request.headers(), caller.peer.to_string());
     let upgrade = hyper::upgrade::on(request);
-    let desk_too = desk.clone();
+    let visit = Visit { desk: desk.clone(), caller, mount, info };
     desk.tasks.spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => serve(&desk_too, &caller, mount, info, login, upgraded).await,
-            Err(error) => tracing::debug!(peer = %caller.peer, %error, "no upgrade"),
+            Ok(upgraded) => serve(visit, login, upgraded).await,
+            Err(error) => tracing::debug!(peer = %visit.caller.peer, %error, "no upgrade"),
         }
     });
     response
 }
 
 /// Who it is, by header or subprotocol. A page in a browser can only do the latter.
-async fn login(
-    desk: &Desk,
-    caller: &Caller,
-    request: &Request<Incoming>,
-) -> Result<Option<Arc<Principal>>, Refused> {
+async fn login(desk: &Desk, caller: &Caller, request: &Request<Incoming>) -> Login {
     let peer = caller.peer.ip();
     if let Some(claim) = request.headers().get(header::AUTHORIZATION) {
         return desk.gate.header(peer, Some(claim)).await;
@@ -79,26 +79,13 @@ async fn login(
     token.map(|token| desk.gate.bearer(peer, token)).transpose()
 }
 
-async fn serve(
-    desk: &Desk,
-    caller: &Caller,
-    mount: WebSocketMount,
-    info: OpenInfo,
-    login: Result<Option<Arc<Principal>>, Refused>,
-    upgraded: Upgraded,
-) {
+/// The socket below is plain or encrypted.
+async fn serve(visit: Visit, login: Login, upgraded: Upgraded) {
+    let framing = Framing::WebSocket;
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(Parts { io, read_buf: early, .. }) => {
             let (read, write) = io.into_inner().into_split();
-            return attend(
-                desk,
-                caller,
-                mount,
-                info,
-                login,
-                Socket { read, write, early, framing: Framing::WebSocket },
-            )
-            .await;
+            return attend(visit, login, Socket { read, write, early, framing }).await;
         }
         Err(upgraded) => upgraded,
     };
@@ -109,35 +96,19 @@ async fn serve(
         return;
     };
     let (read, write) = tokio::io::split(io.into_inner());
-    attend(
-        desk,
-        caller,
-        mount,
-        info,
-        login,
-        Socket { read, write, early, framing: Framing::WebSocket },
-    )
-    .await;
+    attend(visit, login, Socket { read, write, early, framing }).await;
 }
 
-async fn attend<R, W>(
-    desk: &Desk,
-    caller: &Caller,
-    mount: WebSocketMount,
-    mut info: OpenInfo,
-    login: Result<Option<Arc<Principal>>, Refused>,
-    mut socket: Socket<R, W>,
-) where
+async fn attend<R, W>(mut visit: Visit, login: Login, mut socket: Socket<R, W>)
+where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     match login {
-        Ok(principal) => info.principal = principal,
-        Err(refused) => return turn_away(desk, &mut socket, &refused).await,
+        Ok(principal) => visit.info.principal = principal,
+        Err(refused) => return turn_away(&visit.desk, &mut socket, &refused).await,
     }
-    let entrance = Entrance { plugin: mount.plugin, listen: desk.listen, peer: caller.peer };
-    let client = desk.clients.admit(entrance, info);
-    connection::run(&desk.clients, &client, &*mount.sink, socket).await;
+    visit.attend(socket).await;
 }
 
 /// A bad token: the plugin never hears of it.

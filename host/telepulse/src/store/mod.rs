@@ -4,7 +4,7 @@
 mod disk;
 pub(crate) mod journal;
 pub(crate) mod kv;
-mod worker;
+pub(crate) mod worker;
 
 pub(crate) use disk::Disk;
 pub use disk::DiskError;

@@ -10,7 +10,10 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{net::TcpStream, time::interval};
+use tokio::{
+    net::TcpStream,
+    time::{interval, timeout},
+};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -62,9 +65,14 @@ impl Acceptor {
         Ok(Self { inner: TlsAcceptor::from(Arc::new(config)), shown, files })
     }
 
-    /// Does the handshake. The caller bounds its time.
-    pub(crate) async fn accept(&self, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.inner.accept(socket).await
+    /// Does the handshake, which may take as long as `within`.
+    pub(crate) async fn accept(
+        &self,
+        socket: TcpStream,
+        within: Duration,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no handshake in time");
+        timeout(within, self.inner.accept(socket)).await.map_err(late)?
     }
 
     /// Looks at the files until stopped. Where they cannot be used the certificate before stays.

@@ -1,0 +1,49 @@
+//! One HTTP request over a connection of our own, for what the host itself asks of others.
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use std::error::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Host (of an IPv6 address without its brackets) and port of a URL; `None` if it names no host.
+pub(crate) fn endpoint(url: &Uri) -> Option<(&str, u16)> {
+    let host = url.host()?.trim_start_matches('[').trim_end_matches(']');
+    let standard = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    Some((host, url.port_u16().unwrap_or(standard)))
+}
+
+/// Sends a request over `stream` and reads the answer, whose body may have `most` bytes.
+pub(crate) async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    most: usize,
+) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the sender; its errors come out there.
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = Limited::new(body, most).collect().await?;
+    Ok((head.status, body.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_an_endpoint() {
+        let check = |url: &str, expected| {
+            assert_eq!(endpoint(&url.parse().unwrap()), expected, "{url}");
+        };
+        check("http://pbx.example/keys", Some(("pbx.example", 80)));
+        check("https://pbx.example", Some(("pbx.example", 443)));
+        check("https://[::1]:8082/", Some(("::1", 8082)));
+        check("/keys", None);
+    }
+}

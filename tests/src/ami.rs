@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::recording::Tape;
 
-const REPLY: Duration = Duration::from_secs(10);
+const REPLY: Duration = Duration::from_secs(30);
 
 /// Whether a session is sent events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ const HANG_UP: &str = include_str!("../phones/act-hangup.xml");
 
 /// Longer than any test.
 const FOR_EVER: Duration = Duration::from_hours(24);
-const READY: Duration = Duration::from_secs(10);
+const READY: Duration = Duration::from_secs(30);
 
 /// What a phone does in a call once that is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]

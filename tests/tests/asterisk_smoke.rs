@@ -6,7 +6,7 @@ use telepulse_tests::asterisk::{self, Asterisk, Options};
 use telepulse_tests::phones::{Act, Call, Phone};
 use telepulse_tests::wait;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn one_phone_calls_another() {
@@ -20,7 +20,7 @@ async fn one_phone_calls_another() {
     let _callee = Phone::answering(port, Duration::from_millis(200)).await.unwrap();
 
     let mut caller = Call::new("101", "102")
-        .then(Act::Talk(Duration::from_secs(2)))
+        .then(Act::Talk(Duration::from_secs(5)))
         .then(Act::HangUp)
         .place(&asterisk)
         .unwrap();

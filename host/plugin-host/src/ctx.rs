@@ -12,6 +12,7 @@ use crate::{
     series::{Refused, Series},
     status::{Counters, count},
     stderr::{LastWords, Lines},
+    stopwatch::Stopwatch,
 };
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -165,8 +166,8 @@ pub(crate) struct Ctx {
     pub(crate) principal: Option<Arc<Principal>>,
     /// What the instance asked for that its task does after the call.
     pub(crate) effects: Effects,
-    /// Milliseconds of computing that the running call has left.
-    pub(crate) ticks_left: u64,
+    /// How long the running call has computed.
+    pub(crate) stopwatch: Stopwatch,
     pub(crate) memory: MemoryLimit,
     /// What it wrote to standard error last.
     pub(crate) last_words: LastWords,
@@ -196,7 +197,7 @@ impl Ctx {
             rights,
             principal,
             effects: Effects::default(),
-            ticks_left: 0,
+            stopwatch: Stopwatch::new(),
             memory,
             last_words,
             table,

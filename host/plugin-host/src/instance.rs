@@ -5,7 +5,7 @@ use crate::{
     bindings::{Guest, Handled, Incoming, StartReason},
     ctx::{Ctx, Identity, LONGEST_REQUEST, Rights},
     effects::{Effects, Reply},
-    epochs::{Epochs, Running, TICK},
+    epochs::{Epochs, Running},
     failure::{Failed, Fault, Remedy},
     frame::Framed,
     manifest::Manifest,
@@ -15,6 +15,7 @@ use crate::{
     secrets,
     status::count,
     stderr::LastWords,
+    stopwatch::Polls,
 };
 use futures_util::future::poll_immediate;
 use std::{
@@ -24,7 +25,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 use telepulse_language::Principal;
 use tokio::runtime::Handle;
@@ -73,6 +74,7 @@ struct Watch {
     epochs: Epochs,
     identity: Arc<Identity>,
     last_words: LastWords,
+    polls: Arc<Polls>,
 }
 
 /// A call under way: its name and what it may take.
@@ -86,17 +88,15 @@ struct Meter<'i> {
 
 impl<'i> Meter<'i> {
     fn start(call: &'static str, budget: Budget, store: &mut Store<Ctx>, watch: &'i Watch) -> Self {
-        // One tick more, since the first may come at once.
-        let ticks = budget.cpu.as_millis() / TICK.as_millis() + 1;
-        store.data_mut().ticks_left = u64::try_from(ticks).unwrap_or(u64::MAX);
+        store.data_mut().stopwatch.start(budget.cpu);
         store.set_epoch_deadline(1);
         Self { call, budget, watch, running: watch.epochs.call() }
     }
 
     async fn run<T>(self, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Fault> {
         let Self { call: name, budget: Budget { cpu, wall }, watch, running } = self;
-        let Watch { identity, last_words, .. } = watch;
-        let mut call = pin!(timed(call, &identity.counters.computed));
+        let Watch { identity, last_words, polls, .. } = watch;
+        let mut call = pin!(timed(call, polls, &identity.counters.computed));
         // Most calls are done at once: only what waits needs the clock on the wall.
         let outcome = match poll_immediate(call.as_mut()).await {
             Some(result) => Ok(result),
@@ -116,10 +116,10 @@ impl<'i> Meter<'i> {
 }
 
 /// Adds up the time in which a call computes, not that in which it waits.
-async fn timed<T>(call: impl Future<Output = T>, nanos: &AtomicU64) -> T {
+async fn timed<T>(call: impl Future<Output = T>, polls: &Polls, nanos: &AtomicU64) -> T {
     let mut call = pin!(call);
     poll_fn(|cx| {
-        let since = Instant::now();
+        let since = polls.polled();
         let polled = call.as_mut().poll(cx);
         nanos.fetch_add(u64::try_from(since.elapsed().as_nanos()).unwrap_or(0), Ordering::Relaxed);
         polled
@@ -130,13 +130,16 @@ async fn timed<T>(call: impl Future<Output = T>, nanos: &AtomicU64) -> T {
 /// At each tick: somebody else's turn, or the end.
 #[expect(clippy::unnecessary_wraps, reason = "wasmtime wants it so")]
 fn on_tick(mut store: StoreContextMut<'_, Ctx>) -> wasmtime::Result<UpdateDeadline> {
-    let ctx = store.data_mut();
-    ctx.ticks_left = ctx.ticks_left.saturating_sub(1);
-    Ok(if ctx.ticks_left == 0 {
-        UpdateDeadline::Interrupt
-    } else {
-        UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
-    })
+    let stopwatch = &mut store.data_mut().stopwatch;
+    if stopwatch.is_spent() {
+        return Ok(UpdateDeadline::Interrupt);
+    }
+    let polls = Arc::clone(stopwatch.polls());
+    let others = async move {
+        tokio::task::yield_now().await;
+        polls.resumed();
+    };
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(others)))
 }
 
 /// What an instance is started with.
@@ -157,8 +160,9 @@ impl Instance {
         let parts = build.parts();
         let (epochs, own) = (parts.epochs.clone(), Arc::clone(&identity));
         let mut store = Store::new(parts.pre.engine(), Ctx::new(identity, rights, principal));
-        let last_words = store.data().last_words.clone();
-        let watch = Watch { epochs, identity: own, last_words };
+        let (last_words, polls) =
+            (store.data().last_words.clone(), Arc::clone(store.data().stopwatch.polls()));
+        let watch = Watch { epochs, identity: own, last_words, polls };
         store.limiter(|ctx| &mut ctx.memory);
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.epoch_deadline_callback(on_tick);

@@ -36,6 +36,7 @@ mod shards;
 mod shared;
 mod status;
 mod stderr;
+mod stopwatch;
 mod task;
 mod timers;
 mod whole;

@@ -19,7 +19,7 @@ const SEEN_AS: &str = "/mnt";
 const AUDITOR_SECRET: &str = "the tests' own";
 /// Usually one or two seconds, but the machine may be busy compiling.
 const BOOT: Duration = Duration::from_mins(1);
-const STOP: Duration = Duration::from_secs(20);
+const STOP: Duration = Duration::from_mins(1);
 
 /// Gives the instance /proc, /dev and its own folder, in a mount namespace which ends with it: no
 /// mount is left behind for a later `rm -r` of the cache to walk into.

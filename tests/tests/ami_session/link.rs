@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Longer than anything here takes, also while the machine is busy.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// What the user `telepulse` of the harness logs in with.
 pub(crate) fn config(asterisk: &Asterisk) -> SessionConfig {

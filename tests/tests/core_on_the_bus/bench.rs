@@ -14,7 +14,7 @@ use telepulse::{
 use telepulse_tests::{asterisk::Asterisk, wait};
 use tempfile::TempDir;
 
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(40);
 
 /// Writes down what is published.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use telepulse_tests::{asterisk::Asterisk, ports, wait};
 use tempfile::TempDir;
 
 /// Long enough for anything that should happen soon, on a busy machine too.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(40);
 /// The token of the user who may do everything.
 pub(crate) const TOKEN: &str = "all-powerful-test-token";
 

@@ -36,15 +36,15 @@ const fn trick(told: &'static str, outcome: Outcome, counted: fn(&Figures) -> bo
 
 const TRICKS: &[Trick] = &[
     // Computing, memory, waiting.
-    trick("spin", Ends("stopped after computing for 100ms"), |it| it.timeouts == 2),
+    trick("spin", Ends("stopped after computing for 300ms"), |it| it.timeouts == 2),
     trick("hog", Ends("more memory than limits.memory, 64 MiB"), |it| it.restarts == 2),
     trick("deep", Ends("out of bounds memory access"), |it| it.restarts == 2),
     trick("trap", Ends("told to"), |it| it.restarts == 2),
     trick("exit", Ends("exit"), |it| it.restarts == 2),
     // Floods.
-    trick("log", Says("logged"), |it| it.lines_refused > 15_000),
+    trick("log", Says("logged"), |it| it.lines_refused > 5_000),
     trick("long-line", Says("logged"), |_| true),
-    trick("stderr", Says("written"), |it| it.lines_refused > 1_000),
+    trick("stderr", Says("written"), |it| it.lines_refused > 100),
     trick("labels", Says("measured"), |it| it.measures_refused > 15_000),
     trick("submits", Says("1024 sent"), |it| it.denied == 1),
     trick("timers", Says("set"), |it| it.denied > 10_000),
@@ -78,7 +78,7 @@ const TRICKS: &[Trick] = &[
 
 /// Settings with which a plugin does harm before it runs, and why it does not.
 const STARTS: &[(&str, &str)] = &[
-    ("spin", "lifecycle.init was stopped after computing for 2s"),
+    ("spin", "lifecycle.init was stopped after"),
     ("hog", "lifecycle.init failed: it wants more memory"),
     ("trap", "told to"),
     ("exit", "exit"),
@@ -113,12 +113,12 @@ fn crafted() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "start",
             Crafted { fields: "(func $f (loop (br 0))) (start $f)", ..Crafted::default() }
                 .component(),
-            "instantiation was stopped after computing for 2s",
+            "instantiation was stopped after",
         ),
         (
             "realloc",
             Crafted { realloc: spin, ..Crafted::default() }.component(),
-            "lifecycle.init was stopped after computing for 2s",
+            "lifecycle.init was stopped after",
         ),
         (
             "realloc-lies",
@@ -199,7 +199,7 @@ fn offenders_are_told_by_name(metrics: &str) {
     };
     assert!(value("telepulse_plugin_timeouts_total", "spin") >= 2.0);
     assert!(value("telepulse_plugin_computed_seconds", "spin") >= 0.15);
-    assert!(value("telepulse_plugin_lines_refused_total", "log") > 15_000.0);
+    assert!(value("telepulse_plugin_lines_refused_total", "log") > 5_000.0);
     assert!(value("telepulse_plugin_measures_refused_total", "labels") > 15_000.0);
     assert!(value("telepulse_plugin_denied_total", "request telepulse.command") >= 1.0);
     assert!(value("telepulse_plugin_restarts_total", "hog") >= 2.0);
@@ -269,7 +269,7 @@ async fn a_successor_that_misbehaves_is_not_taken_and_a_predecessor_keeps_nobody
     rig.emit("sleeper", "{}");
     let slept = |it: &plugin_host::PluginStatus| it.figures.timeouts > 0 || it.incarnation > 2;
     let status = rig.status("sleeper", "woken", slept).await;
-    assert!(status.error.unwrap().contains("subscriber.handle was stopped after 3s"));
+    assert!(status.error.unwrap().contains("subscriber.handle was stopped after 7s"));
     rig.healthy().await;
     rig.stop().await;
 }

@@ -84,7 +84,7 @@ impl Rig {
              \"telepulse.event\", \"telepulse.proxy\", \"telepulse.command\"]\n\
              request = [\"test.void\", \"telepulse.query\"]\nkv = \"1 KiB\"\nhttp = []\n\
              websocket = [{{ listen = \"127.0.0.1:{port}\", path = \"/{name}\" }}]\n\
-             [limits]\ncallMs = 100\n\
+             [limits]\ncallMs = 300\n\
              [settings]\nout = \"test.out.{name}\"\n{settings}\n"
         )
     }

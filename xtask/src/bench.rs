@@ -1,6 +1,7 @@
 //! `bench`: runs the benchmark programs, and gathers their figures in one table.
 
 mod ami;
+mod fanout;
 mod peers;
 mod plugins;
 mod result;
@@ -85,7 +86,7 @@ struct Composed {
     measure: fn() -> Result<()>,
 }
 
-const COMPOSED: [Composed; 3] = [
+const COMPOSED: [Composed; 4] = [
     Composed {
         name: "ami",
         what: "AMI events a second, beside peers and floors",
@@ -95,6 +96,11 @@ const COMPOSED: [Composed; 3] = [
         name: "servers",
         what: "100 servers at 200 events/s each: losses, and how late",
         measure: servers::measure,
+    },
+    Composed {
+        name: "fanout",
+        what: "events to 1,000 and 5,000 WebSocket clients, beside Bun, ws, NATS, socket.io and a floor",
+        measure: fanout::compare,
     },
     Composed {
         name: "plugins",

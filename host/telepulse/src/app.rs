@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::Mutex};
+use tokio::{net::TcpListener, runtime::Handle, sync::Mutex};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The file under the store's path that keeps what was changed over the admin API.
@@ -148,9 +148,9 @@ impl App {
         core::start(&shared, &desk, &history, &stop)?;
 
         let hub = Hub::new(shared.clone());
-        tasks.spawn({
-            let (hub, stop) = (hub.clone(), stop.clone());
-            async move { hub.run(stop).await }
+        tasks.spawn_blocking({
+            let (hub, stop, runtime) = (hub.clone(), stop.clone(), Handle::current());
+            move || runtime.block_on(hub.run(stop))
         });
         let jwt = config.jwt.map(|settings| Jwt::new(settings, &config.roles));
         let auth = Auth::new(&config.users).with_jwt(jwt.clone());

@@ -137,15 +137,31 @@ pub(super) fn build_rust() -> Result<()> {
     tools::run(&mut build, "the compiler's own words are above")
 }
 
+/// Installs the WebSocket servers from npm; answers the folder.
+pub(super) fn install_servers() -> Result<PathBuf> {
+    install_npm("fanout")
+}
+
+/// Where their modules are.
+pub(super) fn servers_modules() -> PathBuf {
+    installed().join("fanout/node_modules")
+}
+
 fn install_node() -> Result<()> {
+    install_npm("node").map(drop)
+}
+
+/// Installs what a folder's `package.json` names.
+fn install_npm(name: &str) -> Result<PathBuf> {
     if !tools::works(Command::new("npm").arg("--version")) {
         bail!("there is no npm");
     }
-    let folder = installed().join("node");
-    copy(&sources().join("node"), &folder, &["package.json", "package-lock.json"])?;
+    let folder = installed().join(name);
+    copy(&sources().join(name), &folder, &["package.json", "package-lock.json"])?;
     let mut install = Command::new("npm");
     install.args(["ci", "--silent", "--no-audit", "--no-fund"]).current_dir(&folder);
-    tools::run(&mut install, "is registry.npmjs.org in reach?")
+    tools::run(&mut install, "is registry.npmjs.org in reach?")?;
+    Ok(folder)
 }
 
 fn install_python() -> Result<()> {

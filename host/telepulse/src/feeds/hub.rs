@@ -1,18 +1,20 @@
-//! The hub: one task that follows the event stream and feeds all connections.
+//! The hub: one thread that follows the event stream and feeds all connections.
 
 use super::{AttachError, Outlet, table::Table};
 use crate::bus::Bus;
+use parking_lot::{Mutex, MutexGuard};
 use plugin_host::ports::{Attached, Frame};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use telepulse_language::{Filter, Principal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Feeds of all connections.
 ///
-/// The table is behind a lock, not owned by the task alone: gateways attach and release by plain
+/// The table is behind a lock, not owned by the thread alone: gateways attach and release by plain
 /// calls whose answers must be exact with respect to the stream. It is held for one bounded step at
-/// a time, nothing waits under it, and nothing that publishes ever takes it.
+/// a time and handed to whoever waits for it after each, nothing waits under it, and nothing that
+/// publishes ever takes it.
 pub struct Hub {
     bus: Arc<dyn Bus>,
     table: Mutex<Table>,
@@ -31,18 +33,16 @@ impl Hub {
         self.bus.stream().epoch()
     }
 
-    /// Follows the stream until stopped.
+    /// Follows the stream until stopped. Wants a thread of its own: between two steps it makes way for
+    /// those who wait for the table, not for other tasks.
     pub async fn run(&self, stop: CancellationToken) {
         let mut news = self.bus.stream().news();
         loop {
             news.mark_unchanged();
-            if self.turn() {
-                // Others have their turn between two batches, also the one who wants to stop us.
-                tokio::task::yield_now().await;
+            while self.turn() {
                 if stop.is_cancelled() {
                     return;
                 }
-                continue;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -54,7 +54,10 @@ impl Hub {
 
     /// One bounded step; whether there is more to do.
     pub(super) fn turn(&self) -> bool {
-        self.table().turn(self.bus.stream())
+        let mut table = self.table();
+        let more = table.turn(self.bus.stream());
+        MutexGuard::unlock_fair(table);
+        more
     }
 
     /// Makes a connection known, before it can have feeds.
@@ -108,7 +111,7 @@ impl Hub {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 
     #[cfg(test)]

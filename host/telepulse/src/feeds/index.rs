@@ -1,7 +1,7 @@
-//! Finds the feeds that may show an event, by its scope, without looking at the others.
+//! Finds the audiences that may see an event, by its scope, without looking at the others.
 //!
 //! Events come in four shapes: with an agent, with a queue, with both, with neither. For each shape
-//! a feed stands on one shelf, under the most telling of its lists. What is found still has to be
+//! an audience stands on one shelf, under the most telling of its lists. What is found still has to be
 //! asked ([`Sight::shows`]): the index only leaves out those who cannot want it.
 
 use super::sight::{Keys, Sight, may_be_bare};
@@ -9,12 +9,12 @@ use crate::bus::Entry;
 use indexmap::IndexSet;
 use std::collections::{BTreeSet, HashMap};
 
-/// Feeds by their number in the table.
-type Feeds = IndexSet<usize>;
-/// Feeds by a word that an event must have.
-type Named = HashMap<Box<str>, Feeds>;
+/// Audiences by their number.
+type Audiences = IndexSet<usize>;
+/// Audiences by a word that an event must have.
+type Named = HashMap<Box<str>, Audiences>;
 
-/// All feeds, by what they want.
+/// All audiences, by what they want.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     agent: Named,
@@ -26,18 +26,18 @@ pub(super) struct Index {
     any_both: Shelf,
     bare: Shelf,
     /// Of those limited to agents or queues: they get few events that have neither.
-    bare_limited: Feeds,
+    bare_limited: Audiences,
 }
 
-/// Feeds that take any agent or queue, by event type, else by server.
+/// Audiences that take any agent or queue, by event type, else by server.
 #[derive(Debug, Default)]
 struct Shelf {
     kinds: Named,
     servers: Named,
-    rest: Feeds,
+    rest: Audiences,
 }
 
-/// What is done with a feed at every place where it belongs.
+/// What is done with an audience at every place where it belongs.
 #[derive(Clone, Copy)]
 enum Change {
     Insert(usize),
@@ -45,13 +45,13 @@ enum Change {
 }
 
 impl Index {
-    pub(super) fn insert(&mut self, feed: usize, sight: &Sight) {
-        self.change(sight, Change::Insert(feed));
+    pub(super) fn insert(&mut self, audience: usize, sight: &Sight) {
+        self.change(sight, Change::Insert(audience));
     }
 
-    /// Takes a feed out; `sight` must be what it was inserted with.
-    pub(super) fn remove(&mut self, feed: usize, sight: &Sight) {
-        self.change(sight, Change::Remove(feed));
+    /// Takes an audience out; `sight` must be what it was inserted with.
+    pub(super) fn remove(&mut self, audience: usize, sight: &Sight) {
+        self.change(sight, Change::Remove(audience));
     }
 
     fn change(&mut self, sight: &Sight, change: Change) {
@@ -72,13 +72,13 @@ impl Index {
             (Keys::All, Keys::All) => change.shelf(&mut self.any_both, sight),
         }
         if sight.is_limited() {
-            change.feeds(&mut self.bare_limited);
+            change.all(&mut self.bare_limited);
         } else {
             change.shelf(&mut self.bare, sight);
         }
     }
 
-    /// Calls `found` with every feed that may show the event, with some more than once.
+    /// Calls `found` with every audience that may see the event, with some more than once.
     pub(super) fn find(&self, entry: &Entry, mut found: impl FnMut(usize)) {
         let shelf = match (entry.agent.as_deref(), entry.queue.as_deref()) {
             (Some(agent), None) => {
@@ -117,8 +117,8 @@ impl Index {
     }
 }
 
-fn each(feeds: Option<&Feeds>, found: &mut impl FnMut(usize)) {
-    feeds.into_iter().flatten().copied().for_each(found);
+fn each(audiences: Option<&Audiences>, found: &mut impl FnMut(usize)) {
+    audiences.into_iter().flatten().copied().for_each(found);
 }
 
 impl Change {
@@ -126,20 +126,20 @@ impl Change {
         match (sight.kinds(), sight.servers()) {
             (Some(kinds), _) => self.named(&mut shelf.kinds, kinds),
             (None, Some(servers)) => self.named(&mut shelf.servers, servers),
-            (None, None) => self.feeds(&mut shelf.rest),
+            (None, None) => self.all(&mut shelf.rest),
         }
     }
 
     fn named(self, named: &mut Named, words: &BTreeSet<String>) {
         for word in words {
             match self {
-                Self::Insert(feed) => {
-                    named.entry(word.as_str().into()).or_default().insert(feed);
+                Self::Insert(audience) => {
+                    named.entry(word.as_str().into()).or_default().insert(audience);
                 }
-                Self::Remove(feed) => {
-                    let Some(feeds) = named.get_mut(word.as_str()) else { continue };
-                    feeds.swap_remove(&feed);
-                    if feeds.is_empty() {
+                Self::Remove(audience) => {
+                    let Some(audiences) = named.get_mut(word.as_str()) else { continue };
+                    audiences.swap_remove(&audience);
+                    if audiences.is_empty() {
                         named.remove(word.as_str());
                     }
                 }
@@ -147,10 +147,10 @@ impl Change {
         }
     }
 
-    fn feeds(self, feeds: &mut Feeds) {
+    fn all(self, audiences: &mut Audiences) {
         match self {
-            Self::Insert(feed) => feeds.insert(feed),
-            Self::Remove(feed) => feeds.swap_remove(&feed),
+            Self::Insert(audience) => audiences.insert(audience),
+            Self::Remove(audience) => audiences.swap_remove(&audience),
         };
     }
 }

@@ -1,6 +1,6 @@
 //! One connection's feeds, and how it catches up with the hub from the stream's history.
 
-use super::{Outlet, Pace, Sight};
+use super::{Batch, Outlet, Pace, Sight};
 use crate::bus::{Entry, Missed, Stream};
 use plugin_host::ports::Frame;
 use slab::Slab;
@@ -15,7 +15,9 @@ pub(super) struct Feed {
     pub(super) member: usize,
     /// The gateway's number for it.
     pub(super) number: u64,
-    pub(super) sight: Sight,
+    pub(super) sight: Arc<Sight>,
+    /// Who sees the same; a suspended feed belongs nowhere.
+    pub(super) audience: Option<usize>,
     pub(super) state: State,
     /// It shows what has greater numbers.
     pub(super) start: u64,
@@ -44,6 +46,13 @@ impl Feed {
             |(server, seq): &(String, u64)| entry.seq <= *seq && **server == *entry.server;
         entry.seq > self.start && self.sight.shows(entry) && !self.after.iter().any(in_snapshot)
     }
+
+    /// Whether it shows whatever its sight lets through, from `seq` on.
+    pub(super) fn is_plain(&self, seq: u64) -> bool {
+        self.state == State::Live
+            && self.start <= seq
+            && self.after.iter().all(|(_, included)| *included <= seq)
+    }
 }
 
 /// A connection.
@@ -57,6 +66,8 @@ pub(super) struct Member {
     pub(super) replies: VecDeque<Reply>,
     /// What the hub pushes next.
     pub(super) pending: Vec<Arc<Entry>>,
+    /// What the hub pushes next to this one and others.
+    pub(super) shared: Option<Arc<Batch>>,
     /// Whether it waits for its turn to catch up.
     pub(super) queued: bool,
 }
@@ -101,6 +112,7 @@ impl Member {
             position: Position::Live,
             replies: VecDeque::new(),
             pending: Vec::new(),
+            shared: None,
             queued: false,
         }
     }
@@ -232,6 +244,12 @@ impl Member {
 
     /// Pushes what is pending. Answers how many events did not fit.
     pub(super) fn push(&mut self) -> u64 {
+        if let Some(batch) = self.shared.take() {
+            return self.outlet.take_batch(&batch);
+        }
+        if self.pending.is_empty() {
+            return 0;
+        }
         self.outlet.take(&mut self.pending, Pace::Live);
         let left = self.pending.len() as u64;
         if self.pending.capacity() > CHUNK / 4 {

@@ -4,10 +4,12 @@
 //! its feeds let it through. A feed is attached *held* while its gateway fetches a snapshot; meanwhile
 //! the whole connection waits where it is, which costs nothing: the stream's history is the buffer,
 //! and a connection that is behind reads from there until it has caught up with the hub. Then the
-//! hub pushes to it, found through an index by scope, so that an event costs nothing for those who
-//! do not want it. Who does not take what is pushed lags: all its feeds are suspended, it is told,
+//! hub pushes to it. Feeds that see the same form an audience; audiences are found through an index by
+//! scope, so that an event costs nothing for those who do not want it, and its way is found once for
+//! all who see the same. Who does not take what is pushed lags: all its feeds are suspended, it is told,
 //! and its gateway attaches them anew.
 
+mod audience;
 mod hub;
 mod index;
 mod member;
@@ -17,6 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use audience::Batch;
 pub use hub::Hub;
 pub use sight::Sight;
 
@@ -29,6 +32,13 @@ pub trait Outlet: Send + Sync + 'static {
     /// Takes events from the front, as many as fit, and removes them. If some are left and `pace`
     /// is [`Pace::CatchUp`], [`Hub::resume`] must be called when there is room again.
     fn take(&self, events: &mut Vec<Arc<Entry>>, pace: Pace);
+
+    /// Takes what others get too, as it happens; answers how many events did not fit.
+    fn take_batch(&self, batch: &Batch) -> u64 {
+        let mut events = batch.entries().to_vec();
+        self.take(&mut events, Pace::Live);
+        events.len() as u64
+    }
 
     /// Takes the reply to a subscription.
     fn reply(&self, frame: Frame);

@@ -1,7 +1,11 @@
 //! What one feed shows: its filter, cut to what the principal may see (contract section 10, 3).
 
 use crate::bus::Entry;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 use telepulse_language::{Filter, Principal};
 
 /// A filter in the hands of somebody.
@@ -22,7 +26,30 @@ pub(super) enum Keys {
     All,
 }
 
+impl PartialEq for Sight {
+    /// Whether both see the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.bounds() == other.bounds()
+    }
+}
+
+impl Eq for Sight {}
+
+impl Hash for Sight {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bounds().hash(state);
+    }
+}
+
 impl Sight {
+    /// All that decides on what is seen.
+    fn bounds(&self) -> impl Eq + Hash + '_ {
+        let Principal { extension, agents, queues, servers, .. } = &*self.principal;
+        // Their own extension only makes a difference to those who do not see all.
+        let own = extension.as_ref().filter(|_| self.is_limited());
+        (&self.filter, own, agents, queues, servers)
+    }
+
     /// What `principal` sees through `filter`.
     pub fn new(filter: Filter, principal: Arc<Principal>) -> Self {
         Self { filter, principal }

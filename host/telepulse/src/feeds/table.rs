@@ -3,7 +3,7 @@
 
 use super::{
     AttachError, MAX_FEEDS, MAX_WORDS, Outlet, Sight,
-    index::Index,
+    audience::Audiences,
     member::{Feed, Member, Outcome, Position, Reply, State},
 };
 use crate::bus::{Entry, Missed, Stream};
@@ -17,6 +17,8 @@ use telepulse_language::{Filter, Principal};
 
 /// How many events are pushed in one turn: each connection is woken once for all of them.
 const BATCH: usize = 256;
+/// How many connections are handed what they get, in one turn.
+const STEP: usize = 32;
 /// How many events one connection reads from the history in one turn.
 const BUDGET: usize = 1024;
 
@@ -26,11 +28,11 @@ pub(super) struct Table {
     members: Slab<Member>,
     by_conn: HashMap<u64, usize>,
     feeds: Slab<Feed>,
-    index: Index,
+    audiences: Audiences,
     /// Connections that can read on, in turn.
     catching_up: VecDeque<usize>,
     /// Connections with something pending, while a batch is handed out.
-    touched: Vec<usize>,
+    touched: VecDeque<usize>,
 }
 
 impl Table {
@@ -40,9 +42,9 @@ impl Table {
             members: Slab::new(),
             by_conn: HashMap::new(),
             feeds: Slab::new(),
-            index: Index::default(),
+            audiences: Audiences::default(),
             catching_up: VecDeque::new(),
-            touched: Vec::new(),
+            touched: VecDeque::new(),
         }
     }
 
@@ -71,17 +73,22 @@ impl Table {
     /// Somebody has logged in, or may see something else: all feeds are cut anew.
     pub(super) fn set_principal(&mut self, conn: u64, principal: &Arc<Principal>) {
         let Some(&key) = self.by_conn.get(&conn) else { return };
+        self.flush(key);
         let member = &mut self.members[key];
         member.principal = Some(Arc::clone(principal));
         for &number in &member.feeds {
             let feed = &mut self.feeds[number];
             let sight = feed.sight.of(Arc::clone(principal));
-            if feed.state != State::Suspended {
-                self.index.remove(number, &feed.sight);
-                self.index.insert(number, &sight);
+            match feed.audience {
+                Some(before) => {
+                    self.audiences.leave(before, number);
+                    let (audience, sight) = self.audiences.join(number, sight);
+                    (feed.audience, feed.sight) = (Some(audience), sight);
+                }
+                None => feed.sight = Arc::new(sight),
             }
-            feed.sight = sight;
         }
+        self.settle(key);
     }
 
     pub(super) fn attach(
@@ -96,6 +103,7 @@ impl Table {
         let principal = self.members[key].principal.clone();
         let sight = Sight::new(filter, principal.ok_or(AttachError::NobodyLoggedIn)?);
         self.check_room(key, number, &sight)?;
+        self.flush(key);
         self.remove_feed(key, number);
 
         let tail = stream.tail();
@@ -108,12 +116,20 @@ impl Table {
         let member = &mut self.members[key];
         member.rewind(&mut self.feeds, self.cursor, start);
         member.wait_no_longer_than(start);
-        let after = Vec::new();
-        let state = State::Held;
-        let feed = Feed { member: key, number, sight, state, start, done: start, after };
-        let slot = self.feeds.insert(feed);
-        self.index.insert(slot, &self.feeds[slot].sight);
+        let slot = self.feeds.vacant_key();
+        let (audience, sight) = self.audiences.join(slot, sight);
+        self.feeds.insert(Feed {
+            member: key,
+            number,
+            sight,
+            audience: Some(audience),
+            state: State::Held,
+            start,
+            done: start,
+            after: Vec::new(),
+        });
         member.feeds.push(slot);
+        self.settle(key);
         // The others may go as far as this one begins.
         self.queue(key);
         let epoch = stream.epoch().to_owned();
@@ -144,6 +160,7 @@ impl Table {
         after: &[(String, u64)],
     ) {
         let Some(&key) = self.by_conn.get(&conn) else { return };
+        self.flush(key);
         let feed = self.feed(key, number).filter(|&feed| self.feeds[feed].state == State::Held);
         let mut upto = 0;
         if let Some(feed) = feed {
@@ -161,6 +178,7 @@ impl Table {
 
     pub(super) fn detach(&mut self, stream: &Stream, conn: u64, number: u64) {
         let Some(&key) = self.by_conn.get(&conn) else { return };
+        self.flush(key);
         self.remove_feed(key, number);
         self.advance(stream, key);
     }
@@ -172,13 +190,17 @@ impl Table {
         }
     }
 
-    /// Pushes a batch to those who are up to date and lets one connection catch up. Answers whether
-    /// there is more to do.
+    /// Hands a batch to some of those who are up to date, or finds out whom the next one is for, and lets
+    /// one connection catch up. Answers whether there is more to do.
     pub(super) fn turn(&mut self, stream: &Stream) -> bool {
+        if !self.touched.is_empty() {
+            self.hand_out();
+            return true;
+        }
         let more = match stream.read(self.cursor, BATCH) {
             Ok(entries) => {
-                self.push(&entries);
-                entries.len() == BATCH
+                self.find(&entries);
+                !entries.is_empty()
             }
             Err(Missed { oldest }) => {
                 self.fall_behind(oldest);
@@ -192,30 +214,66 @@ impl Table {
         more || !self.catching_up.is_empty()
     }
 
-    fn push(&mut self, entries: &[Arc<Entry>]) {
-        let Self { index, feeds, members, touched, .. } = self;
+    /// Finds out who gets these.
+    fn find(&mut self, entries: &[Arc<Entry>]) {
+        let Self { audiences, feeds, members, touched, .. } = self;
+        let mut asked = Vec::new();
         for entry in entries {
-            index.find(entry, |feed| {
+            audiences.hear(entry, |feed| {
                 let feed = &feeds[feed];
                 let member = &mut members[feed.member];
                 let has_it = member.pending.last().is_some_and(|last| last.seq == entry.seq);
                 let live = feed.state == State::Live && member.position == Position::Live;
                 if live && !has_it && feed.lets_through(entry) {
                     if member.pending.is_empty() {
-                        touched.push(feed.member);
+                        touched.push_back(feed.member);
+                        asked.push(feed.member);
                     }
                     member.pending.push(Arc::clone(entry));
                 }
             });
         }
+        audiences.tell(|feed, batch| {
+            let key = feeds[feed].member;
+            members[key].shared = Some(Arc::clone(batch));
+            touched.push_back(key);
+        });
         if let Some(last) = entries.last() {
             self.cursor = last.seq;
         }
-        for key in std::mem::take(&mut self.touched) {
-            let missed = self.members[key].push();
-            if missed > 0 {
-                self.lag(key, missed);
+        // By now the stream may be past what their snapshots include.
+        for key in asked {
+            self.settle(key);
+        }
+    }
+
+    /// Finds out which of a connection's feeds need not be asked about what they see: the only one of who
+    /// is up to date.
+    fn settle(&mut self, key: usize) {
+        let Some(member) = self.members.get(key) else { return };
+        let alone = member.feeds.len() == 1 && member.position == Position::Live;
+        for &slot in &member.feeds {
+            let feed = &self.feeds[slot];
+            if let Some(audience) = feed.audience {
+                self.audiences.set_plain(audience, slot, alone && feed.is_plain(self.cursor));
             }
+        }
+    }
+
+    /// Hands some of those who get something what they get.
+    fn hand_out(&mut self) {
+        for _ in 0..STEP {
+            let Some(key) = self.touched.pop_front() else { return };
+            self.flush(key);
+        }
+    }
+
+    /// Hands a connection what is pending, before anything else happens to it. It may have gone, or have
+    /// been handed it already.
+    fn flush(&mut self, key: usize) {
+        let missed = self.members.get_mut(key).map_or(0, Member::push);
+        if missed > 0 {
+            self.lag(key, missed);
         }
     }
 
@@ -241,6 +299,7 @@ impl Table {
             Outcome::Again => self.queue(key),
             Outcome::Lagged(missed) => self.lag(key, missed),
         }
+        self.settle(key);
     }
 
     fn queue(&mut self, key: usize) {
@@ -256,9 +315,9 @@ impl Table {
         let member = &mut self.members[key];
         for &slot in &member.feeds {
             let feed = &mut self.feeds[slot];
-            if feed.state != State::Suspended {
-                self.index.remove(slot, &feed.sight);
-                feed.state = State::Suspended;
+            feed.state = State::Suspended;
+            if let Some(audience) = feed.audience.take() {
+                self.audiences.leave(audience, slot);
             }
         }
         for reply in member.replies.drain(..) {
@@ -285,14 +344,13 @@ impl Table {
     }
 
     fn drop_feed(&mut self, slot: usize) {
-        let feed = self.feeds.remove(slot);
-        if feed.state != State::Suspended {
-            self.index.remove(slot, &feed.sight);
+        if let Some(audience) = self.feeds.remove(slot).audience {
+            self.audiences.leave(audience, slot);
         }
     }
 
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.feeds.is_empty() && self.index.is_empty()
+        self.members.is_empty() && self.feeds.is_empty() && self.audiences.is_empty()
     }
 }

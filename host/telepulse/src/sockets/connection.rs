@@ -19,6 +19,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    net::TcpStream,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_tungstenite::{
@@ -41,6 +42,8 @@ const MISSES: u32 = 2;
 pub(super) struct Socket<R, W> {
     pub(super) read: R,
     pub(super) write: W,
+    /// The socket itself, where messages may be written past the writer.
+    pub(super) direct: Option<Arc<TcpStream>>,
     /// What was read beyond the request.
     pub(super) early: Bytes,
     /// How messages are written.
@@ -68,6 +71,9 @@ pub(super) async fn run<R, W>(
     sink.happened(Happening::Open(client.info())).await;
     let settings = clients.settings();
     let outbox = client.outbox();
+    if let Some(socket) = socket.direct {
+        outbox.write_to(socket);
+    }
     let limits = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)

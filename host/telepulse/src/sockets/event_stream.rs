@@ -54,7 +54,7 @@ pub(super) async fn answer(
     let (read, write) = tokio::io::split(ours);
     let epoch = desk.clients.hub().epoch().into();
     let framing = Framing::EventStream { epoch };
-    let socket = Socket { read, write, early: Bytes::new(), framing };
+    let socket = Socket { read, write, direct: None, early: Bytes::new(), framing };
     let visit = Visit { desk: desk.clone(), caller, mount, info };
     desk.tasks.spawn(visit.attend(socket));
     let body = ReaderStream::new(theirs).map_ok(Frame::data).map_err(Into::into);

@@ -13,6 +13,7 @@ mod forwarded;
 mod frame;
 mod gate;
 mod guesses;
+mod halves;
 mod inlet;
 mod listener;
 mod outbox;

@@ -1,21 +1,23 @@
 //! What waits to be written to one client: replies and shared events in one bounded queue.
 //!
-//! Putting something in never waits. When events do not fit, the client lags: events that wait are
+//! Putting something in never waits. Where nothing waits already it goes straight to the socket: only what
+//! that does not take is queued for the writer.
+//! When events do not fit, the client lags: events that wait are
 //! dropped, it is told, and its gateway starts over with a snapshot. A client that lags again before
 //! it has read all of that is cut.
 
-use super::{Room, frame};
+use super::{Room, frame, halves};
 use crate::{
     bus::Entry,
-    feeds::{Outlet, Pace},
+    feeds::{Batch, Outlet, Pace},
 };
 use bytes::Bytes;
 use plugin_host::ports::{CloseReason, Frame};
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
-use tokio::sync::Notify;
+use tokio::{net::TcpStream, sync::Notify};
 
 /// Close code: the client reads too slowly (contract section 3).
 const TOO_SLOW: u16 = 4408;
@@ -24,6 +26,8 @@ const TOO_SLOW: u16 = 4408;
 /// takes them out; the lock is held for moments.
 pub(super) struct Outbox {
     room: Room,
+    /// Where it may write at once; not through TLS, which has a state of its own.
+    socket: OnceLock<Arc<TcpStream>>,
     state: Mutex<State>,
     arrived: Notify,
     lagged: Notify,
@@ -32,6 +36,10 @@ pub(super) struct Outbox {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Item>,
+    /// How much of the first in the queue has been written.
+    offset: usize,
+    /// The writer has taken something: nobody else may write.
+    is_writing: bool,
     /// Queued, or taken by the writer and not written yet.
     events: usize,
     event_bytes: usize,
@@ -64,16 +72,22 @@ impl Item {
 
 /// What the writer has to do next.
 pub(super) enum Next {
-    /// Write what was put in the batch.
-    Write,
+    /// Write what was put in the batch, of whose first so many bytes are out.
+    Write { offset: usize },
     /// Nothing is left but the goodbye.
     Close(CloseReason),
 }
 
 impl Outbox {
     pub(super) fn new(room: Room) -> Self {
-        let (arrived, lagged) = (Notify::new(), Notify::new());
-        Self { room, state: Mutex::default(), arrived, lagged }
+        let (socket, state, arrived, lagged) = Default::default();
+        Self { room, socket, state, arrived, lagged }
+    }
+
+    /// From now on it may write to the socket at once.
+    pub(super) fn write_to(&self, socket: Arc<TcpStream>) {
+        // A connection has one socket, for good.
+        let _ = self.socket.set(socket);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,12 +101,50 @@ impl Outbox {
         if state.closing.is_some() || state.bytes + bytes > self.room.bytes {
             return false;
         }
-        for frame in frames {
+        let (done, begun) = self.write_now(&state, &frames.iter());
+        for frame in &frames[done..] {
             state.put(Item::Frame(frame.clone()));
         }
-        drop(state);
-        self.arrived.notify_one();
+        state.begin(begun);
+        self.wake(state);
         true
+    }
+
+    /// Writes what the socket takes, if nothing waits to be written before. Answers how many frames are out,
+    /// and how much of the next.
+    fn write_now<'f>(
+        &self,
+        state: &State,
+        frames: &(impl ExactSizeIterator<Item = &'f Bytes> + Clone),
+    ) -> (usize, usize) {
+        let nothing = (0, 0);
+        let Some(socket) = self.socket.get() else { return nothing };
+        if state.is_writing || !state.queue.is_empty() {
+            return nothing;
+        }
+        let mut done = 0;
+        while done < frames.len() {
+            let left = frames.clone().skip(done).take(halves::FRAMES);
+            // What is wrong with the socket the writer will find out.
+            let Ok(mut written) = halves::write_now(socket, left.clone()) else { break };
+            for frame in left {
+                if written < frame.len() {
+                    return (done, written);
+                }
+                written -= frame.len();
+                done += 1;
+            }
+        }
+        (done, 0)
+    }
+
+    /// Wakes the writer if there is something for it.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let has_work = !state.queue.is_empty() || state.closing.is_some();
+        drop(state);
+        if has_work {
+            self.arrived.notify_one();
+        }
     }
 
     /// Queues a control frame of ours; it is left out when too much waits already.
@@ -132,9 +184,10 @@ impl Outbox {
         loop {
             {
                 let mut state = self.lock();
-                if !state.queue.is_empty() {
+                state.is_writing = !state.queue.is_empty();
+                if state.is_writing {
                     std::mem::swap(&mut state.queue, batch);
-                    return Next::Write;
+                    return Next::Write { offset: std::mem::take(&mut state.offset) };
                 }
                 if let Some(reason) = &state.closing {
                     return Next::Close(reason.clone());
@@ -177,6 +230,23 @@ impl State {
         self.queue.push_back(item);
     }
 
+    /// Queues events, as many as fit; answers how many.
+    fn queue_events(&mut self, events: &[Arc<Entry>], pace: Pace, room: Room) -> usize {
+        // Who catches up leaves room for what happens meanwhile.
+        let share = if pace == Pace::CatchUp { 2 } else { 1 };
+        let (most, most_bytes) = (room.events / share, room.event_bytes / share);
+        for (queued, entry) in events.iter().enumerate() {
+            let bytes = entry.frame().len();
+            let fits = self.events < most && self.event_bytes + bytes <= most_bytes;
+            // One event always fits, however large.
+            if !fits && self.events > 0 {
+                return queued;
+            }
+            self.put(Item::Event(Arc::clone(entry)));
+        }
+        events.len()
+    }
+
     fn forget(&mut self, item: &Item) {
         let bytes = item.bytes().len();
         self.bytes -= bytes;
@@ -188,15 +258,32 @@ impl State {
 
     fn cut(&mut self, reason: CloseReason) {
         self.closing.get_or_insert(reason);
-        for item in std::mem::take(&mut self.queue) {
+        let mut queue = std::mem::take(&mut self.queue);
+        self.keep_begun(&mut queue);
+        for item in queue {
             self.forget(&item);
+        }
+    }
+
+    /// The first that was queued just now is partly out.
+    fn begin(&mut self, written: usize) {
+        if written > 0 {
+            self.offset = written;
+        }
+    }
+
+    /// What is partly out must be finished, whatever becomes of the rest.
+    fn keep_begun(&mut self, queue: &mut VecDeque<Item>) {
+        if self.offset > 0 {
+            self.queue.extend(queue.pop_front());
         }
     }
 
     /// Drops the events that wait; answers how many.
     fn drop_events(&mut self) -> u64 {
-        let queue = std::mem::take(&mut self.queue);
+        let mut queue = std::mem::take(&mut self.queue);
         let before = queue.len();
+        self.keep_begun(&mut queue);
         for item in queue {
             if matches!(item, Item::Event(_)) {
                 self.forget(&item);
@@ -215,24 +302,35 @@ impl Outlet for Outbox {
             events.clear();
             return;
         }
-        // Who catches up leaves room for what happens meanwhile.
-        let share = if pace == Pace::CatchUp { 2 } else { 1 };
-        let (most, most_bytes) = (self.room.events / share, self.room.event_bytes / share);
-        let mut taken = 0;
-        for entry in &*events {
-            let bytes = entry.frame().len();
-            let fits = state.events < most && state.event_bytes + bytes <= most_bytes;
-            // One event always fits, however large.
-            if !fits && state.events > 0 {
-                break;
-            }
-            state.put(Item::Event(Arc::clone(entry)));
-            taken += 1;
-        }
-        events.drain(..taken);
+        let (done, begun) = self.write_now(&state, &events.iter().map(|entry| entry.frame()));
+        events.drain(..done);
+        let queued = state.queue_events(events, pace, self.room);
+        state.begin(begun);
+        events.drain(..queued);
         state.hungry |= pace == Pace::CatchUp && !events.is_empty();
-        drop(state);
-        self.arrived.notify_one();
+        self.wake(state);
+    }
+
+    fn take_batch(&self, batch: &Batch) -> u64 {
+        let mut state = self.lock();
+        if state.closing.is_some() {
+            return 0;
+        }
+        let (done, mut written) = self.write_now(&state, &std::iter::once(batch.frames()));
+        let mut left = batch.entries();
+        if done == 1 {
+            return 0;
+        }
+        while let Some((first, rest)) = left.split_first().filter(|_| written > 0)
+            && written >= first.frame().len()
+        {
+            written -= first.frame().len();
+            left = rest;
+        }
+        let queued = state.queue_events(left, Pace::Live, self.room);
+        state.begin(written);
+        self.wake(state);
+        (left.len() - queued) as u64
     }
 
     fn reply(&self, frame: Frame) {

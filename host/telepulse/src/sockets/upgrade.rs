@@ -3,7 +3,9 @@
 use super::{
     Refused,
     connection::{self, Socket},
-    frame, problem,
+    frame,
+    halves::Half,
+    problem,
     request::{Caller, Desk, refusal},
     routes::WebSocketMount,
     screening,
@@ -84,8 +86,10 @@ async fn serve(visit: Visit, login: Login, upgraded: Upgraded) {
     let framing = Framing::WebSocket;
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(Parts { io, read_buf: early, .. }) => {
-            let (read, write) = io.into_inner().into_split();
-            return attend(visit, login, Socket { read, write, early, framing }).await;
+            let socket = Arc::new(io.into_inner());
+            let (read, write) = (Half(Arc::clone(&socket)), Half(Arc::clone(&socket)));
+            let direct = Some(socket);
+            return attend(visit, login, Socket { read, write, direct, early, framing }).await;
         }
         Err(upgraded) => upgraded,
     };
@@ -96,7 +100,7 @@ async fn serve(visit: Visit, login: Login, upgraded: Upgraded) {
         return;
     };
     let (read, write) = tokio::io::split(io.into_inner());
-    attend(visit, login, Socket { read, write, early, framing }).await;
+    attend(visit, login, Socket { read, write, direct: None, early, framing }).await;
 }
 
 async fn attend<R, W>(mut visit: Visit, login: Login, mut socket: Socket<R, W>)

@@ -2,25 +2,17 @@
 
 use super::{
     event_stream, frame,
+    halves::{FRAMES, with_slices},
     outbox::{Item, Next, Outbox},
 };
 use futures_util::future::poll_immediate;
 use plugin_host::ports::CloseReason;
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    io::{self, IoSlice},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, future::poll_fn, io, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
 
-/// How many frames go into one system call.
-const FRAMES: usize = 128;
 /// Queues that have grown larger are given back when they are empty.
 const KEEP: usize = 32;
 
@@ -81,7 +73,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 self.batch = VecDeque::new();
             }
             match outbox.next(&mut self.batch).await {
-                Next::Write => {}
+                Next::Write { offset } => self.offset = offset,
                 Next::Close(reason) => {
                     let frame = match self.framing {
                         Framing::WebSocket => frame::close(&reason),
@@ -111,15 +103,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn write(&mut self, outbox: &Outbox) -> io::Result<usize> {
         let Self { half, batch, offset, .. } = self;
         let written = poll_fn(|cx| {
-            let mut slices = [IoSlice::new(&[]); FRAMES];
-            let mut skip = *offset;
-            let mut count = 0;
-            for (slice, item) in slices.iter_mut().zip(&*batch) {
-                *slice = IoSlice::new(&item.bytes()[skip..]);
-                skip = 0;
-                count += 1;
-            }
-            Pin::new(&mut *half).poll_write_vectored(cx, &slices[..count])
+            with_slices(batch.iter().map(Item::bytes), *offset, |slices| {
+                Pin::new(&mut *half).poll_write_vectored(cx, slices)
+            })
         });
         match timeout(self.stall, written).await {
             Ok(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),

@@ -1,6 +1,8 @@
 //! What every measured client does: it counts the events that reach its user, and tells one line.
 
 pub mod calls;
+pub mod marker;
+pub mod orders;
 
 use cpu_time::ProcessTime;
 use std::{

@@ -1,5 +1,6 @@
 //! Feeds against a reference, and how lagging ends.
 
+mod crowd;
 mod lag;
 mod model;
 mod sequence;

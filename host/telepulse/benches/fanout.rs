@@ -1,7 +1,8 @@
 //! The platform with its WebSocket gateway, as a server that `cargo xtask bench fanout` measures beside
 //! others: it says `ready PORT` and takes orders on its standard input, `burst N` and `paced RATE N`.
 //!
-//! Events enter the bus one at a time, as from an AMI connection where little happens.
+//! The events of a burst enter the bus together, as what one read of an AMI connection brings; the others one
+//! at a time.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 #[allow(dead_code, reason = "the clients are others' here")]
@@ -39,20 +40,20 @@ fn main() {
 
 async fn obey(bus: &LocalBus, mut orders: mpsc::UnboundedReceiver<String>) {
     let mut next = 1;
-    let mut publish = || {
-        bus.append(vec![marked(next)]);
-        next += 1;
+    let mut publish = |count: u64| {
+        bus.append((next..next + count).map(marked).collect());
+        next += count;
     };
     while let Some(order) = orders.recv().await {
         let words: Vec<&str> = order.split(' ').collect();
         let number = |at: usize| words[at].parse::<u64>().unwrap();
         match words[0] {
-            "burst" => (0..number(1)).for_each(|_| publish()),
+            "burst" => publish(number(1)),
             "paced" => {
                 let began = tokio::time::Instant::now();
                 for turn in 0..number(2) {
                     sleep_until(began + Duration::from_micros(turn * 1_000_000 / number(1))).await;
-                    publish();
+                    publish(1);
                 }
             }
             _ => panic!("no such order: {order}"),

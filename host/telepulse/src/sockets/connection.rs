@@ -4,6 +4,7 @@
 use super::{
     Client, Clients, frame,
     inlet::Inlet,
+    request::Caller,
     writer::{Framing, Writer},
 };
 use bytes::Bytes;
@@ -32,7 +33,7 @@ use tokio_tungstenite::{
 };
 
 /// The library allocates this much for each connection at once.
-const READ_BUFFER: usize = 2048;
+const READ_BUFFER: usize = 512;
 /// How many messages that have arrived together are handed over together.
 const TOGETHER: usize = 32;
 /// Pings without any sign of life after which a client is gone.
@@ -58,12 +59,13 @@ struct Pulse {
     stopped: AtomicBool,
 }
 
-/// Serves a connection to its end.
+/// Serves a connection to its end; until then its caller has a place.
 pub(super) async fn run<R, W>(
-    clients: &Clients,
-    client: &Arc<Client>,
-    sink: &dyn ConnectionSink,
+    clients: Arc<Clients>,
+    client: Arc<Client>,
+    sink: Arc<dyn ConnectionSink>,
     socket: Socket<R, W>,
+    caller: Caller,
 ) where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -89,7 +91,7 @@ pub(super) async fn run<R, W>(
 
     let pulse = Pulse::default();
     let reason = tokio::select! {
-        reason = read(&mut reader, client.id(), sink, &pulse) => {
+        reason = read(&mut reader, client.id(), &*sink, &pulse) => {
             // Nothing that waits is of use to who has gone.
             outbox.cut(answer_to(&reason));
             timeout(settings.close_timeout, writer.run(outbox, resume)).await.ok();
@@ -99,14 +101,15 @@ pub(super) async fn run<R, W>(
             // Cut, but it did not even take the goodbye.
             outbox.closing().unwrap_or_else(|| lost(&error.to_string()))
         }),
-        never = tell(client, sink) => match never {},
-        never = ping(client, settings.ping_every, &pulse, is_answered) => match never {},
+        never = tell(&client, &*sink) => match never {},
+        never = ping(&client, settings.ping_every, &pulse, is_answered) => match never {},
     };
-    clients.forget(client);
+    clients.forget(&client);
     // Closing while the client still sends would reset the connection under our close frame.
     timeout(settings.close_timeout, discard(&mut reader.get_mut().half)).await.ok();
     drop((reader, writer));
     sink.happened(Happening::Closed(client.id(), reason)).await;
+    drop(caller);
 }
 
 /// Hands over what the client sends until it closes, breaks the protocol or is gone.

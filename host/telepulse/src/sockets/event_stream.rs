@@ -55,8 +55,7 @@ pub(super) async fn answer(
     let epoch = desk.clients.hub().epoch().into();
     let framing = Framing::EventStream { epoch };
     let socket = Socket { read, write, direct: None, early: Bytes::new(), framing };
-    let visit = Visit { desk: desk.clone(), caller, mount, info };
-    desk.tasks.spawn(visit.attend(socket));
+    Visit { desk: desk.clone(), caller, mount, info }.begin(socket);
     let body = ReaderStream::new(theirs).map_ok(Frame::data).map_err(Into::into);
     let mut response = Response::new(StreamBody::new(body).boxed_unsync());
     let headers = response.headers_mut();

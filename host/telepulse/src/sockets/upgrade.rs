@@ -105,14 +105,16 @@ async fn serve(visit: Visit, login: Login, upgraded: Upgraded) {
 
 async fn attend<R, W>(mut visit: Visit, login: Login, mut socket: Socket<R, W>)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
 {
     match login {
-        Ok(principal) => visit.info.principal = principal,
-        Err(refused) => return turn_away(&visit.desk, &mut socket, &refused).await,
+        Ok(principal) => {
+            visit.info.principal = principal;
+            visit.begin(socket);
+        }
+        Err(refused) => turn_away(&visit.desk, &mut socket, &refused).await,
     }
-    visit.attend(socket).await;
 }
 
 /// A bad token: the plugin never hears of it.

@@ -19,15 +19,16 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Attends to the client until it has gone.
-    pub(super) async fn attend<R, W>(self, socket: Socket<R, W>)
+    /// Attends to the client until it has gone, in a task of its own: there are thousands of them, and each
+    /// is as large as what it may have to wait for.
+    pub(super) fn begin<R, W>(self, socket: Socket<R, W>)
     where
-        R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
+        R: AsyncRead + Unpin + Send + 'static,
+        W: AsyncWrite + Unpin + Send + 'static,
     {
         let Self { desk, caller, mount, info } = self;
         let entrance = Entrance { plugin: mount.plugin, listen: desk.listen, peer: caller.peer };
         let client = desk.clients.admit(entrance, info);
-        connection::run(&desk.clients, &client, &*mount.sink, socket).await;
+        desk.tasks.spawn(connection::run(desk.clients, client, mount.sink, socket, caller));
     }
 }

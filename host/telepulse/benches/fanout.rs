@@ -1,5 +1,6 @@
 //! The platform with its WebSocket gateway, as a server that `cargo xtask bench fanout` measures beside
-//! others: it says `ready PORT` and takes orders on its standard input, `burst N` and `paced RATE N`.
+//! others: it says `ready PORT` and takes orders on its standard input, `burst N` and `paced RATE N`. Or, as
+//! `gateway PORT`, what `cargo xtask bench end-to-end` measures: events come from a manager interface there.
 //!
 //! The events of a burst enter the bus together, as what one read of an AMI connection brings; the others one
 //! at a time.
@@ -13,7 +14,7 @@ use std::{
     thread,
     time::{Duration, SystemTime},
 };
-use support::{configuration, event, free_port, runtime};
+use support::{configuration_with, event, free_port, runtime};
 use telepulse::{
     app::App,
     bus::{Bus as _, LocalBus},
@@ -21,15 +22,26 @@ use telepulse::{
 use telepulse_language::{Details, Event, format_smolstr};
 use tokio::{sync::mpsc, time::sleep_until};
 
+/// The same as the program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // `cargo bench` without `xtask` has no orders: there is nothing to measure then.
-    if !std::env::args().any(|word| word == "obey") {
-        return;
-    }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let server = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["obey"] => String::new(),
+        ["gateway", port] => format!(
+            "[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+             username = \"u\"\nsecret = \"s\"\n"
+        ),
+        _ => return,
+    };
     let platform = runtime("platform");
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
-    let app = platform.block_on(App::start(configuration(folder.path(), port))).unwrap();
+    let config = configuration_with(folder.path(), port, &server);
+    let app = platform.block_on(App::start(config)).unwrap();
     println!("ready {port}");
     let (orders, ordered) = mpsc::unbounded_channel();
     thread::spawn(move || stdin().lines().map_while(Result::ok).try_for_each(|it| orders.send(it)));

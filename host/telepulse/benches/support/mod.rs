@@ -44,6 +44,11 @@ pub(crate) fn free_port() -> u16 {
 
 /// The platform with the gateway, in a folder of its own; more plugins may be put beside it.
 pub(crate) fn configuration(folder: &Path, port: u16) -> Config {
+    configuration_with(folder, port, "")
+}
+
+/// The same, with more in the configuration's file.
+pub(crate) fn configuration_with(folder: &Path, port: u16, more: &str) -> Config {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let plugins = folder.join("plugins.d");
     fs::create_dir(&plugins).unwrap();
@@ -56,7 +61,7 @@ pub(crate) fn configuration(folder: &Path, port: u16) -> Config {
     let text = format!(
         "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n\
          [admin]\nlisten = \"127.0.0.1:{}\"\n\
-         [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n",
+         [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n{more}",
         free_port(),
         format_args!("{:x}", Sha256::digest(TOKEN)),
     );

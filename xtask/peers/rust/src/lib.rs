@@ -1,7 +1,10 @@
 //! What every measured client does: it counts the events that reach its user, and tells one line.
 
 pub mod calls;
+pub mod clients;
+pub mod hello;
 pub mod marker;
+pub mod measured;
 pub mod orders;
 
 use cpu_time::ProcessTime;

@@ -5,15 +5,13 @@
 //! to get every event once, in order; who does not ends the measurement. One thread reads all sockets.
 //! Tells one line `result {…}`.
 
-mod clients;
-mod hello;
-mod server;
-
-use clients::Clients;
+use ami_peers::{
+    clients::Clients,
+    hello::{self, Hello},
+    measured::Server,
+};
 use hdrhistogram::Histogram;
-use hello::Hello;
 use serde_json::json;
-use server::Server;
 use std::{
     error::Error,
     time::{Duration, Instant},
@@ -55,7 +53,7 @@ fn measure(
     let mut server = Server::start(program)?;
     let before = server.memory()?;
     let began = Instant::now();
-    let mut clients = Clients::connect(server.port(), usize::try_from(count)?, hello)?;
+    let mut clients = Clients::connect(server.port(), usize::try_from(count)?, hello, 1)?;
     let connecting = began.elapsed();
     std::thread::sleep(Duration::from_millis(500));
     let memory = server.memory()?.saturating_sub(before);

@@ -1,9 +1,11 @@
 //! All clients on one thread: they connect, and read.
 
-use super::hello::Hello;
+use crate::{
+    hello::{Hello, agent},
+    marker::{self, LENGTH, Reader},
+};
 use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
-use ami_peers::marker::{self, LENGTH, Reader};
 use std::{
     error::Error,
     io::{self, ErrorKind, Read, Write},
@@ -23,8 +25,8 @@ pub struct Clients {
     clients: Vec<Client>,
     buffer: Vec<u8>,
     reader: Reader,
-    /// The number of the last event that all have got.
-    done: u64,
+    /// Each client gets every event, or one of so many in turn, beginning with the first for the first.
+    stride: u64,
 }
 
 struct Client {
@@ -33,20 +35,25 @@ struct Client {
     rest: Vec<u8>,
     /// The step of the hello that it is at; one more than there are: it is done.
     step: usize,
-    /// The number of the last event that it got.
-    last: u64,
+    /// The number of the next event that it has to get.
+    next: u64,
 }
 
 impl Clients {
     /// Connects them all and says hello for each.
-    pub fn connect(port: u16, count: usize, hello: &Hello) -> Result<Self, Box<dyn Error>> {
+    pub fn connect(
+        port: u16,
+        count: usize,
+        hello: &Hello,
+        stride: u64,
+    ) -> Result<Self, Box<dyn Error>> {
         let mut all = Self {
             poll: Poll::new()?,
             events: Events::with_capacity(4096),
             clients: Vec::with_capacity(count),
             buffer: vec![0; BUFFER],
             reader: Reader::default(),
-            done: 0,
+            stride,
         };
         let mut ready = 0;
         while ready < count {
@@ -63,7 +70,8 @@ impl Clients {
         let token = Token(self.clients.len());
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut socket, token, interest)?;
-        self.clients.push(Client { socket, rest: Vec::new(), step: 0, last: 0 });
+        let next = if self.stride == 1 { 1 } else { token.0 as u64 + 1 };
+        self.clients.push(Client { socket, rest: Vec::new(), step: 0, next });
         Ok(())
     }
 
@@ -75,7 +83,12 @@ impl Clients {
         }
         let mut ready = 0;
         for event in &self.events {
-            let client = &mut self.clients[event.token().0];
+            let number = event.token().0;
+            let filter = match self.stride {
+                1 => "{}".to_owned(),
+                _ => format!(r#"{{"agents":["{}"]}}"#, agent(number)),
+            };
+            let client = &mut self.clients[number];
             if client.step == 0 && event.is_writable() {
                 let upgrade = format!(
                     "GET {} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: \
@@ -105,7 +118,7 @@ impl Clients {
                     }
                     client.rest.drain(..at + waits_for.len());
                     if let Some(step) = hello.steps.get(client.step - 1) {
-                        client.socket.write_all(&step.say)?;
+                        client.socket.write_all(&step.say(&filter))?;
                     }
                     client.step += 1;
                     ready += usize::from(client.step == hello.steps.len() + 2);
@@ -115,60 +128,62 @@ impl Clients {
         Ok(ready)
     }
 
-    /// Reads until everybody has got so many more events, each once and in order.
+    /// Reads until so many more events have come, each once and in order: to everybody, or in turn.
     pub fn receive(
         &mut self,
         count: u64,
         mut latencies: Option<&mut Histogram<u64>>,
     ) -> Result<(), Box<dyn Error>> {
-        let last = self.done + count;
-        let mut missing = self.clients.len();
+        let each = if self.stride == 1 { self.clients.len() as u64 } else { 1 };
+        let mut missing = count * each;
         let mut heard_at = Instant::now();
         while missing > 0 {
             self.poll.poll(&mut self.events, Some(Duration::from_secs(1)))?;
             if self.events.is_empty() {
                 if heard_at.elapsed() > PATIENCE {
-                    return Err(format!("{missing} clients wait in vain for event {last}").into());
+                    return Err(format!("{missing} events are waited for in vain").into());
                 }
                 continue;
             }
             heard_at = Instant::now();
             for event in &self.events {
                 let client = &mut self.clients[event.token().0];
-                let before = client.last;
-                client.hear(&mut self.buffer, &self.reader, &mut latencies)?;
-                missing -= usize::from(before < last && client.last >= last);
+                let heard =
+                    client.hear(&mut self.buffer, &self.reader, self.stride, &mut latencies)?;
+                missing = missing.checked_sub(heard).ok_or("more events than were sent")?;
             }
         }
-        self.done = last;
         Ok(())
     }
 }
 
 impl Client {
-    /// Reads all that is there.
+    /// Reads all that is there; answers how many events.
     fn hear(
         &mut self,
         buffer: &mut [u8],
         reader: &Reader,
+        stride: u64,
         latencies: &mut Option<&mut Histogram<u64>>,
-    ) -> Result<(), Box<dyn Error>> {
+    ) -> Result<u64, Box<dyn Error>> {
+        let mut count = 0;
         loop {
             let kept = self.rest.len();
             buffer[..kept].copy_from_slice(&self.rest);
             let heard = match self.socket.read(&mut buffer[kept..]) {
                 Ok(0) => return Err("the server closed a connection".into()),
                 Ok(heard) => heard,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(count),
                 Err(error) => return Err(error.into()),
             };
             let (now, bytes) = (marker::now(), &buffer[..kept + heard]);
             let mut wrong = None;
             let again = reader.read(bytes, |marker| {
-                if marker.number != self.last + 1 {
+                if marker.number != self.next {
                     wrong.get_or_insert(marker.number);
                 }
-                self.last = marker.number;
+                self.next = marker.number + stride;
+                count += 1;
                 if let Some(latencies) = latencies {
                     latencies.saturating_record(now.saturating_sub(marker.sent).max(1));
                 }
@@ -181,7 +196,7 @@ impl Client {
             self.rest.extend_from_slice(&bytes[again..]);
             // A read that did not fill the buffer took all there was.
             if kept + heard < buffer.len() {
-                return Ok(());
+                return Ok(count);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `bench`: runs the benchmark programs, and gathers their figures in one table.
 
 mod ami;
+mod end_to_end;
 mod fanout;
 mod peers;
 mod plugins;
@@ -86,7 +87,7 @@ struct Composed {
     measure: fn() -> Result<()>,
 }
 
-const COMPOSED: [Composed; 4] = [
+const COMPOSED: [Composed; 5] = [
     Composed {
         name: "ami",
         what: "AMI events a second, beside peers and floors",
@@ -101,6 +102,11 @@ const COMPOSED: [Composed; 4] = [
         name: "fanout",
         what: "events to 1,000 and 5,000 WebSocket clients, beside Bun, ws, NATS, socket.io and a floor",
         measure: fanout::compare,
+    },
+    Composed {
+        name: "end-to-end",
+        what: "AMI bytes to filtered WebSocket clients, beside the same gateway on Bun and on node",
+        measure: end_to_end::compare,
     },
     Composed {
         name: "plugins",

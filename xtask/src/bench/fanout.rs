@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -120,14 +120,7 @@ fn run(server: &Server, clients: u64) -> Result<Told> {
     let mut load = Command::new(peers::rust_program("fanout"));
     load.args([server.kind, &clients.to_string(), &server.scale.to_string(), "--"]);
     load.args(&server.program).env("NODE_PATH", peers::servers_modules());
-    let output = load.stdin(Stdio::null()).output().context("starting the load generator")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let result = text.lines().find_map(|line| line.strip_prefix("result "));
-    let result = result.with_context(|| {
-        let error = String::from_utf8_lossy(&output.stderr);
-        error.lines().last().unwrap_or("it ended without a word").to_owned()
-    })?;
-    serde_json::from_str(result).with_context(|| format!("the result was {result}"))
+    peers::told(&mut load)
 }
 
 /// Each figure's own median.

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use serde::de::DeserializeOwned;
+
 use super::result::Measured;
 use crate::console::step;
 use crate::{components, tools};
@@ -112,6 +114,18 @@ pub(super) fn clients() -> Result<Vec<Client>> {
         peer("Python: panoramisk 1.4", How::Python("panoramisk_client.py")),
         peer("Python: asterisk-ami 0.1.7", How::Python("asterisk_ami_client.py")),
     ])
+}
+
+/// Runs a load generator; answers what its line `result {…}` tells.
+pub(super) fn told<T: DeserializeOwned>(load: &mut Command) -> Result<T> {
+    let output = load.stdin(Stdio::null()).output().context("starting the load generator")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let result = text.lines().find_map(|line| line.strip_prefix("result "));
+    let result = result.with_context(|| {
+        let error = String::from_utf8_lossy(&output.stderr);
+        error.lines().last().unwrap_or("it ended without a word").to_owned()
+    })?;
+    serde_json::from_str(result).with_context(|| format!("the result was {result}"))
 }
 
 /// Where the peers' programs are written.

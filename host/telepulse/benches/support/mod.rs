@@ -59,7 +59,7 @@ pub(crate) fn configuration_with(folder: &Path, port: u16, more: &str) -> Config
     fs::write(plugins.join("websocket.toml"), grants).unwrap();
     fs::write(plugins.join("websocket.wasm"), component("telepulse_plugin_websocket")).unwrap();
     let text = format!(
-        "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n\
+        "[store]\npath = \"data\"\ncalls = 0\n[plugins]\ndir = \"plugins.d\"\n\
          [admin]\nlisten = \"127.0.0.1:{}\"\n\
          [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n{more}",
         free_port(),

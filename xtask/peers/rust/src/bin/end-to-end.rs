@@ -143,7 +143,10 @@ fn serve(client: TcpStream, logins: &mpsc::Sender<TcpStream>) -> std::io::Result
     writer.write_all(b"Asterisk Call Manager/11.0.0\r\n")?;
     let mut reader = BufReader::new(client);
     while let Some(action) = fields(&mut reader)? {
-        let (text, is_login) = answer(&action);
+        let (mut text, is_login) = answer(&action);
+        if is(&action, "action", "DeviceStateList") {
+            text = devices(&action);
+        }
         writer.write_all(text.as_bytes())?;
         if is_login {
             // Nobody waits for a second one.
@@ -151,6 +154,32 @@ fn serve(client: TcpStream, logins: &mpsc::Sender<TcpStream>) -> std::io::Result
         }
     }
     Ok(())
+}
+
+fn is(fields: &[(String, String)], key: &str, value: &str) -> bool {
+    fields.iter().any(|(k, v)| k == key && v.eq_ignore_ascii_case(value))
+}
+
+/// All phones are there: who is online does not change.
+fn devices(action: &[(String, String)]) -> String {
+    let id = action.iter().find(|(key, _)| key == "actionid");
+    let id = id.map_or(String::new(), |(_, id)| format!("ActionID: {id}\r\n"));
+    let mut text = format!(
+        "Response: Success\r\n{id}EventList: start\r\nMessage: Device States will follow\r\n\r\n"
+    );
+    for client in 0..CLIENTS {
+        let agent = agent(client);
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "Event: DeviceStateChange\r\n{id}Device: PJSIP/{agent}\r\nState: NOT_INUSE\r\n\r\n"
+        );
+    }
+    let _ = write!(
+        text,
+        "Event: DeviceStateListComplete\r\n{id}EventList: Complete\r\nListItems: {CLIENTS}\r\n\r\n"
+    );
+    text
 }
 
 /// Sends so many events at an even pace, all that are due in one write.

@@ -92,9 +92,14 @@ pub fn typescript_client() -> Result<PathBuf> {
     let lock = File::create(root().join("target/languages/.lock"))?;
     lock.lock()?;
     let from = root().join("clients/typescript");
-    for file in
-        ["package.json", "tsconfig.json", "telepulse.d.ts", "src/client.ts", "test/live.mjs"]
-    {
+    for file in [
+        "package.json",
+        "tsconfig.json",
+        "telepulse.d.ts",
+        "src/client.ts",
+        "test/live.mjs",
+        "test/page.mjs",
+    ] {
         let target = to.join(file);
         fs::create_dir_all(target.parent().context("a folder")?)?;
         fs::copy(from.join(file), target)?;
@@ -106,6 +111,25 @@ pub fn typescript_client() -> Result<PathBuf> {
     }
     run(Command::new(to.join("node_modules/.bin/tsc")).current_dir(&to))?;
     Ok(to)
+}
+
+/// A browser, installed if there is none; the tests start it without a window.
+pub fn browser() -> Result<PathBuf> {
+    let program = PathBuf::from("/usr/bin/chromium");
+    fs::create_dir_all(root().join("target/languages"))?;
+    let lock = File::create(root().join("target/languages/.lock"))?;
+    lock.lock()?;
+    if !program.exists() {
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        run(Command::new("apt-get").args([
+            "-q",
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "chromium",
+        ]))?;
+    }
+    Ok(program)
 }
 
 fn need_npm() -> Result<()> {

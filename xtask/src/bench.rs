@@ -1,6 +1,7 @@
 //! `bench`: runs the benchmark programs, and gathers their figures in one table.
 
 mod ami;
+mod clients;
 mod end_to_end;
 mod fanout;
 mod peers;
@@ -87,7 +88,7 @@ struct Composed {
     measure: fn() -> Result<()>,
 }
 
-const COMPOSED: [Composed; 5] = [
+const COMPOSED: [Composed; 6] = [
     Composed {
         name: "ami",
         what: "AMI events a second, beside peers and floors",
@@ -102,6 +103,11 @@ const COMPOSED: [Composed; 5] = [
         name: "fanout",
         what: "events to 1,000 and 5,000 WebSocket clients, beside Bun, ws, NATS, socket.io and a floor",
         measure: fanout::compare,
+    },
+    Composed {
+        name: "clients",
+        what: "10,000 clients on a simulated call centre: each exactly its events, also when all come back",
+        measure: clients::measure,
     },
     Composed {
         name: "end-to-end",

@@ -3,6 +3,7 @@
 
 mod audited;
 mod bad_input;
+mod browser;
 mod encrypted;
 mod faults;
 mod feed;

@@ -99,7 +99,7 @@ fn median(gateway: &Gateway, of: impl Fn(&Told) -> Option<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-fn rate<'r>(name: &'r str, of: fn(&Rate) -> f64) -> impl Fn(&Told) -> Option<f64> + 'r {
+fn rate(name: &str, of: fn(&Rate) -> f64) -> impl Fn(&Told) -> Option<f64> + '_ {
     move |told| told.rates.get(name).map(of)
 }
 

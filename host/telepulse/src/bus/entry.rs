@@ -2,7 +2,10 @@
 
 use super::Address;
 use bytes::Bytes;
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 use telepulse_language::{Event, SmolStr};
 
 /// The longest header of an unmasked WebSocket frame.
@@ -26,6 +29,8 @@ pub struct Entry {
     /// the frame, and so it is made once for all of them.
     frame: Bytes,
     header: usize,
+    /// The frame as some readers need it otherwise.
+    other: OnceLock<Bytes>,
 }
 
 /// An event that stands encoded in the buffer of its batch.
@@ -49,10 +54,10 @@ impl Draft {
         event.write_json(seq, batch);
         let header = write_header(&mut batch[start..]);
         let Event { agent, queue, .. } = event;
-        let frame = Bytes::new();
+        let (frame, other) = Default::default();
         Self {
             place: start + HEADER_ROOM - header..batch.len(),
-            entry: Entry { seq, server, agent, queue, address, frame, header },
+            entry: Entry { seq, server, agent, queue, address, frame, header, other },
         }
     }
 
@@ -81,6 +86,12 @@ impl Entry {
     /// The event as a whole WebSocket text frame from server to client (not masked).
     pub fn frame(&self) -> &Bytes {
         &self.frame
+    }
+
+    /// The frame in another form, made by whoever needs it first and kept for the others. There is one
+    /// such form: `make` must always make the same.
+    pub fn frame_made(&self, make: impl FnOnce(&Bytes) -> Bytes) -> &Bytes {
+        self.other.get_or_init(|| make(&self.frame))
     }
 }
 

@@ -6,29 +6,24 @@ use crate::bus::Entry;
 use bytes::{Bytes, BytesMut};
 use indexmap::IndexSet;
 use slab::Slab;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 /// Events that go to several connections together.
 pub struct Batch {
     entries: Vec<Arc<Entry>>,
     /// Their frames in one piece.
     frames: Bytes,
+    /// The same as some of those who get it need them otherwise.
+    other: OnceLock<Bytes>,
 }
 
 impl Batch {
     fn new(entries: Vec<Arc<Entry>>) -> Self {
-        let frames = match &entries[..] {
-            [entry] => entry.frame().clone(),
-            entries => {
-                let length = entries.iter().map(|entry| entry.frame().len()).sum();
-                let mut frames = BytesMut::with_capacity(length);
-                for entry in entries {
-                    frames.extend_from_slice(entry.frame());
-                }
-                frames.freeze()
-            }
-        };
-        Self { entries, frames }
+        let frames = joined(&entries, Entry::frame);
+        Self { entries, frames, other: OnceLock::new() }
     }
 
     /// The events, at least one.
@@ -40,6 +35,23 @@ impl Batch {
     pub fn frames(&self) -> &Bytes {
         &self.frames
     }
+
+    /// The same in the other form of each frame, which `of` tells.
+    pub fn frames_made(&self, of: impl Fn(&Entry) -> &Bytes) -> &Bytes {
+        self.other.get_or_init(|| joined(&self.entries, of))
+    }
+}
+
+fn joined(entries: &[Arc<Entry>], of: impl Fn(&Entry) -> &Bytes) -> Bytes {
+    if let [entry] = entries {
+        return of(entry).clone();
+    }
+    let length = entries.iter().map(|entry| of(entry).len()).sum();
+    let mut frames = BytesMut::with_capacity(length);
+    for entry in entries {
+        frames.extend_from_slice(of(entry));
+    }
+    frames.freeze()
 }
 
 /// Feeds with the same sight.

@@ -2,16 +2,21 @@
 //! outbox, pings, and tells the plugin what happened.
 
 use super::{
-    Client, Clients, frame,
-    inlet::Inlet,
+    Client, Clients, Settings,
+    deflate::Form,
+    frame,
+    inlet::{Inlet, Pace},
+    outbox::Lane,
     request::Caller,
     writer::{Framing, Writer},
 };
 use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _};
+use governor::{Quota, clock::Clock as _};
 use plugin_host::ports::{CloseReason, ConnectionSink, Frame, Happening};
 use std::{
     convert::Infallible,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
@@ -20,7 +25,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
-    net::TcpStream,
     time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_tungstenite::{
@@ -43,8 +47,8 @@ const MISSES: u32 = 2;
 pub(super) struct Socket<R, W> {
     pub(super) read: R,
     pub(super) write: W,
-    /// The socket itself, where messages may be written past the writer.
-    pub(super) direct: Option<Arc<TcpStream>>,
+    /// How messages get to the client.
+    pub(super) lane: Lane,
     /// What was read beyond the request.
     pub(super) early: Bytes,
     /// How messages are written.
@@ -73,16 +77,15 @@ pub(super) async fn run<R, W>(
     sink.happened(Happening::Open(client.info())).await;
     let settings = clients.settings();
     let outbox = client.outbox();
-    if let Some(socket) = socket.direct {
-        outbox.write_to(socket);
-    }
+    let folds = socket.lane.form == Form::Deflated;
+    outbox.open(socket.lane);
     let limits = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)
         .max_message_size(Some(settings.message_bytes))
         .max_frame_size(Some(settings.message_bytes));
-    let inlet = Inlet { half: socket.read, outbox: Arc::clone(outbox) };
-    let early = socket.early.into();
+    let mut inlet = Inlet::new(socket.read, Arc::clone(outbox), settings, folds);
+    let early = inlet.early(socket.early);
     let mut reader =
         WebSocketStream::from_partially_read(inlet, early, Role::Server, Some(limits)).await;
     let is_answered = socket.framing == Framing::WebSocket;
@@ -91,7 +94,7 @@ pub(super) async fn run<R, W>(
 
     let pulse = Pulse::default();
     let reason = tokio::select! {
-        reason = read(&mut reader, client.id(), &*sink, &pulse) => {
+        reason = read(&mut reader, client.id(), &*sink, (&pulse, settings)) => {
             // Nothing that waits is of use to who has gone.
             outbox.cut(answer_to(&reason));
             timeout(settings.close_timeout, writer.run(outbox, resume)).await.ok();
@@ -117,11 +120,13 @@ async fn read<R>(
     reader: &mut WebSocketStream<Inlet<R>>,
     id: u64,
     sink: &dyn ConnectionSink,
-    pulse: &Pulse,
+    (pulse, settings): (&Pulse, &Settings),
 ) -> CloseReason
 where
     R: AsyncRead + Unpin,
 {
+    let most = settings.messages_a_second;
+    let pace = Pace::direct(Quota::per_second(most).allow_burst(most.saturating_add(most.get())));
     let mut frames = Vec::new();
     loop {
         let mut end = None;
@@ -145,13 +150,24 @@ where
             }
         }
         if !frames.is_empty() {
+            let count = u32::try_from(frames.len()).ok().and_then(NonZeroU32::new);
             pulse.stopped.store(true, Relaxed);
             sink.happened(Happening::Frames(id, std::mem::take(&mut frames))).await;
+            if let Some(count) = count {
+                wait_for(&pace, count).await;
+            }
             pulse.stopped.store(false, Relaxed);
         }
         if let Some(reason) = end {
             return reason;
         }
+    }
+}
+
+/// Waits until so many more may be read.
+async fn wait_for(pace: &Pace, count: NonZeroU32) {
+    while let Ok(Err(later)) = pace.check_n(count) {
+        tokio::time::sleep(later.wait_time_from(pace.clock().now())).await;
     }
 }
 

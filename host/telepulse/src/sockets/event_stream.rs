@@ -6,7 +6,9 @@
 
 use super::{
     connection::Socket,
-    frame, problem,
+    frame,
+    outbox::Lane,
+    problem,
     request::{Caller, Desk, refusal},
     routes::WebSocketMount,
     screening,
@@ -54,7 +56,7 @@ pub(super) async fn answer(
     let (read, write) = tokio::io::split(ours);
     let epoch = desk.clients.hub().epoch().into();
     let framing = Framing::EventStream { epoch };
-    let socket = Socket { read, write, direct: None, early: Bytes::new(), framing };
+    let socket = Socket { read, write, lane: Lane::default(), early: Bytes::new(), framing };
     Visit { desk: desk.clone(), caller, mount, info }.begin(socket);
     let body = ReaderStream::new(theirs).map_ok(Frame::data).map_err(Into::into);
     let mut response = Response::new(StreamBody::new(body).boxed_unsync());

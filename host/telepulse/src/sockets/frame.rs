@@ -10,6 +10,9 @@ pub(super) const PONG: u8 = 0x8A;
 /// The largest text of a close frame, in bytes.
 const CLOSE_TEXT: usize = 123;
 
+/// The first reserved bit: the message is compressed (RFC 7692).
+pub(super) const COMPRESSED: u8 = 0x40;
+
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
@@ -24,13 +27,19 @@ pub(crate) fn message(frame: &Frame) -> Bytes {
 
 /// The text of a frame that was made here; `None`: it is no text frame.
 pub(super) fn text_of(frame: &[u8]) -> Option<&[u8]> {
+    parts(frame).and_then(|(first, text)| (first == TEXT).then_some(text))
+}
+
+/// The first byte and the payload of a message's frame that was made here; `None`: it is no message.
+pub(super) fn parts(frame: &[u8]) -> Option<(u8, &[u8])> {
     let (&first, rest) = frame.split_first()?;
     let extended = match rest.first()? {
         126 => 2,
         127 => 8,
         _ => 0,
     };
-    (first == TEXT).then(|| rest.get(1 + extended..))?
+    let payload = rest.get(1 + extended..)?;
+    matches!(first, TEXT | BINARY).then_some((first, payload))
 }
 
 /// `{"event":"lagged","missed":N}` (contract section 3).
@@ -52,7 +61,8 @@ pub(super) fn close(reason: &CloseReason) -> Bytes {
     encode(CLOSE, &payload)
 }
 
-fn encode(first: u8, payload: &[u8]) -> Bytes {
+/// A frame with this first byte.
+pub(super) fn encode(first: u8, payload: &[u8]) -> Bytes {
     let mut out = BytesMut::with_capacity(10 + payload.len());
     out.put_u8(first);
     match payload.len() {

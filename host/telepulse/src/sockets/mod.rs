@@ -8,6 +8,7 @@
 mod body;
 mod clients;
 mod connection;
+mod deflate;
 mod event_stream;
 mod forwarded;
 mod frame;
@@ -24,6 +25,7 @@ mod routes;
 mod screening;
 #[cfg(test)]
 mod tests;
+mod unfold;
 mod upgrade;
 mod visit;
 mod writer;
@@ -36,7 +38,10 @@ pub(crate) use frame::message as encode;
 pub(crate) use routes::{HttpMount, WebSocketMount};
 
 use ipnet::IpNet;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
+
+const A_HUNDRED: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
+const A_MEBIBYTE: NonZeroU32 = NonZeroU32::new(1 << 20).expect("not zero");
 
 /// Limits and deadlines of everything that clients can do to a socket.
 #[derive(Clone, Debug)]
@@ -51,6 +56,10 @@ pub struct Settings {
     pub body_bytes: usize,
     /// The largest WebSocket message that a client may send, in bytes.
     pub message_bytes: usize,
+    /// How many messages a second a WebSocket client may send, twice as many at once; the rest is read later.
+    pub messages_a_second: NonZeroU32,
+    /// How many bytes a second are read from it, twice as many at once.
+    pub bytes_a_second: NonZeroU32,
     /// How often a WebSocket client is pinged; two pings without any sign of life end it.
     pub ping_every: Duration,
     /// How long a WebSocket client may take nothing of what is sent to it.
@@ -84,6 +93,8 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(10),
             body_bytes: 1 << 20,
             message_bytes: 64 << 10,
+            messages_a_second: A_HUNDRED,
+            bytes_a_second: A_MEBIBYTE,
             ping_every: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),

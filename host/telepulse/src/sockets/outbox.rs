@@ -6,7 +6,11 @@
 //! dropped, it is told, and its gateway starts over with a snapshot. A client that lags again before
 //! it has read all of that is cut.
 
-use super::{Room, frame, halves};
+use super::{
+    Room,
+    deflate::{self, Form},
+    frame, halves,
+};
 use crate::{
     bus::Entry,
     feeds::{Batch, Outlet, Pace},
@@ -26,11 +30,18 @@ const TOO_SLOW: u16 = 4408;
 /// takes them out; the lock is held for moments.
 pub(super) struct Outbox {
     room: Room,
-    /// Where it may write at once; not through TLS, which has a state of its own.
-    socket: OnceLock<Arc<TcpStream>>,
+    lane: OnceLock<Lane>,
     state: Mutex<State>,
     arrived: Notify,
     lagged: Notify,
+}
+
+/// How messages get to the client.
+#[derive(Default)]
+pub(super) struct Lane {
+    /// Where it may write at once; not through TLS, which has a state of its own.
+    pub(super) socket: Option<Arc<TcpStream>>,
+    pub(super) form: Form,
 }
 
 #[derive(Default)]
@@ -57,16 +68,30 @@ struct State {
 pub(super) enum Item {
     /// An event, shared with all who get it.
     Event(Arc<Entry>),
-    /// Anything else; never dropped but by closing.
+    /// Anything else, in the client's form; never dropped but by closing.
     Frame(Bytes),
 }
 
 impl Item {
-    pub(super) fn bytes(&self) -> &Bytes {
+    /// What is written of it.
+    pub(super) fn bytes(&self, form: Form) -> &Bytes {
         match self {
-            Self::Event(entry) => entry.frame(),
+            Self::Event(entry) => written(entry, form),
             Self::Frame(bytes) => bytes,
         }
+    }
+
+    /// What counts of it: events are told apart from nothing by how well they compress.
+    fn size(&self) -> usize {
+        self.bytes(Form::Plain).len()
+    }
+}
+
+/// What is written of an event. It is compressed once for all.
+fn written(entry: &Entry, form: Form) -> &Bytes {
+    match form {
+        Form::Plain => entry.frame(),
+        Form::Deflated => entry.frame_made(deflate::frame),
     }
 }
 
@@ -80,14 +105,19 @@ pub(super) enum Next {
 
 impl Outbox {
     pub(super) fn new(room: Room) -> Self {
-        let (socket, state, arrived, lagged) = Default::default();
-        Self { room, socket, state, arrived, lagged }
+        let (lane, state, arrived, lagged) = Default::default();
+        Self { room, lane, state, arrived, lagged }
     }
 
-    /// From now on it may write to the socket at once.
-    pub(super) fn write_to(&self, socket: Arc<TcpStream>) {
-        // A connection has one socket, for good.
-        let _ = self.socket.set(socket);
+    /// Before anything is put in: how messages get to the client.
+    pub(super) fn open(&self, lane: Lane) {
+        // A connection has one, for good.
+        let _ = self.lane.set(lane);
+    }
+
+    /// How messages go to the client.
+    pub(super) fn form(&self) -> Form {
+        self.lane.get().map_or(Form::Plain, |lane| lane.form)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -96,6 +126,14 @@ impl Outbox {
 
     /// Queues frames, all or none; `false` if they do not fit or the connection is closing.
     pub(super) fn send(&self, frames: &[Bytes]) -> bool {
+        let deflated: Vec<Bytes>;
+        let frames = match self.form() {
+            Form::Plain => frames,
+            Form::Deflated => {
+                deflated = frames.iter().map(deflate::frame).collect();
+                &deflated
+            }
+        };
         let mut state = self.lock();
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         if state.closing.is_some() || state.bytes + bytes > self.room.bytes {
@@ -118,7 +156,7 @@ impl Outbox {
         frames: &(impl ExactSizeIterator<Item = &'f Bytes> + Clone),
     ) -> (usize, usize) {
         let nothing = (0, 0);
-        let Some(socket) = self.socket.get() else { return nothing };
+        let Some(Lane { socket: Some(socket), .. }) = self.lane.get() else { return nothing };
         if state.is_writing || !state.queue.is_empty() {
             return nothing;
         }
@@ -221,7 +259,7 @@ impl Outbox {
 
 impl State {
     fn put(&mut self, item: Item) {
-        let bytes = item.bytes().len();
+        let bytes = item.size();
         self.bytes += bytes;
         if matches!(item, Item::Event(_)) {
             self.events += 1;
@@ -248,7 +286,7 @@ impl State {
     }
 
     fn forget(&mut self, item: &Item) {
-        let bytes = item.bytes().len();
+        let bytes = item.size();
         self.bytes -= bytes;
         if matches!(item, Item::Event(_)) {
             self.events -= 1;
@@ -302,7 +340,10 @@ impl Outlet for Outbox {
             events.clear();
             return;
         }
-        let (done, begun) = self.write_now(&state, &events.iter().map(|entry| entry.frame()));
+        let (done, begun) = {
+            let form = self.form();
+            self.write_now(&state, &events.iter().map(|entry| written(entry, form)))
+        };
         events.drain(..done);
         let queued = state.queue_events(events, pace, self.room);
         state.begin(begun);
@@ -316,19 +357,24 @@ impl Outlet for Outbox {
         if state.closing.is_some() {
             return 0;
         }
-        let (done, mut written) = self.write_now(&state, &std::iter::once(batch.frames()));
-        let mut left = batch.entries();
+        let form = self.form();
+        let frames = match form {
+            Form::Plain => batch.frames(),
+            Form::Deflated => batch.frames_made(|entry| written(entry, form)),
+        };
+        let (done, mut out) = self.write_now(&state, &std::iter::once(frames));
         if done == 1 {
             return 0;
         }
-        while let Some((first, rest)) = left.split_first().filter(|_| written > 0)
-            && written >= first.frame().len()
+        let mut left = batch.entries();
+        while let Some((first, rest)) = left.split_first()
+            && out >= written(first, form).len()
         {
-            written -= first.frame().len();
+            out -= written(first, form).len();
             left = rest;
         }
         let queued = state.queue_events(left, Pace::Live, self.room);
-        state.begin(written);
+        state.begin(out);
         self.wake(state);
         (left.len() - queued) as u64
     }

@@ -3,8 +3,10 @@
 use super::{
     Refused,
     connection::{self, Socket},
+    deflate::{self, Form},
     frame,
     halves::Half,
+    outbox::Lane,
     problem,
     request::{Caller, Desk, refusal},
     routes::WebSocketMount,
@@ -59,12 +61,19 @@ pub(super) async fn answer(
         let protocol = HeaderValue::from_static(screening::PROTOCOL);
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     }
+    let form = if deflate::is_offered(request.headers()) {
+        let accepted = HeaderValue::from_static(deflate::ACCEPTED);
+        response.headers_mut().insert(header::SEC_WEBSOCKET_EXTENSIONS, accepted);
+        Form::Deflated
+    } else {
+        Form::Plain
+    };
     let info = screening::open_info(request.uri(), request.headers(), caller.peer.to_string());
     let upgrade = hyper::upgrade::on(request);
     let visit = Visit { desk: desk.clone(), caller, mount, info };
     desk.tasks.spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => serve(visit, login, upgraded).await,
+            Ok(upgraded) => serve(visit, login, form, upgraded).await,
             Err(error) => tracing::debug!(peer = %visit.caller.peer, %error, "no upgrade"),
         }
     });
@@ -82,14 +91,14 @@ async fn login(desk: &Desk, caller: &Caller, request: &Request<Incoming>) -> Log
 }
 
 /// The socket below is plain or encrypted.
-async fn serve(visit: Visit, login: Login, upgraded: Upgraded) {
+async fn serve(visit: Visit, login: Login, form: Form, upgraded: Upgraded) {
     let framing = Framing::WebSocket;
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(Parts { io, read_buf: early, .. }) => {
             let socket = Arc::new(io.into_inner());
             let (read, write) = (Half(Arc::clone(&socket)), Half(Arc::clone(&socket)));
-            let direct = Some(socket);
-            return attend(visit, login, Socket { read, write, direct, early, framing }).await;
+            let lane = Lane { socket: Some(socket), form };
+            return attend(visit, login, Socket { read, write, lane, early, framing }).await;
         }
         Err(upgraded) => upgraded,
     };
@@ -100,7 +109,8 @@ async fn serve(visit: Visit, login: Login, upgraded: Upgraded) {
         return;
     };
     let (read, write) = tokio::io::split(io.into_inner());
-    attend(visit, login, Socket { read, write, direct: None, early, framing }).await;
+    let lane = Lane { socket: None, form };
+    attend(visit, login, Socket { read, write, lane, early, framing }).await;
 }
 
 async fn attend<R, W>(mut visit: Visit, login: Login, mut socket: Socket<R, W>)

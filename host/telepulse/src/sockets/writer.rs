@@ -1,6 +1,7 @@
 //! Writes what waits in an outbox to its socket: many frames in one call, none of them copied.
 
 use super::{
+    deflate::Form,
     event_stream, frame,
     halves::{FRAMES, with_slices},
     outbox::{Item, Next, Outbox},
@@ -60,7 +61,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 let done = match self.framing {
                     Framing::WebSocket => {
                         let bytes = self.write(outbox).await?;
-                        self.finished(bytes)
+                        self.finished(bytes, outbox.form())
                     }
                     Framing::EventStream { .. } => self.write_events(outbox).await?,
                 };
@@ -102,8 +103,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// One system call; answers how many bytes it took.
     async fn write(&mut self, outbox: &Outbox) -> io::Result<usize> {
         let Self { half, batch, offset, .. } = self;
+        let form = outbox.form();
         let written = poll_fn(|cx| {
-            with_slices(batch.iter().map(Item::bytes), *offset, |slices| {
+            with_slices(batch.iter().map(|item| item.bytes(form)), *offset, |slices| {
                 Pin::new(&mut *half).poll_write_vectored(cx, slices)
             })
         });
@@ -152,11 +154,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Moves on by so many bytes; answers how many items are done.
-    fn finished(&mut self, bytes: usize) -> usize {
+    fn finished(&mut self, bytes: usize, form: Form) -> usize {
         self.offset += bytes;
         let mut done = 0;
         for item in &self.batch {
-            let length = item.bytes().len();
+            let length = item.bytes(form).len();
             if self.offset < length {
                 break;
             }

@@ -71,10 +71,23 @@ impl Hello {
     }
 }
 
+/// A text frame of a client.
+pub fn text(payload: &str) -> Vec<u8> {
+    frame(0x81, payload.as_bytes())
+}
+
 /// A frame of a client (RFC 6455, section 5), masked with zeros: the mask is there, and changes nothing.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(payload.len()).ok().filter(|length| *length < 126);
-    let mut frame = vec![first, 0x80 | length.expect("hellos are short"), 0, 0, 0, 0];
+    let length = u16::try_from(payload.len()).expect("hellos are short");
+    let mut frame = vec![first];
+    match u8::try_from(length) {
+        Ok(length @ 0..=125) => frame.push(0x80 | length),
+        _ => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(payload);
     frame
 }

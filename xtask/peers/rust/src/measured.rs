@@ -5,12 +5,17 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, Write},
     process::{Child, ChildStdin, Command, Stdio},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
+
+/// How long a server has to end by itself.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub struct Server {
     child: Child,
-    orders: ChildStdin,
+    /// Until it is to end.
+    orders: Option<ChildStdin>,
     port: u16,
     /// Of the process that serves, which may be a child of ours' child.
     pid: u32,
@@ -34,11 +39,11 @@ impl Server {
                 return Err(format!("{program} ended before it was ready").into());
             }
         }
-        std::thread::spawn(move || io::copy(&mut output, &mut io::stderr()));
+        thread::spawn(move || io::copy(&mut output, &mut io::stderr()));
         let mut words = line.split_whitespace().skip(1);
         let port = words.next().and_then(|word| word.parse().ok()).ok_or("no port")?;
         let pid = words.next().and_then(|word| word.parse().ok()).unwrap_or(child.id());
-        Ok(Self { child, orders, port, pid })
+        Ok(Self { child, orders: Some(orders), port, pid })
     }
 
     pub fn port(&self) -> u16 {
@@ -47,7 +52,8 @@ impl Server {
 
     /// Has events sent.
     pub fn order(&mut self, what: &str) -> io::Result<()> {
-        self.orders.write_all(format!("{what}\n").as_bytes())
+        let orders = self.orders.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        orders.write_all(format!("{what}\n").as_bytes())
     }
 
     /// What all its threads have computed so far.
@@ -82,7 +88,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It ends when nobody orders any more; who does not is ended.
+        // It ends, and what it started, when nobody orders any more; who does not is ended.
+        drop(self.orders.take());
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE && matches!(self.child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(20));
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }

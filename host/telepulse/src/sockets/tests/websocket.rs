@@ -17,6 +17,103 @@ async fn raw(host: &Host, gateway: &mut Gateway) -> TcpStream {
     tcp
 }
 
+/// The same with more headers; answers the head of the response too.
+async fn raw_with(host: &Host, headers: &str) -> (TcpStream, String) {
+    let mut tcp = host.tcp().await;
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n{headers}\
+         Authorization: Bearer {TOKEN}\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    tcp.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(soon(tcp.read_u8()).await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101"));
+    (tcp, head.to_ascii_lowercase())
+}
+
+/// A frame from the server, short or with two bytes of length: its first byte, and its payload.
+async fn server_frame(tcp: &mut TcpStream) -> (u8, Vec<u8>) {
+    let first = soon(tcp.read_u8()).await.unwrap();
+    let length = match soon(tcp.read_u8()).await.unwrap() {
+        126 => usize::from(soon(tcp.read_u16()).await.unwrap()),
+        length => usize::from(length),
+    };
+    let mut payload = vec![0; length];
+    soon(tcp.read_exact(&mut payload)).await.unwrap();
+    (first, payload)
+}
+
+#[tokio::test]
+async fn a_client_that_compresses_is_understood_and_gets_compressed_messages() {
+    let host = Host::start(Settings::default());
+    let mut gateway = host.gateway().await;
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let (mut tcp, head) = raw_with(&host, offer).await;
+    assert!(head.contains(&format!("sec-websocket-extensions: {}\r\n", deflate::ACCEPTED)));
+    let conn = gateway.opened().await.conn;
+    let text = "to be or not to be ".repeat(30);
+    let small = deflate::compress(text.as_bytes()).unwrap();
+    let length = u8::try_from(small.len()).unwrap();
+    tcp.write_all(&frame(0xC1, &[length], &small)).await.unwrap();
+    tcp.write_all(&frame(0x81, &[5], b"plain")).await.unwrap();
+    let mut got = Vec::new();
+    while got.len() < 2 {
+        let Happening::Frames(_, frames) = gateway.happening().await else { panic!("frames") };
+        got.extend(frames);
+    }
+    assert_eq!(got, [Frame::Text(text.clone()), Frame::Text("plain".into())]);
+    // A reply, and what is too short to gain; then events, the same to somebody who did not ask for it.
+    gateway.send(conn, &text);
+    let (first, reply) = server_frame(&mut tcp).await;
+    assert_eq!((first, deflate::inflate(reply, 9999).unwrap()), (0xC1, text.into_bytes()));
+    gateway.send(conn, "short");
+    assert_eq!(server_frame(&mut tcp).await, (0x81, b"short".to_vec()));
+    let mut plain = host.client().await;
+    let other = gateway.opened().await.conn;
+    for conn in [conn, other] {
+        gateway.subscribe(conn);
+    }
+    assert_eq!(server_frame(&mut tcp).await.0, 0x81);
+    message(&mut plain).await;
+    for bytes in [400, 900] {
+        host.publish(bytes);
+        let (first, event) = server_frame(&mut tcp).await;
+        let event = deflate::inflate(event, 9999).unwrap();
+        assert_eq!(first, 0xC1);
+        assert_eq!(message(&mut plain).await.into_data(), event);
+    }
+    // A bomb.
+    let bomb = deflate::compress(&vec![0; 1 << 20]).unwrap();
+    let length = u16::try_from(bomb.len()).unwrap().to_be_bytes();
+    tcp.write_all(&frame(0xC1, &[126, length[0], length[1]], &bomb)).await.unwrap();
+    assert_eq!(gateway.closed().await, (conn, 1009));
+}
+
+#[tokio::test]
+async fn who_sends_too_much_is_read_later_and_nothing_is_lost() {
+    let a_few = NonZeroU32::new(20).unwrap();
+    let host = Host::start(Settings { messages_a_second: a_few, ..Settings::default() });
+    let mut gateway = host.gateway().await;
+    let mut client = host.client().await;
+    gateway.opened().await;
+    let began = tokio::time::Instant::now();
+    for number in 0..80 {
+        client.send(Message::text(number.to_string())).await.unwrap();
+    }
+    let mut got = Vec::new();
+    while got.len() < 80 {
+        let Happening::Frames(_, frames) = gateway.happening().await else { panic!("frames") };
+        got.extend(frames);
+    }
+    let sent: Vec<_> = (0..80).map(|number: u32| Frame::Text(number.to_string())).collect();
+    assert_eq!(got, sent);
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+}
+
 /// A frame with a mask that changes nothing.
 fn frame(first: u8, length: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -30,8 +30,9 @@ fn main() -> std::io::Result<()> {
              websocket {{ listen: \"127.0.0.1:{websocket}\", no_tls: true }}\n"
         ),
     )?;
-    let server = Command::new("nats-server").args(["--config", &file, "--log", "/dev/null"]).spawn();
-    let server = Nats(server?);
+    let mut server = Command::new("nats-server");
+    server.args(["--config", &file, "--log", "/dev/null"]);
+    let server = Nats(server.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
     let mut publisher = publisher(tcp)?;
     println!("ready {websocket} {}", server.0.id());
     let mut burst = Vec::new();

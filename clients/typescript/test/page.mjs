@@ -10,12 +10,15 @@ const tell = (line) => {
 try {
   const options = { url: asked.get("gateway"), token: asked.get("secret"), backoff: { first: 50, most: 500 } };
   const pulse = new TelePulse(options);
-  pulse.onState((state, reason) => tell({ state, reason }));
+  pulse.onState((state, reason) => {
+    tell({ state, reason });
+    if (state !== "connected") return;
+    pulse.query("servers").then((result) => tell({ result }), (refused) => tell({ refused: refused.message }));
+  });
   pulse.subscribe({ events: ["paint"] }, {
     snapshot: (snapshot, seq) => tell({ snapshot: Object.keys(snapshot).sort(), seq }),
     event: (event) => tell({ seq: event.seq, colour: event.colour, fill: event.fill?.length }),
   });
-  pulse.query("servers").then((result) => tell({ result }), (error) => tell({ error: error.message }));
 } catch (error) {
   tell({ error: String(error) });
 }

@@ -25,7 +25,10 @@ use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{net::TcpListener, runtime::Handle, sync::Mutex};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
 /// The file under the store's path that keeps what was changed over the admin API.
 const KEPT_SERVERS: &str = "servers.json";
@@ -62,6 +65,8 @@ pub struct App {
     /// Ends the plugins.
     stop_plugins: CancellationToken,
     tasks: TaskTracker,
+    /// Dropped without a shutdown it leaves no thread behind that keeps the runtime.
+    _stop: DropGuard,
 }
 
 /// Why the platform did not start.
@@ -201,6 +206,7 @@ impl App {
             messages,
             audit,
             admin,
+            _stop: stop.clone().drop_guard(),
             stop,
             stop_plugins,
             tasks,

@@ -148,6 +148,13 @@ fn principal(user: &User) -> Principal {
     }
 }
 
+/// The name in an `Authorization` header, if it has one and a password or token.
+pub(crate) fn name_in(value: &HeaderValue) -> Option<String> {
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    let basic = scheme.eq_ignore_ascii_case("basic").then(|| read_basic(credentials.trim()))?;
+    basic.map(|(name, _)| name)
+}
+
 /// `base64(name:secret)`; the name ends at the first colon.
 fn read_basic(credentials: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64.decode(credentials).ok()?).ok()?;

@@ -3,7 +3,7 @@
 use super::guesses::Guesses;
 use crate::{
     audit::{Audit, Entry},
-    auth::{Auth, Denied},
+    auth::{self, Auth, Denied},
 };
 use arc_swap::ArcSwap;
 use http::HeaderValue;
@@ -52,7 +52,7 @@ impl Gate {
     /// Whose token it is. A good one is taken whatever others at the same address have tried:
     /// tokens cannot be guessed.
     pub fn bearer(&self, peer: IpAddr, token: &str) -> Result<Arc<Principal>, Refused> {
-        self.auth.load().bearer(token).map_err(|denied| self.failed(peer, denied))
+        self.auth.load().bearer(token).map_err(|denied| self.failed(peer, None, denied))
     }
 
     /// Whose `Authorization` header it is; `None` where there is none.
@@ -62,20 +62,24 @@ impl Gate {
         value: Option<&HeaderValue>,
     ) -> Result<Option<Arc<Principal>>, Refused> {
         let Some(value) = value else { return Ok(None) };
-        if !is_bearer(value) && self.guesses().too_many(peer, Instant::now()) {
+        let name = auth::name_in(value);
+        if !is_bearer(value) && self.guesses().too_many(peer, name.as_deref(), Instant::now()) {
             return Err(Refused::TooMany);
         }
         let auth = self.auth.load_full();
-        auth.header(Some(value)).await.map_err(|denied| self.failed(peer, denied))
+        let found = auth.header(Some(value)).await;
+        found.map_err(|denied| self.failed(peer, name.as_deref(), denied))
     }
 
-    /// Counts a failure and notes it, as long as the address is not past its guesses.
-    fn failed(&self, peer: IpAddr, denied: Denied) -> Refused {
+    /// Counts a failure and notes it, as long as address and name are not past their guesses.
+    fn failed(&self, peer: IpAddr, name: Option<&str>, denied: Denied) -> Refused {
         let mut guesses = self.guesses();
         match denied {
             Denied::Busy => return Refused::TooMany,
-            Denied::Wrong if guesses.too_many(peer, Instant::now()) => return Refused::TooMany,
-            Denied::Wrong => guesses.failed(peer, Instant::now()),
+            Denied::Wrong if guesses.too_many(peer, name, Instant::now()) => {
+                return Refused::TooMany;
+            }
+            Denied::Wrong => guesses.failed(peer, name, Instant::now()),
         }
         drop(guesses);
         if let Some(audit) = &self.audit {

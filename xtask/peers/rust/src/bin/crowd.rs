@@ -26,6 +26,9 @@ const BUFFER: usize = 256 << 10;
 /// So long without anything, and nothing comes any more.
 const QUIET: Duration = Duration::from_secs(3);
 
+/// What an agent's panel shows.
+const KINDS: &str = r#""activeLines","userStatus","extensionStatus","phoneNumber","presence","queueMemberStatus","queueCount","queueCaller","agentComplete""#;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<usize> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let [port, first, count, queues] = words[..] else {
@@ -154,7 +157,7 @@ impl<'h> Crowd<'h> {
     fn filter(&self, number: usize) -> String {
         let [one, other] = queues_of(number, self.queues);
         format!(
-            r#"{{"agents":["{}"],"queues":["q{one}","q{other}"]}}"#,
+            r#"{{"events":[{KINDS}],"agents":["{}"],"queues":["q{one}","q{other}"]}}"#,
             self.first + number
         )
     }

@@ -1,5 +1,6 @@
 //! Real sockets against fake plugins: every client here is one that anybody could write.
 
+mod conformance;
 mod requests;
 mod slow;
 mod upgrade;

@@ -47,6 +47,7 @@ fn compile(wasm: &[u8], fingerprint: &str, memory: u64, seconds: u64) -> Output 
         .args(["compile-plugin", "--for", fingerprint, "--out", "code"])
         .args(["--memory", &memory.to_string(), "--seconds", &seconds.to_string()])
         .current_dir(folder.path())
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

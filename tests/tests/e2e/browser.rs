@@ -146,7 +146,12 @@ async fn a_page_goes_on_where_it_was_and_a_foreign_one_gets_nothing() -> Result<
     let gateway = format!("ws://{}/", proxy.address());
 
     let mut page = Page::open(own, &gateway).await?;
-    page.until("an answer", |_, told| told["result"].is_array()).await?;
+    let mut is_answered = false;
+    page.until("an answer and a snapshot", |page, told| {
+        is_answered |= told["result"].is_array();
+        is_answered && page.snapshots == 1
+    })
+    .await?;
     let mut colour = 0;
     for round in 0..4 {
         for _ in 0..20 {

@@ -31,6 +31,8 @@ pub struct CompilerProgram {
     pub program: OsString,
     /// What comes before `--out FILE --for FINGERPRINT --memory MIB --seconds SECONDS`.
     pub arguments: Vec<OsString>,
+    /// All of its environment.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 impl CompilerProgram {
@@ -68,7 +70,12 @@ impl CompilerProgram {
         command.args(["--memory", &order.memory.to_string()]);
         command.args(["--seconds", &order.seconds.to_string()]);
         // It needs no secret of ours.
-        command.env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+            .env_clear()
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         command
     }
 }
@@ -115,6 +122,7 @@ mod tests {
         let program = CompilerProgram {
             program: "sh".into(),
             arguments: vec!["-c".into(), script.into(), "sh".into()],
+            environment: vec![("OWN".into(), "1".into())],
         };
         let told = program.compile(b"wasm", Path::new("/nowhere"), "f");
         let told = told.map_or_else(|error| error.to_string(), |()| "good".to_owned());
@@ -124,6 +132,7 @@ mod tests {
     #[test]
     fn what_it_died_of_is_told() {
         check("cat > /dev/null", "good");
+        check("test $OWN = 1 && test -z \"$HOME\"", "good");
         check("test \"$*\" = \"--out /nowhere --for f --memory 2048 --seconds 60\"", "good");
         check("echo no component >&2; exit 1", "it is no component: no component");
         check("kill -XCPU $$", "more than 60 s of computing");
@@ -134,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_compiler_that_is_not_there_is_told() {
-        let program = CompilerProgram { program: "/nowhere/at/all".into(), arguments: Vec::new() };
+        let (arguments, environment) = Default::default();
+        let program = CompilerProgram { program: "/nowhere/at/all".into(), arguments, environment };
         let error = program.compile(b"", Path::new("/nowhere"), "f").unwrap_err();
         assert!(matches!(error, CompileError::NoCompiler(_)), "{error}");
     }

@@ -28,5 +28,10 @@ pub(super) fn run(options: Options) -> ExitCode {
 
 /// This very program, also when its file was replaced meanwhile.
 pub(crate) fn program() -> CompilerProgram {
-    CompilerProgram { program: "/proc/self/exe".into(), arguments: vec!["compile-plugin".into()] }
+    CompilerProgram {
+        program: "/proc/self/exe".into(),
+        arguments: vec!["compile-plugin".into()],
+        // The limit on its memory counts what the allocator takes at once for later.
+        environment: vec![("MIMALLOC_ARENA_EAGER_COMMIT".into(), "0".into())],
+    }
 }

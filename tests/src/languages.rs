@@ -37,6 +37,17 @@ pub fn path() -> Result<OsString> {
     Ok(env::join_paths(own.into_iter().chain(env::split_paths(&path)))?)
 }
 
+/// Installs all of it ahead of the tests; answers what failed.
+pub fn prepare() -> Vec<(&'static str, anyhow::Error)> {
+    let outcomes = [
+        ("a browser", browser().map(drop)),
+        ("schemathesis", schemathesis().map(drop)),
+        ("the TypeScript client", typescript_client().map(drop)),
+        ("the tools of other languages", path().map(drop)),
+    ];
+    outcomes.into_iter().filter_map(|(what, outcome)| Some((what, outcome.err()?))).collect()
+}
+
 /// What checks that an HTTP API answers as its description says. Installs it where it is missing.
 pub fn schemathesis() -> Result<PathBuf> {
     let folder = root().join("target/languages");

@@ -269,7 +269,7 @@ async fn a_successor_that_misbehaves_is_not_taken_and_a_predecessor_keeps_nobody
     rig.emit("sleeper", "{}");
     let slept = |it: &plugin_host::PluginStatus| it.figures.timeouts > 0 || it.incarnation > 2;
     let status = rig.status("sleeper", "woken", slept).await;
-    assert!(status.error.unwrap().contains("subscriber.handle was stopped after 7s"));
+    assert!(status.error.unwrap().contains("subscriber.handle was stopped after 3s"));
     rig.healthy().await;
     rig.stop().await;
 }

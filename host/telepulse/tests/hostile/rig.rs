@@ -79,12 +79,14 @@ impl Rig {
     /// A villain's grants, and its limits.
     pub fn grants(&self, name: &str, settings: &str) -> String {
         let port = self.gateway;
+        // Who sleeps is woken after twenty times as long, and a second.
+        let call_ms = if name == "sleeper" { 100 } else { 300 };
         format!(
             "[grants]\nsubscribe = [\"test.in.{name}\"]\npublish = [\"test.out.{name}\", \
              \"telepulse.event\", \"telepulse.proxy\", \"telepulse.command\"]\n\
              request = [\"test.void\", \"telepulse.query\"]\nkv = \"1 KiB\"\nhttp = []\n\
              websocket = [{{ listen = \"127.0.0.1:{port}\", path = \"/{name}\" }}]\n\
-             [limits]\ncallMs = 300\n\
+             [limits]\ncallMs = {call_ms}\n\
              [settings]\nout = \"test.out.{name}\"\n{settings}\n"
         )
     }

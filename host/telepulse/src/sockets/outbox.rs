@@ -1,9 +1,8 @@
 //! What waits to be written to one client: replies and shared events in one bounded queue.
 //!
 //! Putting something in never waits. Where nothing waits already it goes straight to the socket: only what
-//! that does not take is queued for the writer.
-//! When events do not fit, the client lags: events that wait are
-//! dropped, it is told, and its gateway starts over with a snapshot. A client that lags again before
+//! that does not take is queued for the writer. When events do not fit, the client lags: events that wait
+//! are dropped, it is told, and its gateway starts over with a snapshot. A client that lags again before
 //! it has read all of that is cut.
 
 use super::{
@@ -81,7 +80,7 @@ impl Item {
         }
     }
 
-    /// What counts of it: events are told apart from nothing by how well they compress.
+    /// What counts of it against the room: of an event the same, however well it compresses.
     fn size(&self) -> usize {
         self.bytes(Form::Plain).len()
     }

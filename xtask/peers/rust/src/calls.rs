@@ -1,6 +1,9 @@
 //! What the servers of the benchmarks say: answers to actions, and the events of a whole call.
 
-use std::io::{self, BufRead};
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::TcpStream,
+};
 
 /// The headers of the next action, keys in lower case; `None` at the end.
 pub fn fields(reader: &mut impl BufRead) -> io::Result<Option<Vec<(String, String)>>> {
@@ -20,6 +23,27 @@ pub fn fields(reader: &mut impl BufRead) -> io::Result<Option<Vec<(String, Strin
             ),
         }
     }
+}
+
+/// Answers a client until its connection ends, by [`answer`] or what is said instead; `logged_in` gets the
+/// connection after the login.
+pub fn serve(
+    client: TcpStream,
+    instead: impl Fn(&[(String, String)]) -> Option<String>,
+    logged_in: impl Fn(TcpStream),
+) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut writer = client.try_clone()?;
+    writer.write_all(b"Asterisk Call Manager/11.0.0\r\n")?;
+    let mut reader = BufReader::new(client);
+    while let Some(action) = fields(&mut reader)? {
+        let (text, is_login) = answer(&action);
+        writer.write_all(instead(&action).unwrap_or(text).as_bytes())?;
+        if is_login {
+            logged_in(writer.try_clone()?);
+        }
+    }
+    Ok(())
 }
 
 /// The answer to an action, and whether it was the login.

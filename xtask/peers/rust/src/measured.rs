@@ -25,8 +25,7 @@ impl Server {
     pub fn start(program: &[String]) -> Result<Self, Box<dyn Error>> {
         let [program, words @ ..] = program else { return Err("no program".into()) };
         let mut command = Command::new(program);
-        let mut child =
-            command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let (Some(orders), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("no pipes".into());
         };

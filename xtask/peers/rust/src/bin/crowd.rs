@@ -261,7 +261,8 @@ impl<'h> Crowd<'h> {
         let began = Instant::now();
         let (mut gone, total) = (0, leaving.len());
         while self.ready < count || gone < total {
-            let due = began.elapsed().as_micros() * total as u128 / (u128::from(seconds) * 1_000_000);
+            let due =
+                began.elapsed().as_micros() * total as u128 / (u128::from(seconds) * 1_000_000);
             let due = usize::try_from(due).unwrap_or(total).min(total);
             for &number in &leaving[gone..due] {
                 let client = &mut self.clients[number];

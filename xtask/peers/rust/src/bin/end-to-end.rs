@@ -7,7 +7,7 @@
 //! Tells one line `result {…}`.
 
 use ami_peers::{
-    calls::{answer, call, fields},
+    calls::{call, serve},
     clients::Clients,
     hello::{self, Hello, agent},
     marker::mark,
@@ -18,7 +18,7 @@ use serde_json::json;
 use std::{
     error::Error,
     fmt::Write as _,
-    io::{BufReader, Write},
+    io::Write,
     net::{TcpListener, TcpStream},
     sync::mpsc,
     thread,
@@ -29,8 +29,7 @@ const CLIENTS: usize = 1_000;
 /// Events a second that are always measured.
 const RATES: [u64; 3] = [1_000, 2_500, 16_000];
 /// Those that are tried in turn, as long as the slowest one of a hundred events takes less than the limit.
-const STEPS: [u64; 9] =
-    [5_000, 10_000, 16_000, 24_000, 36_000, 54_000, 80_000, 120_000, 180_000];
+const STEPS: [u64; 9] = [5_000, 10_000, 16_000, 24_000, 36_000, 54_000, 80_000, 120_000, 180_000];
 const LIMIT_US: u64 = 50_000;
 const SECONDS: u64 = 3;
 /// One of so many events is marked.
@@ -84,7 +83,12 @@ impl World {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let logins = logins.clone();
-                thread::spawn(move || serve(client, &logins));
+                // Nobody waits for a second login.
+                let log_in = move |client| drop(logins.send(client));
+                let instead = |action: &[(String, String)]| {
+                    is(action, "action", "DeviceStateList").then(|| devices(action))
+                };
+                thread::spawn(move || serve(client, instead, log_in));
             }
         });
         let server = Server::start(&[program, &[port]].concat())?;
@@ -97,8 +101,7 @@ impl World {
     /// Median and 99th percentile in microseconds, and nanoseconds computed for an event.
     #[expect(clippy::cast_precision_loss)]
     fn paced(&mut self, hello: &Hello, rate: u64) -> Result<(u64, u64, f64), Box<dyn Error>> {
-        let mut clients =
-            Clients::connect(self.server.port(), CLIENTS, hello, CLIENTS as u64)?;
+        let mut clients = Clients::connect(self.server.port(), CLIENTS, hello, CLIENTS as u64)?;
         let mut ami = self.ami.try_clone()?;
         let cpu = self.server.cpu()?;
         let events = rate * SECONDS;
@@ -134,25 +137,6 @@ impl World {
         }
         Ok((times * events * count as u64) as f64 / began.elapsed().as_secs_f64())
     }
-}
-
-fn serve(client: TcpStream, logins: &mpsc::Sender<TcpStream>) -> std::io::Result<()> {
-    client.set_nodelay(true)?;
-    let mut writer = client.try_clone()?;
-    writer.write_all(b"Asterisk Call Manager/11.0.0\r\n")?;
-    let mut reader = BufReader::new(client);
-    while let Some(action) = fields(&mut reader)? {
-        let (mut text, is_login) = answer(&action);
-        if is(&action, "action", "DeviceStateList") {
-            text = devices(&action);
-        }
-        writer.write_all(text.as_bytes())?;
-        if is_login {
-            // Nobody waits for a second one.
-            drop(logins.send(writer.try_clone()?));
-        }
-    }
-    Ok(())
 }
 
 fn is(fields: &[(String, String)], key: &str, value: &str) -> bool {

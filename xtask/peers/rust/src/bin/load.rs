@@ -3,9 +3,9 @@
 //!
 //! `load PER_SECOND SECONDS`; the pace begins when nobody has connected for a second.
 
-use ami_peers::calls::{answer, call, fields};
+use ami_peers::calls::{call, serve};
 use std::{
-    io::{BufReader, Write},
+    io::Write,
     net::{TcpListener, TcpStream},
     sync::mpsc,
     thread,
@@ -26,7 +26,9 @@ fn main() -> std::io::Result<()> {
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             let logins = logins.clone();
-            thread::spawn(move || serve(client, &logins));
+            // After the login the stream has a hand of its own.
+            let log_in = move |client| logins.send(client).expect("main waits");
+            thread::spawn(move || serve(client, |_| None, log_in));
         }
     });
     let mut clients = vec![Paced::new(logged_in.recv().expect("somebody logs in"))];
@@ -36,22 +38,6 @@ fn main() -> std::io::Result<()> {
     pace(&mut clients, per_second, seconds);
     // Who measures ends first.
     thread::sleep(Duration::from_secs(3600));
-    Ok(())
-}
-
-/// Answers until the connection ends; after the login the stream has a hand of its own.
-fn serve(client: TcpStream, logins: &mpsc::Sender<TcpStream>) -> std::io::Result<()> {
-    client.set_nodelay(true)?;
-    let mut writer = client.try_clone()?;
-    writer.write_all(b"Asterisk Call Manager/11.0.0\r\n")?;
-    let mut reader = BufReader::new(client);
-    while let Some(action) = fields(&mut reader)? {
-        let (text, is_login) = answer(&action);
-        writer.write_all(text.as_bytes())?;
-        if is_login {
-            logins.send(writer.try_clone()?).expect("main waits");
-        }
-    }
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 
 use ami_peers::{
     END,
-    calls::{answer, call, fields},
+    calls::{call, serve},
 };
 use std::{
     fmt::Write as _,
-    io::{BufReader, Write},
+    io::Write,
     net::{TcpListener, TcpStream},
     sync::Arc,
     thread,
@@ -26,28 +26,18 @@ fn main() -> std::io::Result<()> {
     println!("serving {} {} {}", listener.local_addr()?.port(), count, stream.len());
     for client in listener.incoming() {
         let (client, stream) = (client?, Arc::clone(&stream));
-        thread::spawn(move || serve(client, &stream));
+        let log_in = move |client| begin(client, Arc::clone(&stream));
+        thread::spawn(move || serve(client, |_| None, log_in));
     }
     Ok(())
 }
 
-fn serve(client: TcpStream, stream: &Arc<[u8]>) -> std::io::Result<()> {
-    client.set_nodelay(true)?;
-    let mut writer = client.try_clone()?;
-    writer.write_all(b"Asterisk Call Manager/11.0.0\r\n")?;
-    let mut reader = BufReader::new(client);
-    while let Some(action) = fields(&mut reader)? {
-        let (text, is_login) = answer(&action);
-        writer.write_all(text.as_bytes())?;
-        if is_login {
-            let (mut writer, stream) = (writer.try_clone()?, Arc::clone(stream));
-            thread::spawn(move || {
-                thread::sleep(QUIET);
-                writer.write_all(&stream)
-            });
-        }
-    }
-    Ok(())
+/// A second after the login the stream begins, whatever else is said.
+fn begin(mut client: TcpStream, stream: Arc<[u8]>) {
+    thread::spawn(move || {
+        thread::sleep(QUIET);
+        client.write_all(&stream)
+    });
 }
 
 /// Whole calls, interleaved, cut to the number, and the end mark.

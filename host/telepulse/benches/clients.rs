@@ -49,6 +49,7 @@ fn main() {
         return;
     };
     let Ok(seconds) = seconds.parse::<u64>() else { return };
+    telepulse::memory::in_small_pages();
     let (platform, outside) = (runtime("platform"), runtime("outside"));
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let centre = outside.block_on(Simulator::start(centre(), 1, any)).unwrap();

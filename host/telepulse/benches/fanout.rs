@@ -37,6 +37,7 @@ fn main() {
         ),
         _ => return,
     };
+    telepulse::memory::in_small_pages();
     let platform = runtime("platform");
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();

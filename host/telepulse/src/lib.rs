@@ -16,6 +16,7 @@ mod exchange;
 pub mod feeds;
 pub mod history;
 pub mod logging;
+pub mod memory;
 pub mod plugins;
 pub mod proxy;
 pub mod sockets;

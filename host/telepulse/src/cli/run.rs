@@ -5,7 +5,7 @@ use crate::{
     app::App,
     config::{Config, Log, Source},
     demo::{self, Demo},
-    logging,
+    logging, memory,
 };
 use anyhow::{Context as _, bail};
 use std::{future::Future, io::Write as _, path::Path, time::Duration};
@@ -92,6 +92,7 @@ fn until_stopped<A, D: Future<Output = ()>>(
     reread: &impl AsyncFn(&A),
     stop: impl FnOnce(A) -> D,
 ) -> anyhow::Result<()> {
+    memory::in_small_pages();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,5 +1,6 @@
 //! Measures one gateway from the AMI socket to WebSocket clients: `end-to-end KIND -- PROGRAM …`, where the
-//! program gets the port of a manager interface as its last argument and says `ready PORT PID`.
+//! program gets the port of a manager interface as its last argument and says `ready PORT PID`. With
+//! `end-to-end KIND RATE … -- PROGRAM …`, at these events a second alone.
 //!
 //! This is that manager interface, and all clients. 1,000 of them want one agent each, of those whose calls
 //! the stream tells; every tenth event is an AgentComplete with a number and the time at which it was sent,
@@ -39,17 +40,22 @@ const BLAST: (usize, u64, u64) = (50, 1_000, 30);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, dashes, program @ ..] = &words[..] else {
-        return Err("usage: end-to-end KIND -- PROGRAM …".into());
+    let mut parts = words.splitn(2, |word| word == "--");
+    let (Some([kind, only @ ..]), Some(program)) = (parts.next(), parts.next()) else {
+        return Err("usage: end-to-end KIND [RATE …] -- PROGRAM …".into());
     };
-    let (Some(hello), "--") = (Hello::of(kind), &**dashes) else {
-        return Err(format!("kinds are {}", hello::KINDS.join(", ")).into());
-    };
+    let hello =
+        Hello::of(kind).ok_or_else(|| format!("kinds are {}", hello::KINDS.join(", ")))?;
+    let only: Vec<u64> = only.iter().map(|rate| rate.parse()).collect::<Result<_, _>>()?;
     let mut rates = serde_json::Map::new();
-    for rate in RATES {
+    for rate in if only.is_empty() { RATES.to_vec() } else { only.clone() } {
         let mut world = World::start(program)?;
         let (p50, p99, cpu) = world.paced(&hello, rate)?;
         rates.insert(rate.to_string(), json!({ "p50Us": p50, "p99Us": p99, "cpuNs": cpu }));
+    }
+    if !only.is_empty() {
+        println!("result {}", json!({ "rates": rates }));
+        return Ok(());
     }
     let highest = highest(&hello, program)?;
     let blast = World::start(program)?.blast(&hello)?;

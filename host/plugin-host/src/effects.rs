@@ -15,6 +15,8 @@ pub(crate) struct Submit {
     pub(crate) id: u64,
     pub(crate) context: Vec<u8>,
     pub(crate) request: Request,
+    /// The connection on whose behalf it is.
+    pub(crate) conn: Option<u64>,
     pub(crate) place: InFlight,
 }
 
@@ -22,6 +24,8 @@ pub(crate) struct Submit {
 pub(crate) struct Reply {
     pub(crate) id: u64,
     pub(crate) context: Vec<u8>,
+    /// The connection on whose behalf it was asked.
+    pub(crate) conn: Option<u64>,
     pub(crate) answer: Result<bytes::Bytes, String>,
     /// Held until the plugin has the answer.
     pub(crate) _place: InFlight,

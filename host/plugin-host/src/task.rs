@@ -1,6 +1,7 @@
 //! The task that owns a plugin: its instance, mailbox and timers. Nobody else touches them.
 
 mod others;
+mod portion;
 mod serve;
 mod swap;
 mod work;

@@ -52,9 +52,13 @@ async fn connections_outlive_swaps_and_traps() {
     rig.world.tell(conn, "hi").await;
     rig.world.hears(conn, "2 hi").await;
 
-    // It fails soon after the swap: the build before is back, and the connection with it.
-    rig.world.tell(conn, "trap").await;
+    // It fails soon after the swap: the build before is back, and the connection with it. Only who said
+    // what was lost is sent away: nothing that was accepted is forgotten without a word.
+    let unlucky = rig.world.connect("/").await;
+    rig.world.hears(unlucky, &format!("hello {unlucky}")).await;
+    rig.world.tell(unlucky, "trap").await;
     rig.runs("echo", &wasm).await;
+    assert!(!rig.world.is_open(unlucky));
     rig.world.tell(conn, "again").await;
     rig.world.hears(conn, "3 again").await;
     let resumed = format!("resumed tag {conn}");
@@ -62,6 +66,21 @@ async fn connections_outlive_swaps_and_traps() {
     let hello = format!("hello {conn}");
     assert_eq!(rig.world.heard(conn).iter().filter(|text| **text == hello).count(), 1);
     assert_eq!(rig.world.held(), (0, 1, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_an_answer_that_is_lost_is_sent_away() {
+    let rig = Rig::with(&[("echo", &guest("echo"), ECHO)]).await;
+    let (unlucky, other) = (rig.world.connect("/").await, rig.world.connect("/").await);
+    for conn in [unlucky, other] {
+        rig.world.hears(conn, &format!("hello {conn}")).await;
+    }
+    rig.world.tell(unlucky, "doom").await;
+    rig.world.hears(other, &format!("resumed tag {other}")).await;
+    assert!(!rig.world.is_open(unlucky));
+    rig.world.tell(other, "ask").await;
+    rig.world.hears(other, &format!("answer echo asks for user {other}")).await;
     rig.stop().await;
 }
 

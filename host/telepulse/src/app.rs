@@ -8,7 +8,7 @@ pub use reconfigure::Reconfigured;
 use crate::{
     admin,
     audit::Audit,
-    auth::{Auth, Jwt, keys},
+    auth::{Auth, FailedLogins, Jwt, keys},
     bus::{Bus, LocalBus},
     config::Config,
     core,
@@ -158,8 +158,9 @@ impl App {
             move || runtime.block_on(hub.run(stop))
         });
         let jwt = config.jwt.map(|settings| Jwt::new(settings, &config.roles));
+        let failed = Arc::new(FailedLogins::audited(audit.clone()));
         let auth = Auth::new(&config.users).with_jwt(jwt.clone());
-        let gate = Gate::audited(Arc::new(auth), Some(audit.clone()));
+        let gate = Gate::counting(Arc::new(auth), failed.clone());
         let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
@@ -189,6 +190,7 @@ impl App {
             plugins: plugins.clone(),
             figures,
             settings: Arc::new(config.admin),
+            failed,
             stopping: stop.clone(),
         });
         tasks.spawn(admin::serve(listener, router, tls.filter(|_| is_encrypted), stop.clone()));

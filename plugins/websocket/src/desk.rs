@@ -60,21 +60,31 @@ pub(crate) struct Desk {
     waiting: VecDeque<Errand>,
 }
 
+/// What became of a request.
+pub(crate) enum Sent {
+    /// It is on the bus.
+    Now,
+    /// It waits for room.
+    Later,
+    /// It can be neither.
+    Failed(Failed),
+}
+
 /// A request that did not get onto the bus, and why.
 pub(crate) struct Failed(pub(crate) Purpose, pub(crate) Refusal);
 
 impl Desk {
-    /// Sends a request, now or as soon as there is room. Answers it if that cannot be.
-    pub(crate) fn send(&mut self, errand: Errand) -> Option<Failed> {
+    /// Sends a request, now or as soon as there is room.
+    pub(crate) fn send(&mut self, errand: Errand) -> Sent {
         if self.in_flight < MOST_IN_FLIGHT && self.waiting.is_empty() {
-            return self.submit(errand);
+            return self.submit(errand).map_or(Sent::Now, Sent::Failed);
         }
         if self.waiting.len() >= MOST_WAITING {
             let refusal = Refusal::new(Code::TooManyRequests, "too many requests of all clients");
-            return Some(Failed(errand.purpose, refusal));
+            return Sent::Failed(Failed(errand.purpose, refusal));
         }
         self.waiting.push_back(errand);
-        None
+        Sent::Later
     }
 
     /// An answer has come: what it was for.
@@ -83,11 +93,13 @@ impl Desk {
         reply::own(context)
     }
 
-    /// Sends what has been waiting, as far as there is room. To be called after each answer.
-    pub(crate) fn go_on(&mut self) -> Vec<Failed> {
+    /// Sends what has been waiting, as far as there is room. To be called after each answer. Tells `gone` of
+    /// each client one of whose requests does not wait any more.
+    pub(crate) fn go_on(&mut self, mut gone: impl FnMut(u64)) -> Vec<Failed> {
         let mut failed = Vec::new();
         while self.in_flight < MOST_IN_FLIGHT {
             let Some(errand) = self.waiting.pop_front() else { break };
+            gone(errand.purpose.conn);
             failed.extend(self.submit(errand));
         }
         failed

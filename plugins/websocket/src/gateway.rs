@@ -4,7 +4,7 @@ mod subscriptions;
 mod swap;
 
 use crate::{
-    desk::{Desk, Errand, Failed, Kind, Purpose, Then},
+    desk::{Desk, Errand, Failed, Kind, Purpose, Sent, Then},
     message::{self, Login, Message},
     reply,
     session::Session,
@@ -173,8 +173,10 @@ impl Gateway {
     /// Puts a request on the desk; the client's place for it is taken already.
     fn send(&mut self, conn: u64, kind: Kind, payload: String, then: Then) {
         let errand = Errand { kind, payload, purpose: Purpose { conn, then } };
-        if let Some(failed) = self.desk.send(errand) {
-            self.failed(failed);
+        match self.desk.send(errand) {
+            Sent::Now => {}
+            Sent::Later => self.waits(conn, true),
+            Sent::Failed(failed) => self.failed(failed),
         }
     }
 
@@ -186,9 +188,18 @@ impl Gateway {
             }
             Err(why) => log::error!("an answer without a purpose: {why}"),
         }
-        for failed in self.desk.go_on() {
-            self.failed(failed);
-        }
+        let mut gone = Vec::new();
+        let failed = self.desk.go_on(|conn| gone.push(conn));
+        gone.into_iter().for_each(|conn| self.waits(conn, false));
+        failed.into_iter().for_each(|failed| self.failed(failed));
+    }
+
+    /// Notes that a client's request waits for room on the bus, or does not any more: if this instance
+    /// fails meanwhile, nobody else knows of it, and the client has to come again.
+    fn waits(&mut self, conn: u64, more: bool) {
+        let Some(session) = self.sessions.get_mut(&conn) else { return };
+        session.waits(more);
+        connections::set_tag(conn, &session.tag());
     }
 
     fn finish(&mut self, purpose: Purpose, answer: Result<&[u8], String>) {

@@ -25,6 +25,9 @@ pub(crate) struct Session {
     /// Requests that are unanswered.
     #[serde(default)]
     in_flight: u32,
+    /// Those of them that wait for room on the bus.
+    #[serde(default)]
+    waiting: u32,
     /// Counts feeds and invented names.
     #[serde(default)]
     counter: u64,
@@ -60,19 +63,30 @@ impl Session {
         Self { logged_in, ..Self::default() }
     }
 
-    /// The session that a tag holds. `None`: it did not fit into the tag.
+    /// The session that a tag holds. `None`: it did not fit into the tag, or requests have not even been sent
+    /// and are lost.
+    ///
+    /// Answers to those that have been sent bring with them all that is needed; how many there are the tag
+    /// does not know, because it is older.
     pub(crate) fn from_tag(tag: &[u8]) -> Option<Self> {
-        match tag {
-            [] => Some(Self::default()),
-            tag => serde_json::from_slice(tag).ok(),
-        }
+        let session: Self = match tag {
+            [] => Self::default(),
+            tag => serde_json::from_slice(tag).ok()?,
+        };
+        (session.waiting == 0).then_some(Self { in_flight: 0, ..session })
     }
 
     /// What the host shall keep for the next instance.
     pub(crate) fn tag(&self) -> Vec<u8> {
-        match serde_json::to_vec(self) {
-            Ok(tag) if tag.len() <= LONGEST_TAG => tag,
-            _ => TOO_LONG.to_vec(),
+        let mut tag = [0; LONGEST_TAG];
+        let mut left = &mut tag[..];
+        // It ends where the room does: nobody pays for what does not fit.
+        match serde_json::to_writer(&mut left, self) {
+            Ok(()) => {
+                let length = LONGEST_TAG - left.len();
+                tag[..length].to_vec()
+            }
+            Err(_) => TOO_LONG.to_vec(),
         }
     }
 
@@ -94,6 +108,12 @@ impl Session {
     /// The same for a request of the gateway's own, which no limit stops.
     pub(crate) fn take_any_place(&mut self) {
         self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    /// Another request waits for room on the bus, or one does not wait any more.
+    pub(crate) fn waits(&mut self, more: bool) {
+        let change = if more { u32::saturating_add } else { u32::saturating_sub };
+        self.waiting = change(self.waiting, 1);
     }
 
     /// Gives a place back.

@@ -7,6 +7,7 @@ mod browser;
 mod encrypted;
 mod faults;
 mod feed;
+mod floods;
 mod history;
 mod identity;
 mod integrators;

@@ -5,7 +5,10 @@ use anyhow::{Context, Result, bail};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::{collections::VecDeque, time::Duration};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest, protocol::CloseFrame},
@@ -46,8 +49,11 @@ impl Client {
 
     /// The next JSON object, or the end.
     pub(crate) async fn incoming(&mut self, limit: Duration) -> Result<Incoming> {
+        let deadline = Instant::now() + limit;
         loop {
-            let next = timeout(limit, self.socket.next()).await.context("nothing came in time")?;
+            // Pings of the server are no answer.
+            let next = timeout_at(deadline, self.socket.next()).await;
+            let next = next.context("nothing came in time")?;
             match next {
                 None => return Ok(Incoming::Closed(None)),
                 Some(Ok(Message::Text(text))) => {

@@ -49,7 +49,7 @@ impl Host for Ctx {
             timeout: Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST),
             principal,
         };
-        self.effects.submits.push(Submit { id, context, request, place });
+        self.effects.submits.push(Submit { id, context, request, conn: on_behalf_of, place });
         Ok(id)
     }
 }

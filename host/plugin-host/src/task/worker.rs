@@ -1,13 +1,16 @@
 //! Hands work to an instance in batches, and decides what becomes of what it did not finish.
 
-use super::work::{RETRIES, Work};
+use super::{
+    portion::{self, Once},
+    work::{RETRIES, Work},
+};
 use crate::{
     ctx::Identity,
     effects::{Effects, Reply, Submit},
     failure::{Failed, Fault, Remedy, shorten},
     instance::Instance,
     mailbox::{BATCH, Inbox, Outbox},
-    ports::{BusEvent, Happening},
+    ports::{BusEvent, CloseReason, Happening},
     shared::Shared,
     status::count,
     timers::Timers,
@@ -17,6 +20,9 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+/// Close code: come again (IANA's registry of RFC 6455).
+const SERVICE_RESTART: u16 = 1012;
 
 /// One shard's: what its instance is handed, and what that asks for. It outlives instances.
 pub(super) struct Worker {
@@ -72,18 +78,8 @@ impl Worker {
 
     /// One round: a batch of each kind that is there.
     pub(super) async fn round(&mut self, mut instance: Instance) -> Result<Instance, Fault> {
-        let happenings = std::mem::take(&mut self.work.happenings);
-        let happenings = self.announced(happenings);
-        if !happenings.is_empty() {
-            // At most once: a command in a frame must not be given twice.
-            instance = instance.happenings(happenings).await?;
-            self.settle(instance.take_effects());
-        }
-        let replies = std::mem::take(&mut self.work.replies);
-        if !replies.is_empty() {
-            instance = instance.replies(replies).await?;
-            self.settle(instance.take_effects());
-        }
+        instance = self.happenings(instance).await?;
+        instance = self.replies(instance).await?;
         let due = self.timers.due(Instant::now(), BATCH);
         if !due.is_empty() {
             instance = instance.fired(&due).await?;
@@ -94,6 +90,54 @@ impl Worker {
             return Err(Fault::Fatal { call: "mailbox", why: why.to_owned() });
         }
         self.events(instance).await
+    }
+
+    async fn happenings(&mut self, mut instance: Instance) -> Result<Instance, Fault> {
+        let happenings = std::mem::take(&mut self.work.happenings);
+        let mut waiting = VecDeque::from(self.announced(happenings));
+        while !waiting.is_empty() {
+            let portion = portion::take(&mut waiting);
+            let owed = owed(&portion);
+            match instance.happenings(portion).await {
+                Ok(sound) => instance = sound,
+                Err(fault) => {
+                    self.work.happenings = self.unannounced(waiting);
+                    self.hang_up(&owed);
+                    return Err(fault);
+                }
+            }
+            self.settle(instance.take_effects());
+        }
+        Ok(instance)
+    }
+
+    async fn replies(&mut self, mut instance: Instance) -> Result<Instance, Fault> {
+        let mut waiting = VecDeque::from(std::mem::take(&mut self.work.replies));
+        while !waiting.is_empty() {
+            let portion = portion::take(&mut waiting);
+            let owed = owed(&portion);
+            match instance.replies(portion).await {
+                Ok(sound) => instance = sound,
+                Err(fault) => {
+                    self.work.replies = waiting.into();
+                    self.hang_up(&owed);
+                    return Err(fault);
+                }
+            }
+            self.settle(instance.take_effects());
+        }
+        Ok(instance)
+    }
+
+    /// Closes connections whose messages were lost with an instance: whoever waits for an answer learns
+    /// that it will not come.
+    fn hang_up(&self, conns: &[u64]) {
+        if conns.is_empty() {
+            return;
+        }
+        let text = "the request was lost, connect again".to_owned();
+        let reason = CloseReason { code: SERVICE_RESTART, text };
+        self.identity.ports.connections.close(self.identity.name.as_str(), conns, reason);
     }
 
     async fn events(&mut self, instance: Instance) -> Result<Instance, Fault> {
@@ -180,6 +224,17 @@ impl Worker {
         happenings
     }
 
+    /// What was announced and did not get so far, to be announced to the next instance. Of a connection that
+    /// opens it learns then, and of one that has closed not at all.
+    fn unannounced(&mut self, happenings: VecDeque<Happening>) -> Vec<Happening> {
+        for happening in &happenings {
+            if let Happening::Open(info) = happening {
+                self.known.remove(&info.conn);
+            }
+        }
+        happenings.into()
+    }
+
     /// Does what the instance asked for during a call.
     pub(super) fn settle(&mut self, effects: Effects) {
         let now = Instant::now();
@@ -194,7 +249,7 @@ impl Worker {
     }
 
     fn submit(&self, submit: Submit) {
-        let Submit { id, context, request, place } = submit;
+        let Submit { id, context, request, conn, place } = submit;
         let replies = self.outbox.reply();
         let wait = request.timeout;
         let answer = self.identity.request(request);
@@ -204,7 +259,15 @@ impl Worker {
                 .await
                 .unwrap_or_else(|_| Err("no answer in time".to_owned()));
             // It fails when the plugin has been removed.
-            let _ = replies.send(Reply { id, context, answer, _place: place }).await;
+            let _ = replies.send(Reply { id, context, conn, answer, _place: place }).await;
         });
     }
+}
+
+/// The connections that wait for something in these.
+fn owed(portion: &[impl Once]) -> Vec<u64> {
+    let mut conns: Vec<u64> = portion.iter().filter_map(Once::owed).collect();
+    conns.sort_unstable();
+    conns.dedup();
+    conns
 }

@@ -183,6 +183,11 @@ impl World {
         );
     }
 
+    /// Whether nobody has closed a connection.
+    pub fn is_open(&self, conn: u64) -> bool {
+        self.lock().open.contains_key(&conn)
+    }
+
     /// The frames that a connection got.
     pub fn heard(&self, conn: u64) -> Vec<String> {
         self.frames.borrow().get(&conn).cloned().unwrap_or_default()

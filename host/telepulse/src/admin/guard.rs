@@ -1,25 +1,21 @@
 //! What every request to the admin API must pass: it comes from here and not from a foreign web page.
 
-use super::problem::Problem;
-use crate::{auth, config};
+use super::{Api, problem::Problem};
+use crate::auth::{self, Door};
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, Method, header, uri::Authority},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{net::IpAddr, sync::Arc};
+use std::net::{IpAddr, SocketAddr};
 use telepulse_language::Code;
 
 /// Paths that ask for no token: probes have none, and learn nothing but that we run.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
-pub(super) async fn check(
-    State(settings): State<Arc<config::Admin>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = match admit(&settings, &request) {
+pub(super) async fn check(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let mut response = match admit(&api, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -29,29 +25,41 @@ pub(super) async fn check(
     response
 }
 
-fn admit(settings: &config::Admin, request: &Request) -> Result<(), Problem> {
+fn admit(api: &Api, request: &Request) -> Result<(), Problem> {
     let host = host(request)
         .ok_or_else(|| Problem::new(Code::BadRequest, "the Host header is missing or twisted"))?;
     // A name that a web page made point here (DNS rebinding) is none of ours.
-    if settings.listen.ip().is_loopback() && !is_loopback(&host) {
+    if api.settings.listen.ip().is_loopback() && !is_loopback(&host) {
         let message = "this Host is not served here: call it 127.0.0.1 or localhost";
         return Err(Problem::new(Code::Forbidden, message));
     }
     if is_cross_site(request.method(), request.headers(), &host) {
         return Err(Problem::new(Code::Forbidden, "pages of other sites may not call this API"));
     }
-    match &settings.token {
+    match &api.settings.token {
         Some(hash) if !OPEN.contains(&request.uri().path()) => {
             let token = bearer(request.headers());
             if token.is_some_and(|token| auth::token_matches(hash, token)) {
                 Ok(())
             } else {
-                let message = "the admin token is missing or wrong: send Authorization: Bearer …";
-                Err(Problem::new(Code::Unauthorized, message))
+                Err(turn_away(api, request))
             }
         }
         _ => Ok(()),
     }
+}
+
+/// A right token is never turned away, whatever others at the same address have tried.
+fn turn_away(api: &Api, request: &Request) -> Problem {
+    let is_guess = request.headers().contains_key(header::AUTHORIZATION);
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let is_counted = |peer| api.failed.count(Door::Admin, peer, None);
+    if is_guess && peer.is_some_and(|peer| !is_counted(peer)) {
+        let message = "too many wrong admin tokens; try again in a minute";
+        return Problem::new(Code::TooManyRequests, message);
+    }
+    let message = "the admin token is missing or wrong: send Authorization: Bearer …";
+    Problem::new(Code::Unauthorized, message)
 }
 
 /// Whom the request means: the one Host header, and the target if it names a host, agreeing.

@@ -12,7 +12,7 @@ mod tests;
 
 pub use serve::serve;
 
-use crate::{bus::Bus, config, plugins::PluginFigures};
+use crate::{auth::FailedLogins, bus::Bus, config, plugins::PluginFigures};
 use axum::{
     Json, Router,
     extract::State,
@@ -42,6 +42,8 @@ pub struct Api {
     pub figures: Arc<PluginFigures>,
     /// Where it listens, and the token that it asks for.
     pub settings: Arc<config::Admin>,
+    /// Where wrong tokens are counted.
+    pub failed: Arc<FailedLogins>,
     /// Cancelled when the program begins to stop: it is not ready any more.
     pub stopping: CancellationToken,
 }
@@ -72,7 +74,7 @@ pub fn router(api: Api) -> Router {
             Problem::new(Code::BadRequest, "the path has no such method; see GET /openapi.json")
                 .with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
-        .layer(middleware::from_fn_with_state(api.settings.clone(), guard::check))
+        .layer(middleware::from_fn_with_state(api.clone(), guard::check))
         .with_state(api)
 }
 

@@ -6,7 +6,7 @@ use crate::{
     bus::{Address, Incoming, LocalBus},
     config::Server,
 };
-use axum::{body::Body, http::Request};
+use axum::{body::Body, extract::ConnectInfo, http::Request};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use plugin_host::ports;
@@ -53,7 +53,14 @@ impl World {
             tls: false,
         };
         let figures = Arc::new(PluginFigures::new().unwrap());
-        let api = Api { bus, plugins, figures, settings: Arc::new(settings), stopping };
+        let api = Api {
+            bus,
+            plugins,
+            figures,
+            settings: Arc::new(settings),
+            failed: Arc::default(),
+            stopping,
+        };
         Self { api, _folder: folder }
     }
 
@@ -433,6 +440,26 @@ async fn a_configured_token_is_asked_for() {
     }
     assert_eq!(world.send(get("/healthz")).await.status, 200);
     assert_eq!(world.send(get("/readyz")).await.status, 200);
+}
+
+#[tokio::test]
+async fn admin_tokens_are_not_guessed() {
+    let world = World::new("0.0.0.0:8082", Some("the-token")).await;
+    let send = async |peer: &str, authorization: Option<&'static str>| {
+        let headers: Vec<_> =
+            authorization.map(|value| ("authorization", value)).into_iter().collect();
+        let mut request = with(request("GET", "/servers", None), &headers);
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        world.send(request).await.status
+    };
+    for _ in 0..30 {
+        assert_eq!(send("192.0.2.7:4000", Some("Bearer wrong")).await, 401);
+    }
+    assert_eq!(send("192.0.2.7:4001", Some("Bearer wrong")).await, 429);
+    assert_eq!(send("192.0.2.7:4001", Some("Bearer the-token")).await, 200);
+    assert_eq!(send("192.0.2.7:4001", None).await, 401, "asking without one is no guess");
+    assert_eq!(send("192.0.2.8:4000", Some("Bearer wrong")).await, 401);
 }
 
 #[tokio::test]

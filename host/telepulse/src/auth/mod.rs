@@ -1,9 +1,13 @@
 //! Who is it: tokens and passwords to principals. The host asks before any guest sees a request.
 
+mod failed;
+mod guesses;
 mod jwt;
 pub(crate) mod keys;
 mod passwords;
 
+pub(crate) use failed::Door;
+pub use failed::FailedLogins;
 pub use jwt::Jwt;
 
 #[cfg(test)]

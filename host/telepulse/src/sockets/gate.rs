@@ -1,25 +1,15 @@
 //! Who a client is: the users' tokens and passwords, and a limit on guessing them.
 
-use super::guesses::Guesses;
-use crate::{
-    audit::{Audit, Entry},
-    auth::{self, Auth, Denied},
-};
+use crate::auth::{self, Auth, Denied, Door, FailedLogins};
 use arc_swap::ArcSwap;
 use http::HeaderValue;
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
-use telepulse_language::{Code, Principal};
+use std::{net::IpAddr, sync::Arc};
+use telepulse_language::Principal;
 
 /// Asks the users of now; counts failures.
 pub struct Gate {
     auth: ArcSwap<Auth>,
-    /// Where failed logins are noted.
-    audit: Option<Audit>,
-    guesses: Mutex<Guesses>,
+    failed: Arc<FailedLogins>,
 }
 
 /// Why somebody was not let in. Worded for the client.
@@ -36,12 +26,12 @@ pub enum Refused {
 impl Gate {
     /// Asks these users.
     pub fn new(auth: Arc<Auth>) -> Arc<Self> {
-        Self::audited(auth, None)
+        Self::counting(auth, Arc::default())
     }
 
-    /// The same; failed logins are noted.
-    pub(crate) fn audited(auth: Arc<Auth>, audit: Option<Audit>) -> Arc<Self> {
-        Arc::new(Self { auth: ArcSwap::new(auth), audit, guesses: Mutex::default() })
+    /// The same; failures are counted there.
+    pub fn counting(auth: Arc<Auth>, failed: Arc<FailedLogins>) -> Arc<Self> {
+        Arc::new(Self { auth: ArcSwap::new(auth), failed })
     }
 
     /// Asks other users from now on.
@@ -63,7 +53,7 @@ impl Gate {
     ) -> Result<Option<Arc<Principal>>, Refused> {
         let Some(value) = value else { return Ok(None) };
         let name = auth::name_in(value);
-        if !is_bearer(value) && self.guesses().too_many(peer, name.as_deref(), Instant::now()) {
+        if !is_bearer(value) && self.failed.too_many(peer, name.as_deref()) {
             return Err(Refused::TooMany);
         }
         let auth = self.auth.load_full();
@@ -71,35 +61,12 @@ impl Gate {
         found.map_err(|denied| self.failed(peer, name.as_deref(), denied))
     }
 
-    /// Counts a failure and notes it, as long as address and name are not past their guesses.
     fn failed(&self, peer: IpAddr, name: Option<&str>, denied: Denied) -> Refused {
-        let mut guesses = self.guesses();
-        match denied {
-            Denied::Busy => return Refused::TooMany,
-            Denied::Wrong if guesses.too_many(peer, name, Instant::now()) => {
-                return Refused::TooMany;
-            }
-            Denied::Wrong => guesses.failed(peer, name, Instant::now()),
+        if denied == Denied::Wrong && self.failed.count(Door::Gateway, peer, name) {
+            Refused::Wrong
+        } else {
+            Refused::TooMany
         }
-        drop(guesses);
-        if let Some(audit) = &self.audit {
-            audit.record(Entry {
-                time: crate::clock::now(),
-                user: None,
-                plugin: None,
-                peer: Some(peer.to_string()),
-                action: "login".to_owned(),
-                server: None,
-                about: serde_json::Map::new(),
-                outcome: serde_json::json!(Code::Unauthorized),
-                message: None,
-            });
-        }
-        Refused::Wrong
-    }
-
-    fn guesses(&self) -> MutexGuard<'_, Guesses> {
-        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,7 +13,6 @@ mod event_stream;
 mod forwarded;
 mod frame;
 mod gate;
-mod guesses;
 mod halves;
 mod inlet;
 mod listener;

@@ -95,6 +95,39 @@ fn what_waited_its_turn_is_sent_by_the_next_instance() {
 }
 
 #[test]
+fn who_waits_his_turn_when_the_instance_crashes_is_asked_to_come_again() {
+    let mut scene = Scene::new();
+    let query = json!({"action": "query", "id": 1, "query": "calls"}).to_string();
+    for conn in 100..133 {
+        scene.open(conn, Some(wallboard()));
+        (0..32).for_each(|_| scene.stage.text(conn, &query));
+    }
+    let sent = scene.host.submitted();
+    // One of the 24 that client 131 has waiting is sent.
+    scene.answer(&sent[0], &json!({"ok": true, "result": {}}));
+    crash(&mut scene);
+    let closed = |conn| scene.host.closed(conn).map(|reason| reason.code);
+    assert_eq!((closed(100), closed(130)), (None, None), "their answers are on their way");
+    assert_eq!((closed(131), closed(132)), (Some(1012), Some(1012)));
+}
+
+#[test]
+fn after_a_crash_no_place_stays_taken() {
+    let mut scene = Scene::new();
+    let query = json!({"action": "query", "query": "calls"});
+    let requests: Vec<_> = (0..31).map(|_| scene.submits(&query)).collect();
+    // The tag is of now.
+    scene.reply(&subscribe(&json!({}), false));
+    for request in &requests {
+        scene.answer(request, &json!({"ok": true, "result": {}}));
+    }
+    crash(&mut scene);
+    for _ in 0..32 {
+        scene.submits(&query);
+    }
+}
+
+#[test]
 fn a_session_too_long_for_its_tag_is_handed_over_and_after_a_crash_asked_to_come_again() {
     let agents: Vec<String> = (1000..2000).map(|agent| agent.to_string()).collect();
     let filter = json!({"agents": agents});

@@ -21,8 +21,8 @@ use std::{
 const DELIVERIES: u64 = 2_000_000;
 /// Events in a burst.
 const BURST: u64 = 100;
-/// Events that go one at a time.
-const SINGLE: u64 = 100;
+/// Deliveries of events that go one at a time.
+const SINGLE: u64 = 400_000;
 /// Deliveries a second when events are paced.
 const PACE: u64 = 100_000;
 /// For how long they are paced.
@@ -69,7 +69,7 @@ fn measure(
         }
         Ok(bursts * BURST * count)
     })?;
-    let single = ((SINGLE as f64 * scale) as u64).max(10);
+    let single = ((SINGLE as f64 * scale) as u64 / count).max(10);
     let one = phase(&mut server, |server, latencies| {
         for _ in 0..single {
             server.order("burst 1")?;

@@ -190,8 +190,12 @@ impl Gateway {
         }
         let mut gone = Vec::new();
         let failed = self.desk.go_on(|conn| gone.push(conn));
-        gone.into_iter().for_each(|conn| self.waits(conn, false));
-        failed.into_iter().for_each(|failed| self.failed(failed));
+        for conn in gone {
+            self.waits(conn, false);
+        }
+        for failed in failed {
+            self.failed(failed);
+        }
     }
 
     /// Notes that a client's request waits for room on the bus, or does not any more: if this instance

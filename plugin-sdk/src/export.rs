@@ -3,10 +3,17 @@
 /// Makes a component of a plugin: names the type and what it is called for.
 ///
 /// After the colon stand the traits that the type implements, in any order: `Subscriber`,
-/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`, `Policy`; or `HttpHandler` alone. Once in a crate, as
-/// in `export!(Gateway: ConnectionHandler, Replies);`.
+/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`, `Policy`; and before them all, or alone, `HttpHandler`.
+/// Once in a crate, as in `export!(Gateway: ConnectionHandler, Replies);`.
+///
+/// Each HTTP request is handled by an instance of its own, which is not initialised: it shares nothing with the
+/// one that gets events but what both keep in [`crate::kv`].
 #[macro_export]
 macro_rules! export {
+    ($plugin:ident: HttpHandler, $($handler:ident),+ $(,)?) => {
+        $crate::export!($plugin: HttpHandler);
+        $crate::export!($plugin: $($handler),+);
+    };
     ($plugin:ident: HttpHandler) => {
         #[cfg(not(target_family = "wasm"))]
         const _: () = $crate::__implements::http_handler::<$plugin>();

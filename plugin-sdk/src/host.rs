@@ -40,6 +40,7 @@ pub(crate) trait Host {
         ttl_ms: Option<u64>,
     ) -> Result<bool, String>;
     fn kv_take(&self, key: &str) -> Result<Option<Vec<u8>>, String>;
+    fn kv_increment(&self, key: &str, by: i64) -> Result<i64, String>;
     fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String>;
 
     fn measure(&self, name: &str, labels: &[(&str, &str)], measure: Measure);

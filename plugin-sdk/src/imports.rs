@@ -85,6 +85,9 @@ impl Host for Imports {
     fn kv_take(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
         kv::take(key)
     }
+    fn kv_increment(&self, key: &str, by: i64) -> Result<i64, String> {
+        kv::increment(key, by)
+    }
     fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
         kv::keys(prefix, after, max)
     }

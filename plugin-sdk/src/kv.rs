@@ -1,7 +1,9 @@
 //! Small values that outlive instances, crashes and the host: a space of the plugin's own, as large as
-//! its `kv` grant. What a call answered is on disk. Keys have 1 to 512 bytes, values at most 1 MiB.
+//! its `kv` grant. What a call answered is on disk, or in the operator's Redis, which then says how
+//! much room there is. Keys have 1 to 512 bytes, values at most 1 MiB.
 //!
-//! Errors are sentences: no room in the grant, a key or value that is too long, a disk that fails.
+//! Errors are sentences: no room in the grant, a key or value that is too long, a disk that fails, a
+//! Redis that is away. Only where one says that it is not known may a value have changed.
 
 use crate::host::with;
 use serde::{Serialize, de::DeserializeOwned};
@@ -44,6 +46,12 @@ pub fn take(key: &str) -> Result<Option<Vec<u8>>, String> {
     with(|host| host.kv_take(key))
 }
 
+/// Adds to a number (0 where there is none) and answers the new one: of many who add at once each gets
+/// another. The value is the number in decimal; it keeps its time to live, a new one has none.
+pub fn increment(key: &str, by: i64) -> Result<i64, String> {
+    with(|host| host.kv_increment(key, by))
+}
+
 /// Keys that begin with `prefix`, in order, those that follow `after`; at most `max`, and 1,000.
 pub fn keys(prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
     with(|host| host.kv_keys(prefix, after, max))
@@ -78,9 +86,27 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_counted_and_keep_their_time() {
+        let host = FakeHost::install();
+        assert_eq!((increment("n", 1), increment("n", -3)), (Ok(1), Ok(-2)));
+        assert_eq!(get("n"), Ok(Some(b"-2".to_vec())));
+        set("short", b"41", Some(Duration::from_secs(10))).unwrap();
+        assert_eq!(increment("short", 1), Ok(42));
+        host.pass(Duration::from_secs(10));
+        assert_eq!(increment("short", 1), Ok(1));
+        host.pass(Duration::from_hours(1));
+        assert_eq!(get("short"), Ok(Some(b"1".to_vec())));
+        set("word", b"+1", None).unwrap();
+        assert!(increment("word", 1).unwrap_err().contains("no whole number"));
+        set("large", i64::MAX.to_string().as_bytes(), None).unwrap();
+        assert!(increment("large", 1).unwrap_err().contains("64 bits"));
+    }
+
+    #[test]
     fn a_store_that_refuses_is_told() {
         let host = FakeHost::install();
         host.refuse(Some("there is no room for it"));
+        assert_eq!(increment("n", 1), Err("there is no room for it".to_owned()));
         assert_eq!(set("a", b"1", None), Err("there is no room for it".to_owned()));
     }
 }

@@ -11,6 +11,7 @@ pub mod languages;
 pub mod phones;
 pub mod ports;
 pub mod recording;
+pub mod redis;
 pub mod storm;
 mod template;
 pub mod wait;

@@ -69,6 +69,9 @@ pub struct Mount {
     pub listen: SocketAddr,
     /// The path, with its leading slash.
     pub path: String,
+    /// What users must be allowed to come in here, a word of their `allow`; none: anybody comes in. Routes
+    /// only: what a WebSocket's user may do is looked at where each command enters.
+    pub right: Option<String>,
 }
 
 impl Grants {

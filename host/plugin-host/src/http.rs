@@ -13,7 +13,7 @@ use crate::{
 use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
 use std::{sync::Arc, time::Duration};
-use telepulse_language::Principal;
+use telepulse_language::{Permission, Principal};
 use tokio::{sync::Semaphore, time::timeout};
 
 /// How many requests a plugin handles at a time; more wait, within their deadline.
@@ -47,6 +47,35 @@ impl HttpSlot {
     /// Sends requests from now on to this version, or to none.
     pub(crate) fn set(&self, version: Option<Version>) {
         self.0.version.store(version.map(Arc::new));
+    }
+
+    /// A path to it.
+    pub(crate) fn route(&self) -> Arc<Route> {
+        Arc::new(Route { slot: Arc::clone(&self.0), right: ArcSwapOption::empty() })
+    }
+}
+
+/// A path to what is mounted.
+pub(crate) struct Route {
+    slot: Arc<Slot>,
+    /// What users must be allowed to be let in; none: anybody is.
+    right: ArcSwapOption<String>,
+}
+
+impl Route {
+    /// Lets those in from now on who have this right.
+    pub(crate) fn set_right(&self, right: Option<&str>) {
+        self.right.store(right.map(|right| Arc::new(right.to_owned())));
+    }
+
+    /// Whether somebody is let in. A right that ends at the user's own extension opens no path.
+    fn admits(&self, who: Option<&Principal>) -> Result<(), HttpFailure> {
+        let Some(right) = self.right.load_full() else { return Ok(()) };
+        match who.filter(|who| !who.is_anonymous()) {
+            None => Err(HttpFailure::NobodyAsks),
+            Some(who) if who.permission(&right) == Permission::Any => Ok(()),
+            Some(_) => Err(HttpFailure::Forbidden),
+        }
     }
 }
 
@@ -113,13 +142,16 @@ async fn run(
     if forwarded? { Ok(()) } else { Err(trap("it ended without an answer".to_owned())) }
 }
 
-impl HttpHandler for HttpSlot {
+impl HttpHandler for Route {
     fn handle(
         &self,
         request: http::Request<Body>,
         principal: Option<Arc<Principal>>,
     ) -> BoxFuture<'static, Result<http::Response<Body>, HttpFailure>> {
-        let slot = Arc::clone(&self.0);
+        if let Err(refused) = self.admits(principal.as_deref()) {
+            return Box::pin(async move { Err(refused) });
+        }
+        let slot = Arc::clone(&self.slot);
         Box::pin(async move {
             count(&slot.counters.requests, 1);
             timeout(DEADLINE, slot.answer(request, principal))

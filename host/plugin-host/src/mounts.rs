@@ -5,12 +5,12 @@ use crate::{
     bindings::Surface,
     ctx::Rights,
     grants::{Mount, Pattern},
-    http::HttpSlot,
+    http::{HttpSlot, Route},
     mailbox::Inbox,
     ports::{Guard, Ports},
 };
 use futures_util::future::BoxFuture;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 use tokio::runtime::Handle;
 
 /// Everything that is mounted now. Dropping it unmounts.
@@ -18,7 +18,14 @@ use tokio::runtime::Handle;
 pub(crate) struct Mounts {
     subscription: Option<(Vec<Pattern>, Guard)>,
     websockets: BTreeMap<Mount, (Vec<String>, Guard)>,
-    routes: BTreeMap<Mount, Guard>,
+    routes: BTreeMap<Place, (Arc<Route>, Guard)>,
+}
+
+/// A listener, and a path on it.
+type Place = (SocketAddr, String);
+
+fn place(mount: &Mount) -> Place {
+    (mount.listen, mount.path.clone())
 }
 
 /// Who mounts.
@@ -64,19 +71,25 @@ impl Mounts {
         let routes = if surface.http { &*rights.grants.routes } else { &[] };
         // New listeners first: they may fail.
         let mut opened = BTreeMap::new();
-        for mount in routes.iter().filter(|mount| !self.routes.contains_key(mount)) {
-            let handler = Arc::new(owner.http.clone());
-            let listeners = &owner.ports.listeners;
+        for mount in routes.iter().filter(|mount| !self.routes.contains_key(&place(mount))) {
+            let route = owner.http.route();
+            route.set_right(mount.right.as_deref());
+            let (handler, listeners) = (Arc::clone(&route), &owner.ports.listeners);
             let guard =
                 owner.at_home(|| listeners.http(owner.name, mount.listen, &mount.path, handler));
-            opened.insert(mount.clone(), guard.await?);
+            opened.insert(place(mount), (route, guard.await?));
         }
         self.websockets(owner, websockets, &rights.origins).await?;
         {
             let _home = owner.home.enter();
             self.websockets.retain(|mount, _| websockets.contains(mount));
             self.routes.append(&mut opened);
-            self.routes.retain(|mount, _| routes.contains(mount));
+            self.routes.retain(|mounted, _| routes.iter().any(|mount| place(mount) == *mounted));
+        }
+        for mount in routes {
+            if let Some((route, _)) = self.routes.get(&place(mount)) {
+                route.set_right(mount.right.as_deref());
+            }
         }
         self.subscribe(owner, if surface.subscriber { &rights.grants.subscribe } else { &[] });
         Ok(())

@@ -63,13 +63,14 @@ pub struct Request {
     pub principal: Option<Arc<Principal>>,
 }
 
-/// Values that plugins keep, each plugin in a space of its own. What was answered is on disk. Errors
-/// are sentences for the plugin's author.
+/// Values that plugins keep, each plugin in a space of its own. What was answered is kept. Errors are
+/// sentences for the plugin's author.
 pub trait Kv: Send + Sync + 'static {
     /// A value that is there, and whose time is not over.
     fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>>;
 
-    /// Changes one value; the plugin's values may then take `room` bytes, keys included.
+    /// Changes one value; the plugin's values may then take `room` bytes, keys included, where the
+    /// store counts them.
     fn change(
         &self,
         plugin: &str,
@@ -109,6 +110,13 @@ pub enum KvChange {
         /// Which.
         key: String,
     },
+    /// It is a number, in decimal, and becomes another; 0 if it has no value. Its time stays.
+    Increment {
+        /// Which.
+        key: String,
+        /// What is added.
+        by: i64,
+    },
 }
 
 /// What became of a change.
@@ -118,6 +126,8 @@ pub struct KvDone {
     pub is_done: bool,
     /// What was taken.
     pub taken: Option<Bytes>,
+    /// What a number became.
+    pub number: Option<i64>,
 }
 
 /// Which keys are asked for.
@@ -422,6 +432,12 @@ pub trait HttpHandler: Send + Sync + 'static {
 /// Why a plugin did not answer an HTTP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFailure {
+    /// Nobody has logged in, and users with a certain right are let in only: 401.
+    #[error("log in first")]
+    NobodyAsks,
+    /// The user has not that right: 403.
+    #[error("you may not use it")]
+    Forbidden,
     /// No instance runs: 503.
     #[error("the plugin is not running")]
     NotRunning,
@@ -442,7 +458,7 @@ pub struct Ports {
     pub connections: Arc<dyn Connections>,
     /// Listeners.
     pub listeners: Arc<dyn Listeners>,
-    /// Values on disk.
+    /// Values that they keep.
     pub kv: Arc<dyn Kv>,
     /// Where commands are decided on.
     pub policies: Arc<dyn Policies>,

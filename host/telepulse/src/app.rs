@@ -17,7 +17,7 @@ use crate::{
     plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
     sockets::{Clients, Gate, ListenerPool, Settings},
-    store::{StoreError, journal::JournalStore, kv::KvStore},
+    store::{StoreError, Values, journal::JournalStore},
     tls::Acceptor,
 };
 use arc_swap::ArcSwap;
@@ -56,7 +56,7 @@ pub struct App {
     history: History,
     listeners: Arc<ListenerPool>,
     plugins: PluginHost,
-    values: Arc<KvStore>,
+    values: Values,
     messages: Arc<JournalStore>,
     audit: Audit,
     admin: SocketAddr,
@@ -171,11 +171,11 @@ impl App {
             tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
             tasks.spawn(end_in_time(jwt, listeners.clone(), stop.clone()));
         }
-        let values = Arc::new(KvStore::start(&folder.join(VALUES))?);
+        let values = Values::start(config.store.redis, &folder.join(VALUES))?;
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
         let kept = Kept {
-            kv: values.clone(),
+            kv: values.kv(),
             journal: messages.clone(),
             policies: Arc::new(policies),
             figures: figures.clone(),

@@ -1,7 +1,12 @@
 //! HTTP requests and responses as plain values; the translation to `wasi:http` is beside them.
 
+mod body;
+mod problem;
 #[cfg(target_family = "wasm")]
 pub(crate) mod serve;
+
+pub use body::fields;
+pub use problem::Problem;
 
 use serde::Serialize;
 use thiserror::Error;

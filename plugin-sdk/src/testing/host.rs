@@ -356,6 +356,11 @@ impl Host for FakeHost {
         inner.refused()?;
         Ok(inner.values.take(key, inner.clock.now_ns))
     }
+    fn kv_increment(&self, key: &str, by: i64) -> Result<i64, String> {
+        let inner = &mut *self.inner.borrow_mut();
+        inner.refused()?;
+        inner.values.increment(key, by, inner.clock.now_ns)
+    }
     fn kv_keys(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, String> {
         let inner = self.inner.borrow();
         inner.refused()?;

@@ -30,6 +30,16 @@ impl Values {
         Some(value.bytes)
     }
 
+    pub(super) fn increment(&mut self, key: &str, by: i64, now_ns: u64) -> Result<i64, String> {
+        let before = self.0.get(key).filter(|value| value.is_live(now_ns));
+        let end_ns = before.and_then(|value| value.end_ns);
+        let number = before.map_or(Some(0), |value| whole_number(&value.bytes));
+        let number = number.ok_or("its value is no whole number of 64 bits in decimal")?;
+        let number = number.checked_add(by).ok_or("the number would need more than 64 bits")?;
+        self.0.insert(key.to_owned(), Value { bytes: number.to_string().into(), end_ns });
+        Ok(number)
+    }
+
     pub(super) fn keys(
         &self,
         prefix: &str,
@@ -43,6 +53,12 @@ impl Values {
         });
         wanted.take(max.min(1_000) as usize).cloned().collect()
     }
+}
+
+/// A number as a store writes it, without a plus or zeros before it.
+fn whole_number(bytes: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 impl Value {

@@ -1,10 +1,9 @@
 //! What each operation does: a command or a query on the bus, and its outcome as an answer. Pure.
 
 use crate::{
-    body, cors, once,
+    cors, once,
     operations::{Answer, CALLS, Does, List, Operation},
     pages, params,
-    problem::Problem,
     route::{self, Found, Names},
     tag,
 };
@@ -12,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use telepulse_plugin_sdk::{
     bus::{COMMAND, QUERY},
-    http::{Request, Response},
+    http::{self, Problem, Request, Response},
     language::{Code, CommandEnvelope, Filter, Refusal, Request as Message},
 };
 
@@ -228,7 +227,7 @@ fn done(result: &Value, answer: Answer) -> Response {
 /// `{"paused":true,"reason"?}`.
 fn pause(request: &Request, names: &Names, outside: &mut dyn Outside) -> Result<Response, Problem> {
     params::none(request.query.as_deref())?;
-    let mut fields = body::fields(request, &reserved(names))?;
+    let mut fields = http::fields(request, &reserved(names))?;
     let action = match fields.remove("paused") {
         Some(Value::Bool(true)) => "queuePause",
         Some(Value::Bool(false)) => "queueUnpause",
@@ -241,7 +240,7 @@ fn pause(request: &Request, names: &Names, outside: &mut dyn Outside) -> Result<
 /// Any command, in the language's own form; so is the answer, unless it is a refusal.
 fn any(request: &Request, outside: &mut dyn Outside) -> Result<Response, Problem> {
     params::none(request.query.as_deref())?;
-    let message = Message::new(body::fields(request, &[])?).map_err(|(_, refusal)| refusal)?;
+    let message = Message::new(http::fields(request, &[])?).map_err(|(_, refusal)| refusal)?;
     let envelope = CommandEnvelope::from_request(message)?;
     let result = outside.ask(COMMAND, &envelope.to_value())?;
     Ok(Response::json(200, JSON, &json!({"id": envelope.id, "ok": true, "result": result})))
@@ -255,7 +254,7 @@ fn command(
     outside: &mut dyn Outside,
 ) -> Result<Value, Problem> {
     params::none(request.query.as_deref())?;
-    give(action, body::fields(request, &reserved(names))?, names, outside)
+    give(action, http::fields(request, &reserved(names))?, names, outside)
 }
 
 /// What a body may not say, because the path says it.

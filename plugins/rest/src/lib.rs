@@ -1,14 +1,12 @@
 //! The REST gateway (contract section 4), a sandboxed component: what the host calls it for.
 //!
 //! What there is stands in one table, [`operations`], from which `openapi.json` is made, too. A path is
-//! understood in [`route`], a body in [`body`], a query string in [`params`]; what they ask for becomes a
-//! command or a query in [`api`], and a refusal becomes an answer in [`problem`]. [`once`] keeps a POST
-//! from being carried out twice, [`tag`] saves answers that the client has, [`cors`] lets pages in. Who
-//! asks is the host's to know: it attaches the principal to what goes over the bus.
+//! understood in [`route`], a query string in [`params`]; what they ask for becomes a command or a query in
+//! [`api`]. [`once`] keeps a POST from being carried out twice, [`tag`] saves answers that the client has,
+//! [`cors`] lets pages in. Who asks is the host's to know: it attaches the principal to what goes over the bus.
 #![forbid(unsafe_code)]
 
 mod api;
-mod body;
 mod cors;
 mod once;
 #[cfg(test)]
@@ -16,7 +14,6 @@ mod openapi;
 mod operations;
 mod pages;
 mod params;
-mod problem;
 mod route;
 mod tag;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! The key is noted before the command is given. If the answer is then lost, whether by a crash or by a
 //! deadline, the key stays noted: better nothing than a second call.
 
-use crate::{api::Outside, problem::Problem};
+use crate::api::Outside;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 use telepulse_plugin_sdk::{
-    http::{Request, Response},
+    http::{Problem, Request, Response},
     language::{Code, Refusal},
 };
 

@@ -4,6 +4,7 @@
 mod audited;
 mod bad_input;
 mod browser;
+mod calldata;
 mod encrypted;
 mod faults;
 mod feed;

@@ -32,6 +32,7 @@ pub(crate) struct Platform {
 pub(crate) struct Builder {
     toml: String,
     admin: String,
+    store: Option<String>,
 }
 
 impl Builder {
@@ -58,6 +59,12 @@ impl Builder {
         self
     }
 
+    /// Another store than the embedded one.
+    pub(crate) fn store(mut self, toml: &str) -> Self {
+        self.store = Some(toml.to_owned());
+        self
+    }
+
     /// What was added so far.
     pub(crate) fn text(self) -> String {
         self.toml
@@ -70,11 +77,12 @@ impl Builder {
         let plugins = dir.path().join("plugins.d");
         fs::create_dir(&plugins)?;
         let ports = [("127.0.0.1:8084", ws_port), ("127.0.0.1:8083", rest_port)];
-        install("websocket", &plugins, &ports)?;
-        install("rest", &plugins, &ports[1..])?;
+        install("websocket", &plugins, &ports, |toml| toml)?;
+        install("rest", &plugins, &ports[1..], |toml| toml)?;
         let text = format!(
-            "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n{}\n\
+            "{}[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n{}\n\
              [[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nextension = \"101\"\nallow = [\"*\"]\n\n{}",
+            self.store.as_deref().unwrap_or("[store]\npath = \"data\"\n"),
             self.admin,
             hash(TOKEN),
             self.toml,
@@ -99,6 +107,17 @@ impl Platform {
     /// The folder that the host watches.
     pub(crate) fn plugins_dir(&self) -> PathBuf {
         self.dir.path().join("plugins.d")
+    }
+
+    /// Drops a first-party plugin in while everything runs; `change` sees its grants and settings.
+    pub(crate) async fn add(
+        &self,
+        name: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Result<()> {
+        let listen = [("127.0.0.1:8083", self.rest_port)];
+        install(name, &self.plugins_dir(), &listen, change)?;
+        self.plugin_runs(name).await
     }
 
     /// Waits until the plugin runs.
@@ -206,7 +225,13 @@ fn built(name: &str) -> Result<PathBuf> {
 }
 
 /// Copies a first-party plugin with its grants, listening on ports of its own.
-fn install(name: &str, plugins: &Path, ports: &[(&str, u16)]) -> Result<()> {
+/// `change` sees the grants, with the settings behind them.
+pub(crate) fn install(
+    name: &str,
+    plugins: &Path,
+    ports: &[(&str, u16)],
+    change: impl FnOnce(String) -> String,
+) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
     let mut grants = fs::read_to_string(root.join(format!("plugins/{name}/{name}.toml")))?;
     for (listen, port) in ports {
@@ -215,7 +240,7 @@ fn install(name: &str, plugins: &Path, ports: &[(&str, u16)]) -> Result<()> {
         }
         grants = grants.replace(listen, &format!("127.0.0.1:{port}"));
     }
-    fs::write(plugins.join(format!("{name}.toml")), grants)?;
+    fs::write(plugins.join(format!("{name}.toml")), change(grants))?;
     fs::copy(component(name)?, plugins.join(format!("{name}.wasm")))?;
     Ok(())
 }

@@ -98,6 +98,9 @@ fn mount(mount: &Mount) -> Value {
     let mut table = InlineTable::new();
     table.insert("listen", mount.listen.to_string().into());
     table.insert("path", mount.path.as_str().into());
+    if let Some(right) = &mount.right {
+        table.insert("right", right.as_str().into());
+    }
     table.into()
 }
 

@@ -1,4 +1,4 @@
-//! `telepulse:plugin/kv`: values of the plugin's own, on disk when a call returns.
+//! `telepulse:plugin/kv`: values of the plugin's own, kept when a call returns.
 
 use super::generated::telepulse::plugin::kv::Host;
 use crate::{
@@ -42,6 +42,11 @@ impl Host for Ctx {
 
     async fn take(&mut self, key: String) -> Result<Option<Vec<u8>>, String> {
         Ok(self.change(KvChange::Take { key }).await?.taken.map(Vec::from))
+    }
+
+    async fn increment(&mut self, key: String, by: i64) -> Result<i64, String> {
+        let number = self.change(KvChange::Increment { key, by }).await?.number;
+        number.ok_or_else(|| "the host's store tells no number".to_owned())
     }
 
     async fn keys(

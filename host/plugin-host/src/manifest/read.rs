@@ -294,7 +294,8 @@ impl Reader<'_> {
     }
 
     fn mount(&mut self, key: &str, at: Range<usize>, table: &DeTable<'_>) -> Option<Mount> {
-        let (mut listen, mut path) = (None, None);
+        let (mut listen, mut path, mut right) = (None, None, None);
+        let is_route = key.ends_with("routes");
         for (name, value) in table {
             let text = value.get_ref().as_str();
             match name.get_ref().as_ref() {
@@ -314,9 +315,18 @@ impl Reader<'_> {
                         "must begin with / and hold no space, ?, # or ..",
                     ),
                 },
+                "right" if is_route => match text.filter(|text| is_right(text)) {
+                    Some(text) => right = Some(text.to_owned()),
+                    None => self.mistake(
+                        value.span(),
+                        &format!("{key}.right"),
+                        "must be a word that users' `allow` may have, like \"callData\"",
+                    ),
+                },
                 other => {
                     let name = format!("{key}.{other}");
-                    self.mistake(value.span(), &name, "unknown; there are listen and path");
+                    let known = if is_route { "listen, path and right" } else { "listen and path" };
+                    self.mistake(value.span(), &name, format!("unknown; there are {known}"));
                 }
             }
         }
@@ -325,7 +335,7 @@ impl Reader<'_> {
                 self.mistake(at.clone(), key, format!("{name} is missing"));
             }
         }
-        Some(Mount { listen: listen?, path: path? })
+        Some(Mount { listen: listen?, path: path?, right })
     }
 
     fn limits(&mut self, table: &DeTable<'_>) -> Limits {
@@ -414,6 +424,10 @@ impl Reader<'_> {
         }
         secrets
     }
+}
+
+fn is_right(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn is_path(text: &str) -> bool {

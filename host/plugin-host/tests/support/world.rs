@@ -381,7 +381,7 @@ impl Kv for Port {
     ) -> BoxFuture<'static, Result<KvDone, String>> {
         let values = &mut self.0.lock().values;
         let of = |key: String| (plugin.to_owned(), key);
-        let mut done = KvDone { is_done: true, taken: None };
+        let mut done = KvDone { is_done: true, ..KvDone::default() };
         let refused = match change {
             KvChange::Set { value, .. } if value.len() as u64 > room => Some("no room".to_owned()),
             KvChange::Set { key, value, .. } => {
@@ -398,6 +398,16 @@ impl Kv for Port {
             KvChange::Take { key } => {
                 done.taken = values.remove(&of(key));
                 None
+            }
+            KvChange::Increment { key, by } => {
+                let before = values.get(&of(key.clone())).map_or(Ok(0), |value| {
+                    String::from_utf8_lossy(value).parse::<i64>().map_err(|why| why.to_string())
+                });
+                before.map(|before| {
+                    done.number = Some(before + by);
+                    values.insert(of(key), Bytes::from((before + by).to_string()));
+                })
+                .err()
             }
         };
         Box::pin(async { refused.map_or(Ok(done), Err) })

@@ -5,6 +5,7 @@ mod fields;
 mod load;
 mod mistake;
 mod read;
+mod redis;
 mod rules;
 mod schema;
 mod secret;
@@ -17,6 +18,7 @@ mod written;
 
 pub use load::{DEFAULT_FILE, Source};
 pub use mistake::Mistakes;
+pub use redis::Redis;
 pub use secret::Secret;
 pub use server::{Server, ServerAuth, ServerFilter};
 pub use tls::ServerTls;
@@ -112,6 +114,8 @@ pub struct Bus {
 pub struct Store {
     /// A folder of our own.
     pub path: PathBuf,
+    /// Where plugins keep their values. `None`: in the folder, as all else.
+    pub redis: Option<Redis>,
     /// How much of the history of calls is kept.
     pub calls: Calls,
 }

@@ -3,11 +3,11 @@
 mod auth;
 
 use super::{
-    Admin, Bus, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Secret,
-    Server, ServerAuth, ServerFilter, ServerTls, Store,
+    Admin, Bus, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Redis,
+    Secret, Server, ServerAuth, ServerFilter, ServerTls, Store,
     fields::{Fields, Reader},
     mistake::Place,
-    rules, schema, server,
+    redis, rules, schema, server,
     written::{self, Table, Value},
 };
 use std::{
@@ -262,14 +262,37 @@ fn bus(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Bus {
 
 fn store(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Store {
     reader.known(fields, &schema::STORE);
-    only(reader, fields, "embedded", "redis");
     Store {
         path: reader.path(fields, "path").unwrap_or_else(|| reader.folder.join("data")),
+        redis: self::redis(reader, fields),
         calls: Calls {
             number: reader.number(fields, "calls", 0..=10_000_000).unwrap_or(100_000).into(),
             days: reader.number(fields, "callDays", 1..=36_500),
         },
     }
+}
+
+/// Where Redis is, if plugins' values are there.
+fn redis(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Redis> {
+    let kinds = [("embedded", false), ("redis", true)];
+    let is_redis = match fields.get("kind") {
+        Some(_) => reader.choice(fields, "kind", &kinds)?,
+        None => false,
+    };
+    match (is_redis, fields.get("url")) {
+        (true, Some(_)) => {
+            let url = reader.secret(fields, "url")?;
+            return reader.keep(fields, "url", redis::parse(&url));
+        }
+        (true, None) => {
+            reader.missing(fields, "url", "say where Redis is, like \"redis://127.0.0.1:6379\"");
+        }
+        (false, Some(_)) => {
+            reader.mistake(fields, "url", "is for kind = \"redis\": write that, or remove it");
+        }
+        (false, None) => {}
+    }
+    None
 }
 
 /// A `kind` of which this version has one.

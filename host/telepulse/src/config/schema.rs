@@ -71,7 +71,7 @@ pub(super) const COMMANDS: Section = single(
 );
 pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
 pub(super) const STORE: Section =
-    single(&["store"], &["kind", "path", "calls", "callDays"], &["url"]);
+    single(&["store"], &["kind", "path", "url", "calls", "callDays"], &[]);
 pub(super) const PLUGINS: Section = single(&["plugins"], &["dir"], &[]);
 pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token", "tls"], &[]);
 pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);

@@ -45,6 +45,7 @@ fn an_empty_file_is_enough() {
     assert!(config.servers.is_empty() && config.users.is_empty());
     assert_eq!(config.bus.history, 100_000);
     assert_eq!(config.store.path, Path::new("/etc/tp/data"));
+    assert_eq!(config.store.redis, None);
     assert_eq!(config.plugins.dir, Path::new("/etc/tp/plugins.d"));
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8082");
     assert_eq!(config.admin.token, None);
@@ -161,9 +162,18 @@ fn each_mistake_has_its_line_and_a_way_out() {
             "[bus]\nhistory=1.5",
             "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
         ),
+        ("[store]\nkind='etcd'", "2: store.kind: must be \"embedded\" or \"redis\""),
         (
             "[store]\nkind='redis'",
-            "2: store.kind: \"redis\" is not in this version: write \"embedded\"",
+            "1: store.url: is missing: say where Redis is, like \"redis://127.0.0.1:6379\"",
+        ),
+        (
+            "[store]\nurl='redis://127.0.0.1'",
+            "2: store.url: is for kind = \"redis\": write that, or remove it",
+        ),
+        (
+            "[store]\nkind='redis'\nurl='127.0.0.1:6379'",
+            "3: store.url: must be redis://HOST:PORT, or rediss:// with TLS; besides, it may have USER:PASSWORD@ before the host (with %40 for an @, and so on) and the number of a database after it, like /1",
         ),
         ("[store]\npath=''", "2: store.path: is empty"),
         ("[plugins]\ndri='x'", "2: plugins.dri: is unknown; do you mean \"dir\"?"),
@@ -335,6 +345,54 @@ fn secrets_can_lie_elsewhere() {
 }
 
 #[test]
+fn a_redis_is_named_by_its_url() {
+    let redis = |url: &str| {
+        let text = format!("[store]\nkind='redis'\nurl='{url}'");
+        parse(&text, &[("REDIS_URL", "redis://from.outside")]).map(|config| config.store.redis)
+    };
+    let plain = Redis {
+        host: "127.0.0.1".to_owned(),
+        port: 6379,
+        is_encrypted: false,
+        user: None,
+        password: None,
+        db: 0,
+    };
+    for same in ["redis://127.0.0.1", "redis://127.0.0.1:6379/", "redis://127.0.0.1:6379/0"] {
+        assert_eq!(redis(same), Ok(Some(plain.clone())), "{same}");
+    }
+    let full = redis("rediss://tele%40pulse:p%3a%23:ss@[::1]:7000/3").unwrap().unwrap();
+    assert_eq!((full.host.as_str(), full.port, full.db), ("::1", 7000, 3));
+    assert_eq!(full.user.as_deref(), Some("tele@pulse"));
+    assert_eq!(full.password.as_ref().map(Secret::expose), Some("p:#:ss"));
+    assert!(full.is_encrypted);
+    assert_eq!((full.to_string(), plain.to_string()), ("[::1]:7000".into(), "127.0.0.1:6379".into()));
+    let alone = redis("redis://:canary@host").unwrap().unwrap();
+    assert_eq!((alone.user, alone.password), (None, Some(Secret::new("canary"))));
+    assert_eq!(redis("env:REDIS_URL").unwrap().unwrap().host, "from.outside");
+    for wrong in [
+        "canary",
+        "http://:canary@host",
+        "redis://:canary@",
+        "redis://canary@host",
+        "redis://:canary@host:0",
+        "redis://:canary@host:70000",
+        "redis://:canary@host:",
+        "redis://:canary@host/one",
+        "redis://:canary@host/-1",
+        "redis://:can#ary@host",
+        "redis://:canary@host?db=1",
+        "redis://:canary@a,b",
+        "redis://:canary%ff@host",
+    ] {
+        let told = redis(wrong).unwrap_err();
+        assert_eq!(told.count(), 1, "{told}");
+        assert!(told.to_string().contains("store.url: must be redis://HOST:PORT"), "{told}");
+        assert!(!told.to_string().contains("can"), "{told}");
+    }
+}
+
+#[test]
 fn the_environment_takes_precedence() {
     let text = format!(
         "{SERVER}[[server]]\nid='pbx-2'\nhost='h'\nusername='u'\nsecret='s'\n\
@@ -345,6 +403,8 @@ fn the_environment_takes_precedence() {
         ("TELEPULSE_LOG__FORMAT", "json"),
         ("TELEPULSE_BUS__HISTORY", "12"),
         ("TELEPULSE_STORE__PATH", "/elsewhere"),
+        ("TELEPULSE_STORE__KIND", "redis"),
+        ("TELEPULSE_STORE__URL", "redis://elsewhere"),
         ("TELEPULSE_SERVER__PBX1__SECRET", "env:OTHER"),
         ("TELEPULSE_SERVER__PBX_2__PORT", "5099"),
         ("TELEPULSE_SERVER__PBX_2__MAX_CALLS", "3"),
@@ -360,6 +420,7 @@ fn the_environment_takes_precedence() {
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.bus.history, 12);
     assert_eq!(config.store.path, Path::new("/elsewhere"));
+    assert_eq!(config.store.redis.map(|redis| redis.host).as_deref(), Some("elsewhere"));
     assert_eq!(config.servers[0].secret.expose(), "very secret");
     assert_eq!(config.servers[0].port, 5038);
     assert_eq!((config.servers[1].port, config.servers[1].max_calls), (5099, Some(3)));
@@ -408,6 +469,8 @@ fn no_message_and_no_debug_shows_a_secret() {
     assert!(!told.to_string().contains("canary"), "{told}");
     let config = parse(&SERVER.replace("'s'", "'canary'"), &[]).unwrap();
     assert!(!format!("{config:?}").contains("canary"));
+    let redis = parse("[store]\nkind='redis'\nurl='redis://u:canary@h'", &[]).unwrap();
+    assert!(!format!("{redis:?}").contains("canary"));
 }
 
 #[test]

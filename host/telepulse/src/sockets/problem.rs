@@ -46,6 +46,8 @@ pub(super) fn too_many(detail: &str) -> Response<Body> {
 /// Why a plugin did not answer.
 pub(super) fn failure(plugin: &str, failure: HttpFailure) -> Response<Body> {
     let (status, code) = match failure {
+        HttpFailure::NobodyAsks => return unauthorized(&failure.to_string()),
+        HttpFailure::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
         HttpFailure::NotRunning => (StatusCode::SERVICE_UNAVAILABLE, "serverUnavailable"),
         HttpFailure::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         HttpFailure::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timeout"),

@@ -1,11 +1,16 @@
 //! What is kept on disk, in files of the embedded database: the history of calls, plugins' values
-//! and the messages that they have not done each have one.
+//! and the messages that they have not done each have one. Plugins' values can be in a Redis instead.
 
 mod disk;
 pub(crate) mod journal;
-pub(crate) mod kv;
+mod kv;
+mod redis;
+#[cfg(test)]
+mod tests;
+mod values;
 pub(crate) mod worker;
 
 pub(crate) use disk::Disk;
 pub use disk::DiskError;
+pub(crate) use values::Values;
 pub use worker::StoreError;

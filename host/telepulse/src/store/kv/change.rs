@@ -11,6 +11,10 @@ use std::time::Duration;
 pub(super) const MAX_KEY: usize = 512;
 /// The longest value, in bytes.
 pub(super) const MAX_VALUE: usize = 1 << 20;
+/// Why nothing is added to a value.
+pub(crate) const NO_NUMBER: &str = "its value is no whole number of 64 bits in decimal";
+/// Why so much is not added to a number.
+pub(crate) const TOO_LARGE: &str = "the number would need more than 64 bits";
 /// What a value takes beside its key and itself.
 const OVERHEAD: u64 = 32;
 
@@ -54,23 +58,34 @@ impl<'t> Tables<'t> {
         room: u64,
         change: KvChange,
     ) -> Result<Result<KvDone, String>, StorageError> {
-        let done = KvDone { is_done: true, taken: None };
+        let done = KvDone { is_done: true, ..KvDone::default() };
         match change {
             KvChange::Set { key, value, ttl } => {
-                let put = self.put(plugin, room, &key, &value, ttl)?;
+                let put = self.put(plugin, room, &key, (self.end(ttl), &value))?;
                 Ok(put.map(|()| done))
             }
             KvChange::CompareAndSwap { key, expected, value, ttl } => {
                 if self.value(plugin, &key)? != expected {
                     return Ok(Ok(KvDone::default()));
                 }
-                let put = self.put(plugin, room, &key, &value, ttl)?;
+                let put = self.put(plugin, room, &key, (self.end(ttl), &value))?;
                 Ok(put.map(|()| done))
             }
             KvChange::Take { key } => {
                 let taken = self.value(plugin, &key)?;
                 self.remove(plugin, &key)?;
                 Ok(Ok(KvDone { taken, ..done }))
+            }
+            KvChange::Increment { key, by } => {
+                let (until, before) = self.entry(plugin, &key)?.unzip();
+                let number = match sum(before.as_deref(), by) {
+                    Ok(number) => number,
+                    Err(why) => return Ok(Err(why.to_owned())),
+                };
+                let value = number.to_string();
+                let entry = (until.unwrap_or(0), value.as_bytes());
+                let put = self.put(plugin, room, &key, entry)?;
+                Ok(put.map(|()| KvDone { number: Some(number), ..done }))
             }
         }
     }
@@ -90,8 +105,24 @@ impl<'t> Tables<'t> {
     }
 
     fn value(&self, plugin: &str, key: &str) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.entry(plugin, key)?.map(|(_, value)| value))
+    }
+
+    /// A value with its end, if that is not over.
+    fn entry(&self, plugin: &str, key: &str) -> Result<Option<(u64, Bytes)>, StorageError> {
         let entry = self.values.get((plugin, key))?;
-        Ok(entry.and_then(|entry| live(entry.value(), self.now).map(Bytes::copy_from_slice)))
+        Ok(entry.and_then(|entry| {
+            let entry = entry.value();
+            Some((entry.0, Bytes::copy_from_slice(live(entry, self.now)?)))
+        }))
+    }
+
+    /// Until when a value of this time to live is good.
+    fn end(&self, ttl: Option<Duration>) -> u64 {
+        ttl.map_or(0, |ttl| {
+            let ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+            self.now.saturating_add(ms).max(1)
+        })
     }
 
     fn put(
@@ -99,8 +130,7 @@ impl<'t> Tables<'t> {
         plugin: &str,
         room: u64,
         key: &str,
-        value: &[u8],
-        ttl: Option<Duration>,
+        (until, value): (u64, &[u8]),
     ) -> Result<Result<(), String>, StorageError> {
         let cost = cost(key, value);
         if self.others(plugin, key)? + cost > room {
@@ -114,10 +144,6 @@ impl<'t> Tables<'t> {
             )));
         }
         self.remove(plugin, key)?;
-        let until = ttl.map_or(0, |ttl| {
-            let ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-            self.now.saturating_add(ms).max(1)
-        });
         self.values.insert((plugin, key), (until, value))?;
         if until > 0 {
             self.ends.insert((until, plugin, key), ())?;
@@ -152,6 +178,18 @@ impl<'t> Tables<'t> {
         self.used.insert(plugin, used)?;
         Ok(())
     }
+}
+
+/// What a number becomes.
+fn sum(before: Option<&[u8]>, by: i64) -> Result<i64, &'static str> {
+    let number = before.map_or(Some(0), whole_number).ok_or(NO_NUMBER)?;
+    number.checked_add(by).ok_or(TOO_LARGE)
+}
+
+/// A number as we write it: what has a plus or zeros before it is none, as with Redis.
+fn whole_number(value: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 fn cost(key: &str, value: &[u8]) -> u64 {

@@ -13,6 +13,7 @@ use super::{
 use crate::clock::now_ms;
 use bytes::Bytes;
 use change::{MAX_KEY, MAX_VALUE, VALUES};
+pub(super) use change::{NO_NUMBER, TOO_LARGE};
 use futures_util::future::BoxFuture;
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
 use std::{
@@ -80,12 +81,12 @@ impl Kv for KvStore {
 }
 
 /// What no store takes.
-fn check(change: &KvChange) -> Result<(), String> {
+pub(super) fn check(change: &KvChange) -> Result<(), String> {
     let (key, value) = match change {
         KvChange::Set { key, value, .. } | KvChange::CompareAndSwap { key, value, .. } => {
             (key, Some(value))
         }
-        KvChange::Take { key } => (key, None),
+        KvChange::Take { key } | KvChange::Increment { key, .. } => (key, None),
     };
     if !(1..=MAX_KEY).contains(&key.len()) {
         return Err(format!("a key has 1 to {MAX_KEY} bytes, not {}", key.len()));

@@ -1,15 +1,12 @@
 //! Bodies: JSON objects, read strictly.
 
-use crate::problem::Problem;
+use super::{BodyError, Problem, Request};
 use serde_json::{Map, Value};
-use telepulse_plugin_sdk::{
-    http::{BodyError, Request},
-    language::{Code, Refusal, object},
-};
+use telepulse_language::{Code, Refusal, object};
 
 /// The body as a JSON object; an empty one if there is no body. Refused: over 64 KiB (413), not
 /// declared as JSON (415), not a JSON object, or one of the fields that the path gives already.
-pub(crate) fn fields(request: &Request, in_path: &[&str]) -> Result<Map<String, Value>, Problem> {
+pub fn fields(request: &Request, in_path: &[&str]) -> Result<Map<String, Value>, Problem> {
     let bytes = match &request.body {
         Ok(bytes) => bytes,
         Err(error @ BodyError::TooLong) => {

@@ -1,51 +1,53 @@
 //! Refusals as HTTP answers: RFC 9457, `application/problem+json`.
 
+use super::Response;
 use serde::Serialize;
-use telepulse_plugin_sdk::{
-    http::Response,
-    language::{Code, Refusal},
-};
+use telepulse_language::{Code, Refusal};
 
 /// A refusal with its status. Most follow from the code; some only HTTP knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) status: u16,
-    pub(crate) refusal: Refusal,
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// Code, words, and the field that is wrong.
+    pub refusal: Refusal,
     /// The methods that the path knows, where another was used.
-    pub(crate) allow: Option<String>,
+    pub allow: Option<String>,
+    /// Seconds after which it may be tried again, where that is known.
+    pub retry_after: Option<u32>,
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self { status: refusal.code.http_status(), refusal, allow: None }
+        Self { status: refusal.code.http_status(), refusal, allow: None, retry_after: None }
     }
 }
 
 impl Problem {
     /// Nothing is at that path.
-    pub(crate) fn no_such_path() -> Self {
+    pub fn no_such_path() -> Self {
         Refusal::new(Code::NotFound, "there is nothing at this path").into()
     }
 
     /// The path does not know the method.
-    pub(crate) fn no_such_method(allow: String) -> Self {
+    pub fn no_such_method(allow: String) -> Self {
         let message = format!("the path does not know this method; it knows {allow}");
         let refusal = Refusal::new(Code::BadRequest, message);
-        Self { status: 405, refusal, allow: Some(allow) }
+        Self { status: 405, allow: Some(allow), ..refusal.into() }
     }
 
     /// Whether it was refused for this reason.
-    pub(crate) fn is(&self, code: Code) -> bool {
+    pub fn is(&self, code: Code) -> bool {
         self.refusal.code == code
     }
 
     /// Whether it is certain that nothing was done: the request may come again.
-    pub(crate) fn did_nothing(&self) -> bool {
+    pub fn did_nothing(&self) -> bool {
         !matches!(self.refusal.code, Code::Timeout | Code::UnknownOutcome | Code::Internal)
     }
 
     /// The answer.
-    pub(crate) fn response(&self) -> Response {
+    pub fn response(&self) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
             #[serde(rename = "type")]
@@ -70,8 +72,8 @@ impl Problem {
         if let Some(allow) = &self.allow {
             response = response.with_header("allow", allow);
         }
-        if self.status == 429 {
-            response = response.with_header("retry-after", "1");
+        if let Some(seconds) = self.retry_after.or((self.status == 429).then_some(1)) {
+            response = response.with_header("retry-after", seconds.to_string());
         }
         if self.status == 401 {
             response = response

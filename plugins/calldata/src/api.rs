@@ -1,0 +1,226 @@
+//! What the two systems ask: `/cticache`, its pools, and what is kept in them.
+
+use crate::{
+    cache::{self, Entry, Place},
+    number,
+    settings::{self, Settings},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::fmt::Display;
+use telepulse_plugin_sdk::{
+    http::{self, Problem, Request, Response},
+    language::{Code, Refusal},
+    log, metrics,
+};
+
+const ROOT: &str = "/cticache";
+const JSON: &str = "application/json";
+/// When an exhausted pool may have a number again, in seconds: nobody knows, so not at once.
+const LATER: u32 = 5;
+/// What stands as it is in a path segment: of what a number may have, all but `#`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'+')
+    .remove(b'*')
+    .remove(b':');
+
+/// Answers one request.
+pub(crate) fn handle(request: &Request) -> Response {
+    let answer = match settings::read() {
+        Ok(settings) => answer(request, &settings),
+        Err(why) => Err(Refusal::new(Code::Internal, why).into()),
+    };
+    let mut response = answer.unwrap_or_else(|problem| problem.response());
+    if request.method == "HEAD" {
+        response.body.clear();
+    }
+    response
+}
+
+/// What a path leads to.
+enum Path {
+    Pools,
+    Pool(String),
+    Entry { pool: String, dnis: String, ani: String },
+}
+
+fn answer(request: &Request, settings: &Settings) -> Result<Response, Problem> {
+    let path = path(&request.path).ok_or_else(Problem::no_such_path)?;
+    if let Path::Pool(pool) | Path::Entry { pool, .. } = &path
+        && !settings.pools.contains_key(pool)
+    {
+        let message = format!("there is no pool {pool:?}; GET {ROOT} lists them");
+        return Err(Refusal::new(Code::NotFound, message).into());
+    }
+    if request.query.is_some() {
+        return Err(Refusal::field("query", "nothing here takes a query string").into());
+    }
+    match (&path, request.method.as_str()) {
+        (Path::Pools, "GET" | "HEAD") => pools(settings),
+        (Path::Pool(pool), "GET" | "HEAD") => shown(pool, settings),
+        (Path::Pool(pool), "POST") => store(request, pool, settings),
+        (Path::Entry { pool, dnis, ani }, "GET" | "HEAD") => find(pool, Place { dnis, ani }),
+        (Path::Entry { pool, dnis, ani }, "DELETE") => take(pool, Place { dnis, ani }),
+        (Path::Pools, _) => Err(Problem::no_such_method("GET, HEAD".to_owned())),
+        (Path::Pool(_), _) => Err(Problem::no_such_method("GET, HEAD, POST".to_owned())),
+        (Path::Entry { .. }, _) => Err(Problem::no_such_method("GET, HEAD, DELETE".to_owned())),
+    }
+}
+
+/// `/cticache`, `/cticache/{pool}`, `/cticache/{pool}/{dnis}:{ani}`. What cannot be a number is not there.
+fn path(path: &str) -> Option<Path> {
+    let below = path.strip_prefix(ROOT)?;
+    let mut segments = Vec::new();
+    for segment in below.split('/').skip(1) {
+        segments.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
+    }
+    match &segments[..] {
+        [] if below.is_empty() => Some(Path::Pools),
+        [pool] if !pool.is_empty() => Some(Path::Pool(pool.clone())),
+        [pool, entry] if !pool.is_empty() => {
+            let (dnis, ani) = entry.split_once(':')?;
+            let is_good = number::is_one(dnis) && number::is_one(ani);
+            is_good.then(|| Path::Entry {
+                pool: pool.clone(),
+                dnis: dnis.to_owned(),
+                ani: ani.to_owned(),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// What is to be stored.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    /// Any JSON; `null` is a value, none is not.
+    #[serde(deserialize_with = "Value::deserialize")]
+    value: Value,
+    ani: String,
+    dnis: Option<String>,
+}
+
+fn store(request: &Request, pool: &str, settings: &Settings) -> Result<Response, Problem> {
+    let fields = http::fields(request, &[])?;
+    check_size(&fields, settings.max_bytes)?;
+    let Body { value, ani, dnis } = telepulse_plugin_sdk::language::read_fields(fields)?;
+    number::checked("ani", &ani)?;
+    let entry = Entry { pool: pool.to_owned(), value };
+    let dnis = match dnis {
+        Some(dnis) => store_at(dnis, &ani, &entry, settings)?,
+        None => draw(&ani, &entry, settings)?,
+    };
+    count("stored", pool);
+    let name = utf8_percent_encode(pool, SEGMENT);
+    let key = format!("{dnis}:{ani}");
+    let location = format!("{ROOT}/{name}/{}", utf8_percent_encode(&key, SEGMENT));
+    let body = json!({"dnis": dnis, "ani": ani, "value": entry.value});
+    Ok(Response::json(201, JSON, &body).with_header("location", location))
+}
+
+fn check_size(fields: &Map<String, Value>, most: usize) -> Result<(), Problem> {
+    let length = fields.get("value").map_or(0, |value| value.to_string().len());
+    if length <= most {
+        return Ok(());
+    }
+    let message = format!("has {length} bytes as JSON; {most} are the most ([settings] maxBytes)");
+    Err(Problem { status: 413, ..Refusal::field("value", message).into() })
+}
+
+fn store_at(
+    dnis: String,
+    ani: &str,
+    entry: &Entry,
+    settings: &Settings,
+) -> Result<String, Problem> {
+    number::checked("dnis", &dnis)?;
+    if cache::put(Place { dnis: &dnis, ani }, entry, settings.ttl()).map_err(unkept)? {
+        return Ok(dnis);
+    }
+    let message = format!("{dnis} holds data for {ani} already; leave dnis out to get another");
+    Err(Refusal { field: Some("dnis".to_owned()), ..Refusal::new(Code::Conflict, message) }.into())
+}
+
+fn draw(ani: &str, entry: &Entry, settings: &Settings) -> Result<String, Problem> {
+    let name = &entry.pool;
+    let pool = &settings.pools[name];
+    if let Some(dnis) = cache::draw(pool, ani, entry, settings.ttl()).map_err(unkept)? {
+        return Ok(dnis);
+    }
+    count("exhausted", name);
+    let message = match pool.count() {
+        0 => format!("pool {name} has no numbers: write some into [settings.pools]"),
+        all => format!("all {all} numbers of pool {name} hold data for {ani}: try again later"),
+    };
+    let refusal = Refusal::new(Code::ServerUnavailable, message);
+    Err(Problem { retry_after: Some(LATER), ..refusal.into() })
+}
+
+fn find(pool: &str, place: Place<'_>) -> Result<Response, Problem> {
+    match cache::get(place).map_err(unknown)?.filter(|entry| entry.pool == pool) {
+        Some(entry) => Ok(given(pool, "found", &entry)),
+        None => Err(nothing(pool, place)),
+    }
+}
+
+fn take(pool: &str, place: Place<'_>) -> Result<Response, Problem> {
+    // What another pool keeps there stays.
+    let is_here = cache::get(place).map_err(unknown)?.is_some_and(|entry| entry.pool == pool);
+    let taken = if is_here { cache::take(place).map_err(unknown)? } else { None };
+    match taken {
+        Some(entry) => Ok(given(pool, "taken", &entry)),
+        None => Err(nothing(pool, place)),
+    }
+}
+
+fn given(pool: &str, how: &str, entry: &Entry) -> Response {
+    count(how, pool);
+    Response::json(200, JSON, &json!({"value": entry.value}))
+}
+
+fn nothing(pool: &str, Place { dnis, ani }: Place<'_>) -> Problem {
+    count("missed", pool);
+    let message = format!("nothing is kept for {dnis} and {ani}, or not any more");
+    Refusal::new(Code::NotFound, message).into()
+}
+
+fn pools(settings: &Settings) -> Result<Response, Problem> {
+    let mut items = Vec::new();
+    for (name, pool) in &settings.pools {
+        items.push(json!({"pool": name, "numbers": pool.count(), "drawn": drawn(name)?}));
+    }
+    let waiting = cache::waiting().map_err(unknown)?;
+    Ok(Response::json(200, JSON, &json!({"items": items, "waiting": waiting})))
+}
+
+fn shown(name: &str, settings: &Settings) -> Result<Response, Problem> {
+    let numbers = settings.pools[name].count();
+    let body = json!({"pool": name, "numbers": numbers, "drawn": drawn(name)?});
+    Ok(Response::json(200, JSON, &body))
+}
+
+fn drawn(pool: &str) -> Result<i64, Problem> {
+    cache::drawn(pool).map_err(unknown)
+}
+
+/// The store did not take it.
+fn unkept(why: impl Display) -> Problem {
+    log::warn!("not stored: {why}");
+    Refusal::new(Code::ServerUnavailable, format!("it could not be stored: {why}")).into()
+}
+
+/// The store does not say.
+fn unknown(why: impl Display) -> Problem {
+    log::warn!("the store: {why}");
+    Refusal::new(Code::ServerUnavailable, format!("the store does not answer: {why}")).into()
+}
+
+fn count(name: &str, pool: &str) {
+    metrics::add(name, 1, &[("pool", pool)]);
+}

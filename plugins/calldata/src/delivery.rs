@@ -1,0 +1,149 @@
+//! A call comes to a number for which data waits: everybody who sees the call gets it as `callerInfo`, and the
+//! call itself in a channel variable, without anybody asking.
+
+mod calls;
+
+use crate::{cache, cache::Place, number};
+use calls::{Calls, Known};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use telepulse_plugin_sdk::{
+    Event, Failure, bus,
+    language::{Code, Refusal, VariableName},
+    log, metrics,
+};
+
+const CALLER_INFO: &str = "telepulse.event.callerInfo";
+/// How long a question or a command may take.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Brings values to calls.
+pub(crate) struct Delivery {
+    /// Where the value goes, too.
+    variable: Option<VariableName>,
+    calls: Calls,
+}
+
+/// What is read of `callStarted` and `callTransferred`.
+#[derive(Deserialize)]
+struct Arrival {
+    server: String,
+    call: String,
+    agent: Option<String>,
+    /// Who calls, or who is handed over.
+    #[serde(alias = "party")]
+    from: String,
+    to: String,
+}
+
+/// What is read of `callEnded`.
+#[derive(Deserialize)]
+struct End {
+    call: String,
+}
+
+/// The details of `callerInfo`.
+#[derive(Serialize)]
+struct CallerInfo<'a> {
+    server: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
+    call: &'a str,
+    number: &'a str,
+    info: &'a Value,
+    source: &'static str,
+    cached: bool,
+}
+
+impl Delivery {
+    pub(crate) fn new(variable: Option<VariableName>) -> Self {
+        Self { variable, calls: Calls::default() }
+    }
+
+    /// What the next instance has to know.
+    pub(crate) fn save(&self) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(&self.calls).map_err(|error| error.to_string())
+    }
+
+    /// Takes over what the instance before has saved.
+    pub(crate) fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        self.calls = serde_json::from_slice(state).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    pub(crate) fn handle(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        let unreadable = |why: Refusal| Failure::Skip(why.to_string());
+        if event.kind == "callEnded" {
+            let End { call } = event.json().map_err(unreadable)?;
+            self.calls.forget(&call);
+            return Ok(());
+        }
+        let arrival: Arrival = event.json().map_err(unreadable)?;
+        match self.calls.get(&arrival.call) {
+            Some(known) => {
+                // Whoever rings later sees his own number, not the one that was called.
+                if known.is_news_to(arrival.agent.as_deref()) {
+                    tell(&arrival, known).map_err(Failure::Retry)?;
+                }
+                self.calls.told(&arrival.call, arrival.agent);
+                Ok(())
+            }
+            None => self.look_up(arrival),
+        }
+    }
+
+    fn look_up(&mut self, arrival: Arrival) -> Result<(), Failure> {
+        let Arrival { from, to, .. } = &arrival;
+        if !number::is_one(from) || !number::is_one(to) {
+            return Ok(());
+        }
+        let place = Place { dnis: to, ani: from };
+        let Some(entry) = cache::get(place).map_err(Failure::Retry)? else { return Ok(()) };
+        let known = Known::new(from.clone(), entry.value);
+        tell(&arrival, &known).map_err(Failure::Retry)?;
+        metrics::add("delivered", 1, &[("pool", &entry.pool)]);
+        if let Some(variable) = &self.variable
+            && let Err(why) = set(variable, &arrival, &known.value)
+        {
+            log::warn!(call = arrival.call; "{variable:?} is not set: {why}");
+        }
+        let Arrival { call, agent, .. } = arrival;
+        self.calls.add(call.clone(), known);
+        self.calls.told(&call, agent);
+        Ok(())
+    }
+}
+
+fn tell(arrival: &Arrival, known: &Known) -> Result<(), String> {
+    let info = CallerInfo {
+        server: &arrival.server,
+        agent: arrival.agent.as_deref(),
+        call: &arrival.call,
+        number: &known.number,
+        info: &known.value,
+        source: "calldata",
+        cached: !known.is_new(),
+    };
+    bus::publish_json(CALLER_INFO, &info)
+}
+
+/// Sets the variable on the channel that the call began with.
+fn set(variable: &VariableName, arrival: &Arrival, value: &Value) -> Result<(), Refusal> {
+    let Arrival { server, call, .. } = arrival;
+    let query = json!({"query": "calls", "filter": {"servers": [server]}});
+    let calls = bus::ask(bus::QUERY, &query, TIMEOUT)?;
+    let items = calls["items"].as_array();
+    let found = items.into_iter().flatten().find(|item| item["call"] == **call);
+    let Some(channel) = found.and_then(|found| found["channels"][0]["channel"].as_str()) else {
+        return Err(Refusal::new(Code::NotFound, "the call is over"));
+    };
+    let command = json!({
+        "action": "setVariable",
+        "server": server,
+        "channel": channel,
+        "name": variable,
+        "value": value.to_string(),
+    });
+    bus::ask(bus::COMMAND, &command, TIMEOUT).map(drop)
+}

@@ -22,6 +22,9 @@ extern void __wasm_import_telepulse_plugin_kv_compare_and_swap(uint8_t *, size_t
 __attribute__((__import_module__("telepulse:plugin/kv@0.1.0"), __import_name__("take")))
 extern void __wasm_import_telepulse_plugin_kv_take(uint8_t *, size_t, uint8_t *);
 
+__attribute__((__import_module__("telepulse:plugin/kv@0.1.0"), __import_name__("increment")))
+extern void __wasm_import_telepulse_plugin_kv_increment(uint8_t *, size_t, int64_t, uint8_t *);
+
 __attribute__((__import_module__("telepulse:plugin/kv@0.1.0"), __import_name__("keys")))
 extern void __wasm_import_telepulse_plugin_kv_keys(uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, uint8_t *);
 
@@ -187,6 +190,13 @@ void telepulse_plugin_kv_result_void_string_free(telepulse_plugin_kv_result_void
 }
 
 void telepulse_plugin_kv_result_bool_string_free(telepulse_plugin_kv_result_bool_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    simple_subscriber_plugin_string_free(&ptr->val.err);
+  }
+}
+
+void telepulse_plugin_kv_result_s64_string_free(telepulse_plugin_kv_result_s64_string_t *ptr) {
   if (!ptr->is_err) {
   } else {
     simple_subscriber_plugin_string_free(&ptr->val.err);
@@ -560,6 +570,33 @@ bool telepulse_plugin_kv_take(simple_subscriber_plugin_string_t *key, simple_sub
     case 1: {
       result.is_err = true;
       result.val.err = (simple_subscriber_plugin_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool telepulse_plugin_kv_increment(simple_subscriber_plugin_string_t *key, int64_t by, int64_t *ret, simple_subscriber_plugin_string_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[(8+2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_telepulse_plugin_kv_increment((uint8_t *) (*key).ptr, (*key).len, by, ptr);
+  telepulse_plugin_kv_result_s64_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = *((int64_t*) (ptr + 8));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (simple_subscriber_plugin_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 8))), (*((size_t*) (ptr + (8+1*sizeof(void*))))) };
       break;
     }
   }

@@ -61,6 +61,14 @@ typedef struct {
 } telepulse_plugin_kv_result_bool_string_t;
 
 typedef struct {
+  bool is_err;
+  union {
+    int64_t ok;
+    simple_subscriber_plugin_string_t err;
+  } val;
+} telepulse_plugin_kv_result_s64_string_t;
+
+typedef struct {
   bool is_some;
   simple_subscriber_plugin_string_t val;
 } simple_subscriber_plugin_option_string_t;
@@ -227,6 +235,9 @@ extern bool telepulse_plugin_kv_set(simple_subscriber_plugin_string_t *key, simp
 extern bool telepulse_plugin_kv_compare_and_swap(simple_subscriber_plugin_string_t *key, simple_subscriber_plugin_list_u8_t *maybe_expected, simple_subscriber_plugin_list_u8_t *value, uint64_t *maybe_ttl_ms, bool *ret, simple_subscriber_plugin_string_t *err);
 // Removes a value and answers it: of several who take it at once, one gets it.
 extern bool telepulse_plugin_kv_take(simple_subscriber_plugin_string_t *key, simple_subscriber_plugin_option_list_u8_t *ret, simple_subscriber_plugin_string_t *err);
+// Adds to a number (0 where there is none) and answers the new one: of many who add at once each
+// gets another. The value is the number in decimal; it keeps its time to live, a new one has none.
+extern bool telepulse_plugin_kv_increment(simple_subscriber_plugin_string_t *key, int64_t by, int64_t *ret, simple_subscriber_plugin_string_t *err);
 // Keys that begin with `prefix`, in order, those that follow `after`; at most `max`, and 1,000.
 extern bool telepulse_plugin_kv_keys(simple_subscriber_plugin_string_t *prefix, simple_subscriber_plugin_string_t *maybe_after, uint32_t max, simple_subscriber_plugin_list_string_t *ret, simple_subscriber_plugin_string_t *err);
 
@@ -296,6 +307,8 @@ void simple_subscriber_plugin_option_u64_free(simple_subscriber_plugin_option_u6
 void telepulse_plugin_kv_result_void_string_free(telepulse_plugin_kv_result_void_string_t *ptr);
 
 void telepulse_plugin_kv_result_bool_string_free(telepulse_plugin_kv_result_bool_string_t *ptr);
+
+void telepulse_plugin_kv_result_s64_string_free(telepulse_plugin_kv_result_s64_string_t *ptr);
 
 void simple_subscriber_plugin_option_string_free(simple_subscriber_plugin_option_string_t *ptr);
 

@@ -41,6 +41,7 @@ pub fn path() -> Result<OsString> {
 pub fn prepare() -> Vec<(&'static str, anyhow::Error)> {
     let outcomes = [
         ("a browser", browser().map(drop)),
+        ("redis-server", redis_server()),
         ("schemathesis", schemathesis().map(drop)),
         ("the TypeScript client", typescript_client().map(drop)),
         ("the tools of other languages", path().map(drop)),
@@ -141,6 +142,16 @@ pub fn browser() -> Result<PathBuf> {
         ]))?;
     }
     Ok(program)
+}
+
+/// Redis, for the tests of what plugins keep. Installs it where it is missing.
+pub fn redis_server() -> Result<()> {
+    if run(Command::new("redis-server").arg("--version")).is_err() {
+        run(Command::new("apt-get").args(["-q", "update"]))?;
+        let install = ["-q", "install", "-y", "--no-install-recommends", "redis-server"];
+        run(Command::new("apt-get").args(install))?;
+    }
+    Ok(())
 }
 
 fn need_npm() -> Result<()> {

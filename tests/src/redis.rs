@@ -35,7 +35,7 @@ impl Redis {
     }
 
     /// Kills it, with all that it has.
-    pub async fn stop(&mut self) -> Result<()> {
+    pub fn stop(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())

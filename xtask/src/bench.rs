@@ -1,6 +1,7 @@
 //! `bench`: runs the benchmark programs, and gathers their figures in one table.
 
 mod ami;
+mod calldata;
 mod clients;
 mod end_to_end;
 mod fanout;
@@ -88,11 +89,16 @@ struct Composed {
     measure: fn() -> Result<()>,
 }
 
-const COMPOSED: [Composed; 6] = [
+const COMPOSED: [Composed; 7] = [
     Composed {
         name: "ami",
         what: "AMI events a second, beside peers and floors",
         measure: ami::compare,
+    },
+    Composed {
+        name: "calldata",
+        what: "values stored, found and taken a second, with Redis and embedded, beside Express",
+        measure: calldata::compare,
     },
     Composed {
         name: "servers",

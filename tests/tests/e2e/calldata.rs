@@ -29,7 +29,7 @@ const RING: Duration = Duration::from_millis(300);
 const POOL: &str = "/cticache/DNIS-ANI";
 
 /// The plugin's settings, in place of those that it comes with.
-fn settings(toml: String, settings: &str) -> String {
+fn settings(toml: &str, settings: &str) -> String {
     let grants = toml.split("[settings]").next().unwrap_or_default();
     format!("{grants}\n[settings]\n{settings}")
 }
@@ -49,7 +49,7 @@ async fn a_call_on_a_real_asterisk_brings_its_data_along() -> Result<()> {
     }
     let platform = Platform::builder().server("pbx1", &pbx).start().await?;
     let own = "variable = \"CALLDATA\"\n[settings.pools]\nDNIS-ANI = [\"600-601\"]\n";
-    platform.add("calldata", |toml| settings(toml, own)).await?;
+    platform.add("calldata", |toml| settings(&toml, own)).await?;
     platform.connected("pbx1").await?;
     let mut client = Client::connect(platform.ws_port, TOKEN).await?;
     client.ok(json!({"action": "subscribe"})).await?;
@@ -118,7 +118,7 @@ async fn only_those_with_the_right_come_in() -> Result<()> {
     );
     let platform = Platform::builder().raw(&users).start().await?;
     let own = "[settings.pools]\nDNIS-ANI = [\"5550100\"]\n";
-    platform.add("calldata", |toml| settings(toml, own)).await?;
+    platform.add("calldata", |toml| settings(&toml, own)).await?;
     let url = platform.rest(POOL);
     let http = reqwest::Client::new();
     let body = json!({"ani": ANI, "value": null});
@@ -144,7 +144,7 @@ async fn two_nodes_draw_from_one_pool_and_no_number_comes_twice() -> Result<()> 
     for _ in 0..2 {
         let node = Platform::builder().store(&toml).start().await?;
         let own = "[settings.pools]\nDNIS-ANI = [\"50000-59999\"]\n";
-        node.add("calldata", |toml| settings(toml, own)).await?;
+        node.add("calldata", |toml| settings(&toml, own)).await?;
         nodes.push(Arc::new(node));
     }
     let mut draws = tokio::task::JoinSet::new();
@@ -183,9 +183,9 @@ async fn redis_goes_and_comes_back() -> Result<()> {
     let toml = format!("[store]\npath = \"data\"\nkind = \"redis\"\nurl = \"{}\"\n", redis.url());
     let platform = Platform::builder().store(&toml).start().await?;
     let own = "[settings.pools]\nDNIS-ANI = [\"50000-59999\"]\n";
-    platform.add("calldata", |toml| settings(toml, own)).await?;
+    platform.add("calldata", |toml| settings(&toml, own)).await?;
     assert_eq!(store(&platform, ANI, &json!(1)).await?.status, StatusCode::CREATED);
-    redis.stop().await?;
+    redis.stop()?;
     let away = store(&platform, ANI, &json!(1)).await?;
     assert_eq!(away.status, StatusCode::SERVICE_UNAVAILABLE);
     let detail = away.body["detail"].as_str().unwrap_or_default().to_owned();
@@ -233,7 +233,7 @@ async fn what_was_accepted_survives_a_kill() -> Result<()> {
     fs::create_dir(&plugins)?;
     let own = "[settings.pools]\nDNIS-ANI = [\"50000-59999\"]\n";
     let listen = [("127.0.0.1:8083", rest)];
-    crate::platform::install("calldata", &plugins, &listen, |toml| settings(toml, own))?;
+    crate::platform::install("calldata", &plugins, &listen, |toml| settings(&toml, own))?;
     let toml = format!(
         "[store]\npath = \"data\"\n[plugins]\ndir = \"plugins.d\"\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\
          [[auth.user]]\nname = \"test\"\ntoken = \"sha256:{}\"\nallow = [\"callData\"]\n",

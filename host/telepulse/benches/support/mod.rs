@@ -49,6 +49,11 @@ pub(crate) fn configuration(folder: &Path, port: u16) -> Config {
 
 /// The same, with more in the configuration's file.
 pub(crate) fn configuration_with(folder: &Path, port: u16, more: &str) -> Config {
+    configuration_at(folder, port, "", more)
+}
+
+/// The same, with more to say of the store.
+pub(crate) fn configuration_at(folder: &Path, port: u16, store: &str, more: &str) -> Config {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let plugins = folder.join("plugins.d");
     fs::create_dir(&plugins).unwrap();
@@ -59,7 +64,7 @@ pub(crate) fn configuration_with(folder: &Path, port: u16, more: &str) -> Config
     fs::write(plugins.join("websocket.toml"), grants).unwrap();
     fs::write(plugins.join("websocket.wasm"), component("telepulse_plugin_websocket")).unwrap();
     let text = format!(
-        "[store]\npath = \"data\"\ncalls = 0\n[plugins]\ndir = \"plugins.d\"\n\
+        "[store]\npath = \"data\"\ncalls = 0\n{store}[plugins]\ndir = \"plugins.d\"\n\
          [admin]\nlisten = \"127.0.0.1:{}\"\n\
          [[auth.user]]\nname = \"bench\"\ntoken = \"sha256:{}\"\nallow = [\"*\"]\n{more}",
         free_port(),

@@ -23,7 +23,7 @@ pub struct PluginPorts {
 
 /// What is neither a socket nor a message.
 pub struct Kept {
-    /// Values on disk.
+    /// Values that they keep.
     pub kv: Arc<dyn Kv>,
     /// Messages that they have not done.
     pub journal: Arc<dyn Journal>,

@@ -3,7 +3,7 @@
 
 mod disk;
 pub(crate) mod journal;
-mod kv;
+pub(crate) mod kv;
 mod redis;
 #[cfg(test)]
 mod tests;

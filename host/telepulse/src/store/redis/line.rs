@@ -45,7 +45,8 @@ impl Line {
         let socket = tcp(redis).await.map_err(|error| format!("is away ({})", plain(&error)))?;
         if redis.is_encrypted {
             let socket = encrypt(redis, trusted, socket).await;
-            Self::greet(redis, socket.map_err(|why| format!("is not reached by TLS ({why})"))?).await
+            let socket = socket.map_err(|why| format!("is not reached by TLS ({why})"))?;
+            Self::greet(redis, socket).await
         } else {
             Self::greet(redis, socket).await
         }

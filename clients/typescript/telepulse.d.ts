@@ -304,6 +304,30 @@ export interface Caller {
 /** How a caller came or went. */
 export type CallerChange = "joined" | "left" | "abandoned";
 
+/** `callerInfo`: what a CRM, or the system that a call comes from, knows of the caller. Plugins publish it. */
+export interface CallerInfoEvent {
+  /** Scope: the extension concerned. */
+  agent?: string;
+  /** Whether it was known before, and nobody was asked again. */
+  cached: boolean;
+  /** The call. */
+  call: string;
+  event: "callerInfo";
+  /** What is known: any JSON, as the source has it. */
+  info: unknown;
+  /** The caller's number. */
+  number: string;
+  /** Scope: the queue concerned. */
+  queue?: string;
+  /** The number in the event stream. */
+  seq: number;
+  /** The Asterisk server. */
+  server: string;
+  /** Who says so: the plugin's word for it. */
+  source: string;
+  time: string;
+}
+
 /** `channelState`: a channel's state, in Asterisk's words. */
 export interface ChannelStateEvent {
   /** Scope: the extension concerned. */
@@ -535,7 +559,7 @@ export interface EndedCall {
 }
 
 /** What the platform tells. */
-export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | MessageEvent | ResyncEvent;
+export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | CallerInfoEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | MessageEvent | ResyncEvent;
 
 /** States of an extension (AMI ExtensionStatus, DeviceStateChange). */
 export type ExtensionState = "not_inuse" | "ringing" | "inuse" | "ringinuse" | "busy" | "onhold" | "unavailable" | "unknown";

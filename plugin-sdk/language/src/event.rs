@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 pub use calls::{
-    CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, Disposition,
-    OriginateFailed, Recording, RecordingChange, TransferredHow,
+    CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, CallerInfo,
+    Disposition, OriginateFailed, Recording, RecordingChange, TransferredHow,
 };
 pub use lines::{ActiveLines, ChannelState, Direction, Line, LineState, PhoneNumber};
 pub use places::{Conference, ConferenceChange, Parked, UnparkReason, Unparked};
@@ -156,7 +156,7 @@ macro_rules! details {
         }
 
         impl Details {
-            /// Every type that the core sends.
+            /// Every type of the language.
             pub const KINDS: &[&str] = &[$($kind),*];
 
             /// The type's name, as in `"event"` and in the address `telepulse.event.<type>`.
@@ -175,7 +175,8 @@ macro_rules! details {
                 vec![$( ($kind, generator.subschema_for::<$name>()) ),*]
             }
 
-            fn from_parts(kind: String, rest: Map<String, Value>) -> Result<Self, serde_json::Error> {
+            /// Reads the fields of a type; those of a type that the language does not know are what they are.
+            pub fn from_parts(kind: String, rest: Map<String, Value>) -> Result<Self, serde_json::Error> {
                 match kind.as_str() {
                     $( $kind => serde_json::from_value(Value::Object(rest)).map(Self::$name), )*
                     _ => Ok(Self::Other(Other { kind, fields: rest })),
@@ -225,6 +226,8 @@ details! {
     "callTransferred" CallTransferred
     /// A call is over. Scope: agent, queue.
     "callEnded" CallEnded
+    /// What is known of a caller; plugins publish it. Scope: agent, where it is for one.
+    "callerInfo" CallerInfo
     /// An extension's display name. Scope: agent.
     "agentName" AgentName
     /// An extension's device state. Scope: agent.
@@ -258,6 +261,9 @@ details! {
 }
 
 impl Details {
+    /// Types of the language that plugins publish; all others are the core's own.
+    pub const BY_PLUGINS: &[&str] = &["callerInfo"];
+
     /// Whether `queue` is scope in this type, or a detail.
     fn queue_is_scope(kind: &str) -> bool {
         !matches!(kind, "phoneNumber" | "agentComplete")

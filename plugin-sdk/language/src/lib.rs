@@ -26,7 +26,7 @@ pub use command::{
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
-    CallResumed, CallStarted, CallTransferred, CallerChange, ChannelState, Conference,
+    CallResumed, CallStarted, CallTransferred, CallerChange, CallerInfo, ChannelState, Conference,
     ConferenceChange, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
     Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Presence,
     QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange, Resync, ServerState,

@@ -103,7 +103,11 @@ fn print(caches: &[Cache]) {
     let [redis, embedded, express] = caches else { return };
     let goals = [
         ("requests/s with Redis, times Express's (goal: over 5)", rate(redis) / rate(express), 5.0),
-        ("requests/s embedded, times those with Redis (goal: more)", rate(embedded) / rate(redis), 1.0),
+        (
+            "requests/s embedded, times those with Redis (goal: more)",
+            rate(embedded) / rate(redis),
+            1.0,
+        ),
     ];
     for (what, times, goal) in goals {
         println!("{what:62}{times:>8.2}  {}", if times > goal { "yes" } else { "NO" });

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use plugin_host::ports::{Bus as BusPortTrait, EventSink, Guard, Request};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use telepulse_language::{Details, Event, Other};
+use telepulse_language::{Details, Event};
 
 /// Types of the language (contract section 2) that only the core sends, beside those that it sends
 /// already, and what the gateway says in an event's clothes.
@@ -91,7 +91,8 @@ fn event(kind: &str, payload: &[u8]) -> Result<Event, String> {
     if kind.is_empty() || kind.contains(['.', '%']) {
         return Err(format!("publish to {EVENTS}.<type>; a type is letters, digits, _ and -"));
     }
-    if Details::KINDS.contains(&kind) || RESERVED.contains(&kind) {
+    let is_for_plugins = Details::BY_PLUGINS.contains(&kind);
+    if (Details::KINDS.contains(&kind) && !is_for_plugins) || RESERVED.contains(&kind) {
         return Err(format!("{kind} is the core's own type: choose another name"));
     }
     let mut fields: Map<String, Value> = telepulse_language::object(payload)
@@ -105,6 +106,7 @@ fn event(kind: &str, payload: &[u8]) -> Result<Event, String> {
     for envelope in ["event", "seq", "time"] {
         fields.remove(envelope);
     }
-    let details = Details::Other(Other { kind: kind.into(), fields });
+    let details = Details::from_parts(kind.into(), fields)
+        .map_err(|error| format!("the payload of {kind}: {error}"))?;
     Ok(Event { server: server.unwrap_or_default(), time: now(), agent, queue, details })
 }

@@ -122,6 +122,22 @@ pub enum RecordingChange {
     Stopped,
 }
 
+/// `callerInfo`: what a CRM, or the system that a call comes from, knows of the caller. Plugins publish it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CallerInfo {
+    /// The call.
+    pub call: SmolStr,
+    /// The caller's number.
+    pub number: SmolStr,
+    /// What is known: any JSON, as the source has it.
+    pub info: serde_json::Value,
+    /// Who says so: the plugin's word for it.
+    pub source: SmolStr,
+    /// Whether it was known before, and nobody was asked again.
+    pub cached: bool,
+}
+
 /// `callEnded`: the call summed up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -400,14 +400,15 @@ impl Kv for Port {
                 None
             }
             KvChange::Increment { key, by } => {
-                let before = values.get(&of(key.clone())).map_or(Ok(0), |value| {
-                    String::from_utf8_lossy(value).parse::<i64>().map_err(|why| why.to_string())
-                });
-                before.map(|before| {
-                    done.number = Some(before + by);
-                    values.insert(of(key), Bytes::from((before + by).to_string()));
-                })
-                .err()
+                let before = values
+                    .get(&of(key.clone()))
+                    .map_or("0".into(), |value| String::from_utf8_lossy(value).into_owned());
+                done.number = before.parse::<i64>().ok().map(|before| before + by);
+                match done.number {
+                    Some(number) => drop(values.insert(of(key), number.to_string().into())),
+                    None => return Box::pin(async { Err("no number".to_owned()) }),
+                }
+                None
             }
         };
         Box::pin(async { refused.map_or(Ok(done), Err) })

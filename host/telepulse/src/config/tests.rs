@@ -366,7 +366,10 @@ fn a_redis_is_named_by_its_url() {
     assert_eq!(full.user.as_deref(), Some("tele@pulse"));
     assert_eq!(full.password.as_ref().map(Secret::expose), Some("p:#:ss"));
     assert!(full.is_encrypted);
-    assert_eq!((full.to_string(), plain.to_string()), ("[::1]:7000".into(), "127.0.0.1:6379".into()));
+    assert_eq!(
+        (full.to_string(), plain.to_string()),
+        ("[::1]:7000".into(), "127.0.0.1:6379".into())
+    );
     let alone = redis("redis://:canary@host").unwrap().unwrap();
     assert_eq!((alone.user, alone.password), (None, Some(Secret::new("canary"))));
     assert_eq!(redis("env:REDIS_URL").unwrap().unwrap().host, "from.outside");

@@ -9,7 +9,7 @@ use redis::{
 use std::{
     io,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -40,7 +40,7 @@ impl Line {
     /// Connects and logs in. The error says what Redis is or does instead.
     pub(super) async fn open(
         redis: &Redis,
-        trusted: &OnceLock<Arc<ClientConfig>>,
+        trusted: Option<&Arc<ClientConfig>>,
     ) -> Result<Self, String> {
         let socket = tcp(redis).await.map_err(|error| format!("is away ({})", plain(&error)))?;
         if redis.is_encrypted {
@@ -57,9 +57,8 @@ impl Line {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         // Deadlines are the caller's.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let opened = MultiplexedConnection::new_with_config(&login(redis), socket, config).await;
         let (mut connection, driver) = opened.map_err(|error| unready(&error))?;
         let line = Self {
@@ -123,23 +122,20 @@ async fn tcp(redis: &Redis) -> io::Result<TcpStream> {
 
 async fn encrypt(
     redis: &Redis,
-    trusted: &OnceLock<Arc<ClientConfig>>,
+    trusted: Option<&Arc<ClientConfig>>,
     socket: TcpStream,
 ) -> Result<TlsStream<TcpStream>, String> {
-    let config = match trusted.get() {
-        Some(config) => config,
-        None => {
-            let machine = Arc::new(trusting()?);
-            trusted.get_or_init(|| machine)
-        }
+    let config = match trusted {
+        Some(config) => Arc::clone(config),
+        None => Arc::new(machine()?),
     };
     let name = ServerName::try_from(redis.host.clone()).map_err(|error| error.to_string())?;
-    let socket = TlsConnector::from(Arc::clone(config)).connect(name, socket).await;
+    let socket = TlsConnector::from(config).connect(name, socket).await;
     socket.map_err(|error| error.to_string())
 }
 
-/// Those whom this machine trusts.
-fn trusting() -> Result<ClientConfig, String> {
+/// Read anew for each connection: what this machine trusts changes while we run.
+fn machine() -> Result<ClientConfig, String> {
     let roots = tls::machine_roots()
         .ok_or("this machine trusts no certificate authority; SSL_CERT_FILE names one")?;
     Ok(tls::builder(roots)?.with_no_client_auth())

@@ -6,7 +6,7 @@ use crate::config::Redis;
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, aio::MultiplexedConnection};
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -25,8 +25,8 @@ pub(super) const UNDER_WAY: usize = 256;
 /// The way to one Redis.
 pub(super) struct Link {
     redis: Redis,
-    /// Whom we trust; read with the first connection that needs it.
-    pub(super) tls: OnceLock<Arc<ClientConfig>>,
+    /// Whom we trust; `None`: whom this machine trusts.
+    pub(super) trusted: Option<Arc<ClientConfig>>,
     /// The connection of now. Locked while one is made: it is made once for all who wait.
     line: Mutex<Option<Arc<Line>>>,
     places: Semaphore,
@@ -63,7 +63,7 @@ impl Link {
     pub(super) fn new(redis: Redis) -> Self {
         Self {
             redis,
-            tls: OnceLock::new(),
+            trusted: None,
             line: Mutex::new(None),
             places: Semaphore::new(UNDER_WAY),
             is_away: AtomicBool::new(false),
@@ -95,13 +95,12 @@ impl Link {
         let line = line.unwrap_or_else(|_| Err("is away (no answer within 2 s)".to_owned()));
         self.note(line.as_ref().err());
         let line = line.map_err(|why| Failed::Refused(format!("Redis at {redis} {why}")))?;
-        match timeout_at(until, work(line.connection())).await {
-            Ok(done) => done.map_err(|error| self.failed(&line, &error)),
-            Err(_) => {
-                line.give_up();
-                Err(Failed::Unknown(format!("Redis at {redis} did not answer within 2 s")))
-            }
-        }
+        let Ok(done) = timeout_at(until, work(line.connection())).await else {
+            line.give_up();
+            let why = format!("Redis at {redis} did not answer within 2 s");
+            return Err(Failed::Unknown(why));
+        };
+        done.map_err(|error| self.failed(&line, &error))
     }
 
     async fn line(&self) -> Result<Arc<Line>, String> {
@@ -110,7 +109,8 @@ impl Link {
             return Ok(Arc::clone(line));
         }
         *line = None;
-        let new = Line::open(&self.redis, &self.tls).await.map_err(|why| self.shown(why))?;
+        let new =
+            Line::open(&self.redis, self.trusted.as_ref()).await.map_err(|why| self.shown(why))?;
         Ok(Arc::clone(line.insert(Arc::new(new))))
     }
 

@@ -45,7 +45,10 @@ async fn what_is_no_value_is_refused_and_no_key_is_not_listed() {
     let bench = Bench::redis();
     let _: i64 = bench.place.ask(&["LPUSH", "telepulse:crm:list", "a"]).await;
     let refused = bench.store.get("crm", "list".to_owned()).await.unwrap_err();
-    assert!(refused.contains("refuses it (WRONGTYPE ") && !refused.contains("changed"), "{refused}");
+    assert!(
+        refused.contains("refuses it (WRONGTYPE ") && !refused.contains("changed"),
+        "{refused}"
+    );
     let refused = bench.add("list", 1).await.unwrap_err();
     assert!(refused.ends_with("): nothing was changed"), "{refused}");
     // Far more than one step of Redis's listing, and one that is no text.
@@ -142,20 +145,23 @@ async fn who_logs_in_wrongly_is_told_so_without_the_password() {
     let folder = TempDir::new().unwrap();
     let ann = ["--user", "ann", "on", ">hunter3", "~*", "+@all"];
     let server = RedisServer::with(folder, &[&["--requirepass", "hunter2"][..], &ann].concat());
-    let store = |user: Option<&str>, password: Option<&str>| {
+    let store = |user: Option<&str>, password: Option<&str>, db| {
         let user = user.map(str::to_owned);
-        let config = Redis { user, password: password.map(Secret::new), db: 3, ..server.config() };
+        let config = Redis { user, password: password.map(Secret::new), db, ..server.config() };
         Bench { store: RedisKv::start(config), place: () }
     };
-    assert_eq!(store(None, Some("hunter2")).add("n", 1).await, Ok(1));
-    assert_eq!(store(Some("ann"), Some("hunter3")).add("n", 1).await, Ok(2));
-    for (user, password, expected) in [
-        (None, None, "is not ready (NOAUTH Authentication required): nothing was changed"),
-        (None, Some("canary"), "takes no such user and password: nothing was changed"),
-        (Some("bob"), Some("canary"), "takes no such user and password: nothing was changed"),
+    assert_eq!(store(None, Some("hunter2"), 3).add("n", 1).await, Ok(1));
+    assert_eq!(store(Some("ann"), Some("hunter3"), 3).add("n", 1).await, Ok(2));
+    assert_eq!(store(Some("ann"), Some("hunter3"), 0).add("n", 1).await, Ok(1), "another one");
+    for (user, password, db, expected) in [
+        (None, None, 0, "is not ready (NOAUTH Authentication required)"),
+        (None, Some("canary"), 0, "takes no such user and password"),
+        (Some("bob"), Some("canary"), 0, "takes no such user and password"),
+        (None, Some("hunter2"), 99, "is not ready (ERR DB index is out of range)"),
     ] {
-        let refused = store(user, password).add("n", 1).await.unwrap_err();
-        assert_eq!(refused, format!("Redis at {} {expected}", server.config()));
+        let refused = store(user, password, db).add("n", 1).await.unwrap_err();
+        let place = server.config();
+        assert_eq!(refused, format!("Redis at {place} {expected}: nothing was changed"));
     }
 }
 
@@ -182,8 +188,8 @@ async fn a_trusted_redis_is_reached_by_tls_and_no_other() {
     let mut roots = RootCertStore::empty();
     roots.add(own.cert.der().clone()).unwrap();
     let trusting = Arc::new(tls::builder(roots).unwrap().with_no_client_auth());
-    let link = Link::new(config());
-    link.tls.set(trusting).unwrap();
+    let mut link = Link::new(config());
+    link.trusted = Some(trusting);
     let bench = Bench { store: RedisKv { link: Arc::new(link) }, place: () };
     assert_eq!(bench.add("n", 1).await, Ok(1));
     let stranger = Bench { store: RedisKv::start(config()), place: () };

@@ -81,7 +81,7 @@ pub enum BodyError {
 pub struct Response {
     /// The status code.
     pub status: u16,
-    /// Headers; `content-length` is set by the host.
+    /// Headers; `content-length` comes by itself.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,

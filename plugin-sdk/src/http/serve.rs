@@ -66,6 +66,12 @@ fn send(response: &Response, out: ResponseOutparam) -> Result<(), String> {
         let appended = fields.append(name, value.as_bytes());
         appended.map_err(|error| format!("header {name}: {error:?}"))?;
     }
+    if !response.body.is_empty() && response.header("content-length").is_none() {
+        // Known beforehand, it spares the client the chunks.
+        let length = response.body.len().to_string();
+        let appended = fields.append("content-length", length.as_bytes());
+        appended.map_err(|error| format!("content-length: {error:?}"))?;
+    }
     let outgoing = OutgoingResponse::new(fields);
     let status = response.status;
     outgoing.set_status_code(status).map_err(|()| format!("{status} is no status"))?;

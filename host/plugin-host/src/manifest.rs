@@ -207,6 +207,27 @@ onFull = "explode"
     }
 
     #[test]
+    fn a_route_may_be_for_those_with_a_right() {
+        let parse = |key: &str, right: &str| {
+            let mount = format!("listen = \"127.0.0.1:8083\", path = \"/v1\", right = {right}");
+            Manifest::parse(&format!("[grants]\n{key} = [{{ {mount} }}]"))
+        };
+        let manifest = parse("routes", "\"callData\"").unwrap();
+        assert_eq!(manifest.grants.routes[0].right.as_deref(), Some("callData"));
+        for (key, right, why) in [
+            ("routes", "\"\"", "must be a word"),
+            ("routes", "\"*\"", "must be a word"),
+            ("routes", "\"dial:own\"", "must be a word"),
+            ("routes", "7", "must be a word"),
+            ("websocket", "\"callData\"", "there are listen and path"),
+        ] {
+            let mistakes = parse(key, right).unwrap_err();
+            assert_eq!((mistakes.len(), mistakes[0].line), (1, 2), "{mistakes:?}");
+            assert!(mistakes[0].message.contains(why), "{}", mistakes[0]);
+        }
+    }
+
+    #[test]
     fn broken_toml_names_the_line() {
         let mistakes = Manifest::parse("[grants]\npublish = [\n").unwrap_err();
         assert!(!mistakes.is_empty() && mistakes[0].line >= 2, "{mistakes:?}");

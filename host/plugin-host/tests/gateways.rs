@@ -103,6 +103,26 @@ async fn an_instance_answers_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_is_open_to_those_with_the_right_and_that_changes_at_once() {
+    let right = |right: &str| WEB.replace("path = \"/\" }", &format!("path = \"/\"{right} }}"));
+    let closed = right(", right = \"callData\"");
+    let rig = Rig::with(&[("web", &guest("web"), &closed)]).await;
+    let world = &rig.world;
+    assert_eq!(world.get("/", "/x").await, Err(HttpFailure::Forbidden));
+    let held = world.held();
+    rig.put("web.toml", right("").as_bytes());
+    let opened = async {
+        while world.get("/", "/x").await == Err(HttpFailure::Forbidden) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, opened).await.expect("an open path");
+    assert_eq!(world.get("/", "/x").await, Ok((200, "you asked for /x".to_owned())));
+    assert_eq!(world.held(), held, "it is the same path");
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_knows_nothing_of_us_can_be_mounted() {
     let grants = "[grants]\nroutes = [{ listen = \"127.0.0.1:8083\", path = \"/tools\" }]\n";
     let rig = Rig::with(&[("plain", &guest("plain"), grants)]).await;

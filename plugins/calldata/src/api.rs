@@ -6,8 +6,8 @@ use crate::{
     settings::{self, Settings},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
 use std::fmt::Display;
 use telepulse_plugin_sdk::{
     http::{self, Problem, Request, Response},
@@ -65,7 +65,7 @@ fn answer(request: &Request, settings: &Settings) -> Result<Response, Problem> {
         (Path::Pool(pool), "GET" | "HEAD") => shown(pool, settings),
         (Path::Pool(pool), "POST") => store(request, pool, settings),
         (Path::Entry { pool, dnis, ani }, "GET" | "HEAD") => find(pool, Place { dnis, ani }),
-        (Path::Entry { pool, dnis, ani }, "DELETE") => take(pool, Place { dnis, ani }),
+        (Path::Entry { pool, dnis, ani }, "DELETE") => take(pool, Place { dnis, ani }, settings),
         (Path::Pools, _) => Err(Problem::no_such_method("GET, HEAD".to_owned())),
         (Path::Pool(_), _) => Err(Problem::no_such_method("GET, HEAD, POST".to_owned())),
         (Path::Entry { .. }, _) => Err(Problem::no_such_method("GET, HEAD, DELETE".to_owned())),
@@ -100,17 +100,38 @@ fn path(path: &str) -> Option<Path> {
 #[serde(deny_unknown_fields)]
 struct Body {
     /// Any JSON; `null` is a value, none is not.
-    #[serde(deserialize_with = "Value::deserialize")]
-    value: Value,
+    #[serde(rename = "value", deserialize_with = "Value::deserialize")]
+    _value: Value,
     ani: String,
     dnis: Option<String>,
 }
 
+/// The same value as it was written.
+#[derive(Deserialize)]
+struct Written {
+    value: Box<RawValue>,
+}
+
+/// What the answer to a `POST` tells.
+#[derive(Serialize)]
+struct Stored<'a> {
+    dnis: &'a str,
+    ani: &'a str,
+    value: &'a RawValue,
+}
+
+/// What the answer to a `GET` or a `DELETE` tells.
+#[derive(Serialize)]
+struct Found<'a> {
+    value: &'a RawValue,
+}
+
 fn store(request: &Request, pool: &str, settings: &Settings) -> Result<Response, Problem> {
     let fields = http::fields(request, &[])?;
-    check_size(&fields, settings.max_bytes)?;
-    let Body { value, ani, dnis } = telepulse_plugin_sdk::language::read_fields(fields)?;
+    let Body { ani, dnis, .. } = telepulse_plugin_sdk::language::read_fields(fields)?;
     number::checked("ani", &ani)?;
+    let value = written(request)?;
+    check_size(&value, settings.max_bytes)?;
     let entry = Entry { pool: pool.to_owned(), value };
     let dnis = match dnis {
         Some(dnis) => store_at(dnis, &ani, &entry, settings)?,
@@ -120,12 +141,19 @@ fn store(request: &Request, pool: &str, settings: &Settings) -> Result<Response,
     let name = utf8_percent_encode(pool, SEGMENT);
     let key = format!("{dnis}:{ani}");
     let location = format!("{ROOT}/{name}/{}", utf8_percent_encode(&key, SEGMENT));
-    let body = json!({"dnis": dnis, "ani": ani, "value": entry.value});
+    let body = Stored { dnis: &dnis, ani: &ani, value: &entry.value };
     Ok(Response::json(201, JSON, &body).with_header("location", location))
 }
 
-fn check_size(fields: &Map<String, Value>, most: usize) -> Result<(), Problem> {
-    let length = fields.get("value").map_or(0, |value| value.to_string().len());
+fn written(request: &Request) -> Result<Box<RawValue>, Refusal> {
+    let body = request.body.as_deref().unwrap_or_default();
+    let Written { value } = serde_json::from_slice(body)
+        .map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
+    Ok(value)
+}
+
+fn check_size(value: &RawValue, most: usize) -> Result<(), Problem> {
+    let length = value.get().len();
     if length <= most {
         return Ok(());
     }
@@ -156,7 +184,10 @@ fn draw(ani: &str, entry: &Entry, settings: &Settings) -> Result<String, Problem
     count("exhausted", name);
     let message = match pool.count() {
         0 => format!("pool {name} has no numbers: write some into [settings.pools]"),
-        all => format!("all {all} numbers of pool {name} hold data for {ani}: try again later"),
+        all => format!(
+            "no number of pool {name} is free for {ani}; {} were looked at: try again later",
+            all.min(cache::LOOKS)
+        ),
     };
     let refusal = Refusal::new(Code::ServerUnavailable, message);
     Err(Problem { retry_after: Some(LATER), ..refusal.into() })
@@ -169,11 +200,16 @@ fn find(pool: &str, place: Place<'_>) -> Result<Response, Problem> {
     }
 }
 
-fn take(pool: &str, place: Place<'_>) -> Result<Response, Problem> {
+fn take(pool: &str, place: Place<'_>, settings: &Settings) -> Result<Response, Problem> {
     // What another pool keeps there stays.
     let is_here = cache::get(place).map_err(unknown)?.is_some_and(|entry| entry.pool == pool);
     let taken = if is_here { cache::take(place).map_err(unknown)? } else { None };
     match taken {
+        // It was another's, stored in this moment: that one has it back.
+        Some(entry) if entry.pool != pool => {
+            cache::put(place, &entry, settings.ttl()).map_err(unkept)?;
+            Err(nothing(pool, place))
+        }
         Some(entry) => Ok(given(pool, "taken", &entry)),
         None => Err(nothing(pool, place)),
     }
@@ -181,7 +217,7 @@ fn take(pool: &str, place: Place<'_>) -> Result<Response, Problem> {
 
 fn given(pool: &str, how: &str, entry: &Entry) -> Response {
     count(how, pool);
-    Response::json(200, JSON, &json!({"value": entry.value}))
+    Response::json(200, JSON, &Found { value: &entry.value })
 }
 
 fn nothing(pool: &str, Place { dnis, ani }: Place<'_>) -> Problem {

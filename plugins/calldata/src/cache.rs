@@ -3,12 +3,16 @@
 
 use crate::pools::Pool;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::time::Duration;
-use telepulse_plugin_sdk::kv;
+use telepulse_plugin_sdk::{clock, kv};
 
 /// Where how far a pool has been handed out is kept: `/` is in no number.
 const DRAWN: &str = "drawn/";
+/// Numbers of a pool that are looked at for one that is free: a caller who withholds his number may hold many.
+pub(crate) const LOOKS: u64 = 1_000;
+/// How long values may be counted, in nanoseconds.
+const COUNTING: u64 = 1_000_000_000;
 /// Keys that are looked through at a time.
 const AT_A_TIME: u32 = 1_000;
 /// The most that are counted.
@@ -30,10 +34,11 @@ impl Place<'_> {
 }
 
 /// A value, and the pool that it was stored by.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     pub(crate) pool: String,
-    pub(crate) value: Value,
+    /// As it was written: not a digit of a number is lost, no order of fields.
+    pub(crate) value: Box<RawValue>,
 }
 
 /// Keeps it, if nothing is kept there; answers whether. `Ok` comes after it is on disk.
@@ -61,6 +66,9 @@ pub(crate) fn draw(
     for step in 0..count {
         let Some(dnis) = pool.at((first + step) % count) else { break };
         let place = Place { dnis: &dnis, ani };
+        if step == LOOKS {
+            break;
+        }
         // A look costs less than a try; the first is nearly always free.
         let is_free = step == 0 || kv::get(&place.key())?.is_none();
         if is_free && put(place, entry, ttl)? {
@@ -91,7 +99,11 @@ pub(crate) fn drawn(pool: &str) -> Result<i64, String> {
 /// How many values wait in all pools, as far as it is worth counting.
 pub(crate) fn waiting() -> Result<usize, String> {
     let (mut count, mut after) = (0, None::<String>);
+    let begun = clock::now_ns();
     while count < MOST_COUNTED {
+        if clock::now_ns().saturating_sub(begun) > COUNTING {
+            return Err("there are too many to be counted".to_owned());
+        }
         let keys = kv::keys("", after.as_deref(), AT_A_TIME)?;
         count += keys.iter().filter(|key| !key.starts_with(DRAWN)).count();
         let is_last = keys.len() < AT_A_TIME as usize;

@@ -6,23 +6,27 @@ mod calls;
 use crate::{cache, cache::Place, number};
 use calls::{Calls, Known};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::time::Duration;
+use serde_json::{Value, json, value::RawValue};
+use std::{collections::HashMap, time::Duration};
 use telepulse_plugin_sdk::{
-    Event, Failure, bus,
+    Event, Failure, bus, clock,
     language::{Code, Refusal, VariableName},
     log, metrics,
 };
 
 const CALLER_INFO: &str = "telepulse.event.callerInfo";
 /// How long a question or a command may take.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a server is left alone that did not answer, in nanoseconds: calls of the others wait behind it.
+const LEFT_ALONE: u64 = 30_000_000_000;
 
 /// Brings values to calls.
 pub(crate) struct Delivery {
     /// Where the value goes, too.
     variable: Option<VariableName>,
     calls: Calls,
+    /// Servers that did not answer, and until when they are not asked again.
+    silent: HashMap<String, u64>,
 }
 
 /// What is read of `callStarted` and `callTransferred`.
@@ -51,14 +55,14 @@ struct CallerInfo<'a> {
     agent: Option<&'a str>,
     call: &'a str,
     number: &'a str,
-    info: &'a Value,
+    info: &'a RawValue,
     source: &'static str,
     cached: bool,
 }
 
 impl Delivery {
     pub(crate) fn new(variable: Option<VariableName>) -> Self {
-        Self { variable, calls: Calls::default() }
+        Self { variable, calls: Calls::default(), silent: HashMap::new() }
     }
 
     /// What the next instance has to know.
@@ -103,15 +107,29 @@ impl Delivery {
         let known = Known::new(from.clone(), entry.value);
         tell(&arrival, &known).map_err(Failure::Retry)?;
         metrics::add("delivered", 1, &[("pool", &entry.pool)]);
-        if let Some(variable) = &self.variable
-            && let Err(why) = set(variable, &arrival, &known.value)
-        {
-            log::warn!(call = arrival.call; "{variable:?} is not set: {why}");
-        }
+        self.set(&arrival, &known.value);
         let Arrival { call, agent, .. } = arrival;
         self.calls.add(call.clone(), known);
         self.calls.told(&call, agent);
         Ok(())
+    }
+
+    /// Sets the variable, where there is one to set and the server is not known to be silent.
+    fn set(&mut self, arrival: &Arrival, value: &RawValue) {
+        let Some(variable) = &self.variable else { return };
+        let now = clock::now_ns();
+        self.silent.retain(|_, until| *until > now);
+        let outcome = if self.silent.contains_key(&arrival.server) {
+            Err(Refusal::new(Code::Timeout, "the server did not answer of late"))
+        } else {
+            set(variable, arrival, value)
+        };
+        if let Err(why) = outcome {
+            if why.code == Code::Timeout {
+                self.silent.entry(arrival.server.clone()).or_insert(now + LEFT_ALONE);
+            }
+            log::warn!(call = arrival.call; "the variable {} is not set: {why}", variable.as_str());
+        }
     }
 }
 
@@ -128,14 +146,18 @@ fn tell(arrival: &Arrival, known: &Known) -> Result<(), String> {
     bus::publish_json(CALLER_INFO, &info)
 }
 
-/// Sets the variable on the channel that the call began with.
-fn set(variable: &VariableName, arrival: &Arrival, value: &Value) -> Result<(), Refusal> {
-    let Arrival { server, call, .. } = arrival;
+/// Sets the variable on the channel of who calls, or is handed over.
+fn set(variable: &VariableName, arrival: &Arrival, value: &RawValue) -> Result<(), Refusal> {
+    let Arrival { server, call, from, .. } = arrival;
     let query = json!({"query": "calls", "filter": {"servers": [server]}});
     let calls = bus::ask(bus::QUERY, &query, TIMEOUT)?;
     let items = calls["items"].as_array();
     let found = items.into_iter().flatten().find(|item| item["call"] == **call);
-    let Some(channel) = found.and_then(|found| found["channels"][0]["channel"].as_str()) else {
+    let channels = found.and_then(|found| found["channels"].as_array()).into_iter().flatten();
+    // After a transfer the call's first channel may be that of who has left it.
+    let is_theirs = |channel: &&Value| channel["number"] == **from || channel["agent"] == **from;
+    let channel = channels.clone().find(is_theirs).or_else(|| channels.clone().next());
+    let Some(channel) = channel.and_then(|channel| channel["channel"].as_str()) else {
         return Err(Refusal::new(Code::NotFound, "the call is over"));
     };
     let command = json!({
@@ -143,7 +165,7 @@ fn set(variable: &VariableName, arrival: &Arrival, value: &Value) -> Result<(), 
         "server": server,
         "channel": channel,
         "name": variable,
-        "value": value.to_string(),
+        "value": value.get(),
     });
     bus::ask(bus::COMMAND, &command, TIMEOUT).map(drop)
 }

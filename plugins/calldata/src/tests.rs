@@ -78,7 +78,7 @@ fn numbers_are_handed_out_in_turn_and_those_that_are_held_left_out() {
     assert_eq!(dnis(&store(&json!({}))), "5550101");
     let none = store(&json!({}));
     assert_eq!((none.status, none.header("retry-after")), (503, Some("5")));
-    assert!(body(&none)["detail"].as_str().unwrap().contains("all 3 numbers"), "{none:?}");
+    assert!(body(&none)["detail"].as_str().unwrap().contains("3 were looked at"), "{none:?}");
     assert_eq!(host.counted("exhausted", &[("pool", "DNIS-ANI")]), 1);
     assert_eq!(
         store(&json!({"ani": "another"})).status,
@@ -101,6 +101,18 @@ fn a_number_of_ones_own_choice_is_taken_or_refused() {
     );
     assert_eq!(get("/cticache/DNIS-ANI/+4930:1234567890").status, 200);
     assert_eq!(get("/cticache/DNIS-ANI/%2B4930%3A1234567890").status, 200);
+}
+
+#[test]
+fn a_value_comes_back_as_it_was_written() {
+    host();
+    let value = r#"{"z":123456789012345678901,"a":0.10000000000000000001,"z2":"\u00e9"}"#;
+    let text = format!(r#"{{"ani":"{ANI}","value":{value}}}"#);
+    let request = post(POOL, &json!(null)).with_body(text);
+    let stored = String::from_utf8(handle(&request).body).unwrap();
+    assert!(stored.contains(value), "{stored}");
+    let found = String::from_utf8(get("/cticache/DNIS-ANI/5550100:1234567890").body).unwrap();
+    assert_eq!(found, format!(r#"{{"value":{value}}}"#));
 }
 
 #[test]

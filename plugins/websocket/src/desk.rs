@@ -40,6 +40,9 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Purpose {
     pub(crate) conn: u64,
+    /// It had to wait for room on the bus.
+    #[serde(default)]
+    pub(crate) waited: bool,
     pub(crate) then: Then,
 }
 
@@ -93,13 +96,12 @@ impl Desk {
         reply::own(context)
     }
 
-    /// Sends what has been waiting, as far as there is room. To be called after each answer. Tells `gone` of
-    /// each client one of whose requests does not wait any more.
-    pub(crate) fn go_on(&mut self, mut gone: impl FnMut(u64)) -> Vec<Failed> {
+    /// Sends what has been waiting, as far as there is room. To be called after each answer.
+    pub(crate) fn go_on(&mut self) -> Vec<Failed> {
         let mut failed = Vec::new();
         while self.in_flight < MOST_IN_FLIGHT {
-            let Some(errand) = self.waiting.pop_front() else { break };
-            gone(errand.purpose.conn);
+            let Some(mut errand) = self.waiting.pop_front() else { break };
+            errand.purpose.waited = true;
             failed.extend(self.submit(errand));
         }
         failed

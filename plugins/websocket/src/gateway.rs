@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 use telepulse_plugin_sdk::{
-    Answer, CloseReason, Frame, OpenInfo, bus, clock, connections,
+    Answer, CloseReason, Frame, OpenInfo, StartReason, bus, clock, connections,
     language::{Code, Principal, Refusal},
     log,
 };
@@ -39,9 +39,16 @@ pub(crate) struct Gateway {
     desk: Desk,
     /// What the instance before knew and the tags do not; until `resume` has asked for it.
     handed_over: BTreeMap<u64, Session>,
+    /// The instance before has failed: what was saved before that is older than the tags.
+    after_failure: bool,
 }
 
 impl Gateway {
+    /// A gateway that has just been started.
+    pub(crate) fn begun(reason: StartReason) -> Self {
+        Self { after_failure: reason == StartReason::CrashRestart, ..Self::default() }
+    }
+
     /// A client has connected.
     pub(crate) fn open(&mut self, info: &OpenInfo) {
         let logged_in = info.principal.is_some();
@@ -172,7 +179,7 @@ impl Gateway {
 
     /// Puts a request on the desk; the client's place for it is taken already.
     fn send(&mut self, conn: u64, kind: Kind, payload: String, then: Then) {
-        let errand = Errand { kind, payload, purpose: Purpose { conn, then } };
+        let errand = Errand { kind, payload, purpose: Purpose { conn, waited: false, then } };
         match self.desk.send(errand) {
             Sent::Now => {}
             Sent::Later => self.waits(conn, true),
@@ -188,18 +195,13 @@ impl Gateway {
             }
             Err(why) => log::error!("an answer without a purpose: {why}"),
         }
-        let mut gone = Vec::new();
-        let failed = self.desk.go_on(|conn| gone.push(conn));
-        for conn in gone {
-            self.waits(conn, false);
-        }
-        for failed in failed {
+        for failed in self.desk.go_on() {
             self.failed(failed);
         }
     }
 
-    /// Notes that a client's request waits for room on the bus, or does not any more: if this instance
-    /// fails meanwhile, nobody else knows of it, and the client has to come again.
+    /// Notes that a client's request waits for room on the bus, or that it waited and has its answer: if this
+    /// instance fails meanwhile, nobody may know of it, and the client has to come again.
     fn waits(&mut self, conn: u64, more: bool) {
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.waits(more);
@@ -207,10 +209,13 @@ impl Gateway {
     }
 
     fn finish(&mut self, purpose: Purpose, answer: Result<&[u8], String>) {
-        let Purpose { conn, then } = purpose;
+        let Purpose { conn, waited, then } = purpose;
         // Whoever asked may have gone.
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.give_place();
+        if waited {
+            self.waits(conn, false);
+        }
         let answer = answer.map_err(bus::unanswered);
         match then {
             Then::Reply { id } => {
@@ -230,9 +235,12 @@ impl Gateway {
     /// A request did not get onto the bus.
     fn failed(&mut self, Failed(purpose, refusal): Failed) {
         log::warn!(conn = purpose.conn; "{refusal}");
-        let Purpose { conn, then } = purpose;
+        let Purpose { conn, waited, then } = purpose;
         let Some(session) = self.sessions.get_mut(&conn) else { return };
         session.give_place();
+        if waited {
+            self.waits(conn, false);
+        }
         match then {
             Then::Reply { id } => self.say(conn, reply::refused(&id, &refusal)),
             Then::Snapshot { name, feed, .. } => self.no_snapshot(conn, &name, feed, &refusal),

@@ -22,8 +22,8 @@ use telepulse_plugin_sdk::{
 };
 
 impl Plugin for Gateway {
-    fn init(_: &Start) -> Result<Self, String> {
-        Ok(Self::default())
+    fn init(start: &Start) -> Result<Self, String> {
+        Ok(Self::begun(start.reason))
     }
 }
 

@@ -131,9 +131,14 @@ impl Worker {
 
     /// Closes connections whose messages were lost with an instance: whoever waits for an answer learns
     /// that it will not come.
-    fn hang_up(&self, conns: &[u64]) {
+    ///
+    /// What they have said since is not carried out: it may build on what was lost, and will be said again.
+    fn hang_up(&mut self, conns: &[u64]) {
         if conns.is_empty() {
             return;
+        }
+        for conn in conns {
+            self.known.remove(conn);
         }
         let text = "the request was lost, connect again".to_owned();
         let reason = CloseReason { code: SERVICE_RESTART, text };

@@ -28,29 +28,30 @@ impl Door {
     }
 }
 
-/// All failures of late.
+/// All failures of late. Each door has a count of its own: who forgot a new admin token shuts no user out.
 #[derive(Default)]
 pub struct FailedLogins {
     audit: Option<Audit>,
-    guesses: Mutex<Guesses>,
+    of_users: Mutex<Guesses>,
+    of_operators: Mutex<Guesses>,
 }
 
 impl FailedLogins {
     /// Notes them in a log.
     pub(crate) fn audited(audit: Audit) -> Self {
-        Self { audit: Some(audit), guesses: Mutex::default() }
+        Self { audit: Some(audit), ..Self::default() }
     }
 
     /// Whether this address has failed too often, or too many have failed with this name.
-    pub(crate) fn too_many(&self, peer: IpAddr, name: Option<&str>) -> bool {
-        self.guesses().too_many(peer, name, Instant::now())
+    pub(crate) fn too_many(&self, door: Door, peer: IpAddr, name: Option<&str>) -> bool {
+        self.guesses(door).too_many(peer, name, Instant::now())
     }
 
     /// Counts a failure and notes it; `false`: address or name are past their guesses, and this one is
     /// neither counted nor noted.
     pub(crate) fn count(&self, door: Door, peer: IpAddr, name: Option<&str>) -> bool {
         let now = Instant::now();
-        let mut guesses = self.guesses();
+        let mut guesses = self.guesses(door);
         if guesses.too_many(peer, name, now) {
             return false;
         }
@@ -72,7 +73,11 @@ impl FailedLogins {
         true
     }
 
-    fn guesses(&self) -> MutexGuard<'_, Guesses> {
-        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    fn guesses(&self, door: Door) -> MutexGuard<'_, Guesses> {
+        let guesses = match door {
+            Door::Gateway => &self.of_users,
+            Door::Admin => &self.of_operators,
+        };
+        guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -53,7 +53,7 @@ impl Gate {
     ) -> Result<Option<Arc<Principal>>, Refused> {
         let Some(value) = value else { return Ok(None) };
         let name = auth::name_in(value);
-        if !is_bearer(value) && self.failed.too_many(peer, name.as_deref()) {
+        if !is_bearer(value) && self.failed.too_many(Door::Gateway, peer, name.as_deref()) {
             return Err(Refused::TooMany);
         }
         let auth = self.auth.load_full();

@@ -1,7 +1,7 @@
 //! Calls in progress that data was found for, bounded. Pure.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
 
 /// The most that are remembered; beyond, the oldest is forgotten, and who rings there later is not told.
@@ -14,17 +14,18 @@ const MOST_BYTES: usize = 8 << 20;
 pub(super) struct Known {
     /// The caller's number.
     pub(super) number: String,
-    pub(super) value: Value,
-    /// The value's length as JSON.
-    bytes: usize,
+    pub(super) value: Box<RawValue>,
     /// Extensions that were told; none stands for everybody who sees the call.
     told: Vec<Option<String>>,
 }
 
 impl Known {
-    pub(super) fn new(number: String, value: Value) -> Self {
-        let bytes = value.to_string().len();
-        Self { number, value, bytes, told: Vec::new() }
+    pub(super) fn new(number: String, value: Box<RawValue>) -> Self {
+        Self { number, value, told: Vec::new() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.value.get().len()
     }
 
     /// Whether nobody was told yet.
@@ -52,7 +53,7 @@ impl Calls {
     }
 
     pub(super) fn add(&mut self, call: String, known: Known) {
-        self.bytes += known.bytes;
+        self.bytes += known.bytes();
         self.order.push_back(call.clone());
         self.known.insert(call, known);
         while self.order.len() > MOST || self.bytes > MOST_BYTES {
@@ -77,7 +78,7 @@ impl Calls {
 
     fn remove(&mut self, call: &str) -> bool {
         let removed = self.known.remove(call);
-        self.bytes -= removed.as_ref().map_or(0, |known| known.bytes);
+        self.bytes -= removed.as_ref().map_or(0, Known::bytes);
         removed.is_some()
     }
 }
@@ -85,19 +86,23 @@ impl Calls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{json, value::to_raw_value};
+
+    fn known(value: &serde_json::Value) -> Known {
+        Known::new("1".to_owned(), to_raw_value(value).unwrap())
+    }
 
     #[test]
     fn calls_are_bounded_in_number_and_bytes() {
         let mut calls = Calls::default();
         for number in 0..MOST + 10 {
-            calls.add(number.to_string(), Known::new("1".to_owned(), json!(1)));
+            calls.add(number.to_string(), known(&json!(1)));
         }
         assert_eq!((calls.known.len(), calls.order.len(), calls.bytes), (MOST, MOST, MOST));
         assert!(calls.get("9").is_none() && calls.get("10").is_some());
         let large = json!("x".repeat(MOST_BYTES / 2));
         for call in ["a", "b", "c"] {
-            calls.add(call.to_owned(), Known::new("1".to_owned(), large.clone()));
+            calls.add(call.to_owned(), known(&large));
         }
         assert!(calls.bytes <= MOST_BYTES, "{}", calls.bytes);
         assert!(calls.get("c").is_some() && calls.get("a").is_none());
@@ -110,7 +115,7 @@ mod tests {
     #[test]
     fn each_is_told_once() {
         let mut calls = Calls::default();
-        calls.add("a".to_owned(), Known::new("1".to_owned(), json!({})));
+        calls.add("a".to_owned(), known(&json!({})));
         assert!(calls.get("a").unwrap().is_new());
         for agent in [None, Some("201")] {
             assert!(calls.get("a").unwrap().is_news_to(agent));

@@ -44,12 +44,15 @@ impl Gateway {
         serde_json::to_vec(&legacy).map_err(|error| error.to_string())
     }
 
-    /// Takes over what the instance before has saved.
+    /// Takes over what the instance before has saved. After a failure it is what one saved that ran before the
+    /// one that failed: since then requests were sent and answered, and only the tags tell.
     pub(crate) fn take_over(&mut self, state: &[u8]) -> Result<(), String> {
         let Legacy { desk, sessions } =
             if state.is_empty() { Legacy::default() } else { reply::own(state)? };
-        self.desk = desk;
-        self.handed_over = sessions;
+        if !self.after_failure {
+            self.desk = desk;
+            self.handed_over = sessions;
+        }
         Ok(())
     }
 

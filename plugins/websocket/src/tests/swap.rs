@@ -154,6 +154,22 @@ fn the_time_to_log_in_goes_on_over_a_swap() {
 }
 
 #[test]
+fn after_a_rollback_the_tags_count_and_not_what_was_saved_before() {
+    let mut scene = Scene::new();
+    let query = json!({"action": "query", "query": "calls"});
+    let requests: Vec<_> = (0..32).map(|_| scene.submits(&query)).collect();
+    let saved = scene.stage.plugin.hand_over().unwrap();
+    // The build that took over answered them all, and then failed.
+    for request in &requests {
+        scene.answer(request, &json!({"ok": true, "result": {}}));
+    }
+    scene.stage.crash().unwrap();
+    scene.stage.plugin.take_over(&saved).unwrap();
+    scene.stage.resume();
+    scene.submits(&query);
+}
+
+#[test]
 fn a_state_that_cannot_be_read_keeps_the_old_instance() {
     let scene = Scene::new();
     let mut next = Gateway::default();

@@ -38,7 +38,7 @@ const FIRST: usize = 10_001;
 const QUEUES: usize = 100;
 /// Members of each queue.
 const MEMBERS: usize = 20;
-const CALLS_A_MINUTE: u32 = 9_400;
+const CALLS_A_MINUTE: u32 = 7_500;
 /// Within which all come back.
 const COME_BACK: u64 = 10;
 

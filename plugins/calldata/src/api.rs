@@ -3,6 +3,7 @@
 use crate::{
     cache::{self, Entry, Place},
     number,
+    pools::Pool,
     settings::{self, Settings},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -229,7 +230,7 @@ fn nothing(pool: &str, Place { dnis, ani }: Place<'_>) -> Problem {
 fn pools(settings: &Settings) -> Result<Response, Problem> {
     let mut items = Vec::new();
     for (name, pool) in &settings.pools {
-        items.push(json!({"pool": name, "numbers": pool.count(), "drawn": drawn(name)?}));
+        items.push(item(name, pool)?);
     }
     // In a store that others fill as well it may take too long to count: then nobody knows.
     let waiting = cache::waiting().ok();
@@ -237,13 +238,13 @@ fn pools(settings: &Settings) -> Result<Response, Problem> {
 }
 
 fn shown(name: &str, settings: &Settings) -> Result<Response, Problem> {
-    let numbers = settings.pools[name].count();
-    let body = json!({"pool": name, "numbers": numbers, "drawn": drawn(name)?});
-    Ok(Response::json(200, JSON, &body))
+    Ok(Response::json(200, JSON, &item(name, &settings.pools[name])?))
 }
 
-fn drawn(pool: &str) -> Result<i64, Problem> {
-    cache::drawn(pool).map_err(unknown)
+/// How a pool is used.
+fn item(name: &str, pool: &Pool) -> Result<Value, Problem> {
+    let drawn = cache::drawn(name).map_err(unknown)?;
+    Ok(json!({"pool": name, "numbers": pool.count(), "drawn": drawn}))
 }
 
 /// The store did not take it.

@@ -63,12 +63,9 @@ pub(crate) fn draw(
     }
     let turn = kv::increment(&format!("{DRAWN}{}", entry.pool), 1)?;
     let first = turn.wrapping_sub(1).unsigned_abs() % count;
-    for step in 0..count {
+    for step in 0..count.min(LOOKS) {
         let Some(dnis) = pool.at((first + step) % count) else { break };
         let place = Place { dnis: &dnis, ani };
-        if step == LOOKS {
-            break;
-        }
         // A look costs less than a try; the first is nearly always free.
         let is_free = step == 0 || kv::get(&place.key())?.is_none();
         if is_free && put(place, entry, ttl)? {

@@ -165,7 +165,23 @@ fn set(variable: &VariableName, arrival: &Arrival, value: &RawValue) -> Result<(
         "server": server,
         "channel": channel,
         "name": variable,
-        "value": value.get(),
+        "value": on_a_line(value),
     });
     bus::ask(bus::COMMAND, &command, TIMEOUT).map(drop)
+}
+
+/// A value as one line: an AMI line holds no more, however it was written.
+fn on_a_line(value: &RawValue) -> String {
+    serde_json::from_str::<Value>(value.get()).map_or_else(|_| String::new(), |it| it.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_several_lines_is_one_for_asterisk() {
+        let value: Box<RawValue> = serde_json::from_str("{\n  \"a\": [1,\r\n 2]\n}").unwrap();
+        assert_eq!(on_a_line(&value), r#"{"a":[1,2]}"#);
+    }
 }

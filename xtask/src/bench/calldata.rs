@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::peers;
+use super::{peers, result::middle};
 use crate::console::step;
 use crate::{components, tools};
 
@@ -75,9 +75,7 @@ fn run(cache: &Cache) -> Result<Told> {
 
 /// Each figure's own median.
 fn median(cache: &Cache, of: fn(&Told) -> f64) -> f64 {
-    let mut values: Vec<f64> = cache.rounds.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    middle(cache.rounds.iter().map(of)).unwrap_or(f64::NAN)
 }
 
 fn print(caches: &[Cache]) {

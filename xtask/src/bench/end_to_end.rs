@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::peers;
+use super::{peers, result::middle};
 use crate::console::step;
 use crate::{components, tools};
 
@@ -94,9 +94,7 @@ fn run(gateway: &Gateway) -> Result<Told> {
 
 /// Each figure's own median.
 fn median(gateway: &Gateway, of: impl Fn(&Told) -> Option<f64>) -> Option<f64> {
-    let mut values: Vec<f64> = gateway.rounds.iter().filter_map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    middle(gateway.rounds.iter().filter_map(of))
 }
 
 fn rate(name: &str, of: fn(&Rate) -> f64) -> impl Fn(&Told) -> Option<f64> + '_ {

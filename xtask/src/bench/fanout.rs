@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use super::peers;
+use super::{peers, result::middle};
 use crate::console::step;
 use crate::{components, tools};
 
@@ -125,9 +125,7 @@ fn run(server: &Server, clients: u64) -> Result<Told> {
 
 /// Each figure's own median.
 fn median(rounds: &[Told], of: impl Fn(&Told) -> f64) -> f64 {
-    let mut values: Vec<f64> = rounds.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    middle(rounds.iter().map(of)).unwrap_or(f64::NAN)
 }
 
 fn print(clients: u64, servers: &[Server], rounds: &Rounds) {

@@ -43,9 +43,7 @@ impl Measured {
     /// Each figure's own median.
     pub(super) fn median(runs: &[Self]) -> Option<Self> {
         fn middle<T: Copy + PartialOrd>(runs: &[Measured], of: fn(&Measured) -> T) -> Option<T> {
-            let mut values: Vec<T> = runs.iter().map(of).collect();
-            values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-            values.get(values.len() / 2).copied()
+            super::result::middle(runs.iter().map(of))
         }
         Some(Self {
             events: middle(runs, |run| run.events)?,
@@ -54,6 +52,13 @@ impl Measured {
             peak_kib: middle(runs, |run| run.peak_kib)?,
         })
     }
+}
+
+/// The one in the middle; of an even number the higher of two.
+pub(super) fn middle<T: Copy + PartialOrd>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    values.get(values.len() / 2).copied()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub mod imports {
                 import telepulse:plugin/bus-blocking@0.1.0;
                 import telepulse:plugin/connections@0.1.0;
                 import telepulse:plugin/kv@0.1.0;
+                import telepulse:plugin/fetch@0.1.0;
             }
         ",
         world: "telepulse:guest-imports/imports",
@@ -147,6 +148,25 @@ pub mod policy {
         pub_export_macro: true,
         export_macro_name: "export_policy",
         default_bindings_module: "$crate::bindings::policy",
+        generate_all,
+    });
+}
+
+/// Commands that a plugin carries out.
+pub mod command_handler {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package telepulse:guest-commands;
+            world commands { export telepulse:plugin/command-handler@0.1.0; }
+        ",
+        world: "telepulse:guest-commands/commands",
+        with: {
+            "telepulse:plugin/types@0.1.0": crate::bindings::imports::telepulse::plugin::types,
+        },
+        pub_export_macro: true,
+        export_macro_name: "export_command_handler",
+        default_bindings_module: "$crate::bindings::command_handler",
         generate_all,
     });
 }

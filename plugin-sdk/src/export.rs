@@ -3,7 +3,7 @@
 /// Makes a component of a plugin: names the type and what it is called for.
 ///
 /// After the colon stand the traits that the type implements, in any order: `Subscriber`,
-/// `ConnectionHandler`, `Replies`, `Ticker`, `Handoff`, `Policy`; and before them all, or alone, `HttpHandler`.
+/// `ConnectionHandler`, `CommandHandler`, `Replies`, `Ticker`, `Handoff`, `Policy`; and before them all, or alone, `HttpHandler`.
 /// Once in a crate, as in `export!(Gateway: ConnectionHandler, Replies);`.
 ///
 /// Each HTTP request is handled by an instance of its own, which is not initialised: it shares nothing with the
@@ -90,6 +90,11 @@ macro_rules! __export {
             $component with_types_in $crate::bindings::policy
         );
     };
+    ($component:ident CommandHandler) => {
+        $crate::bindings::command_handler::export_command_handler!(
+            $component with_types_in $crate::bindings::command_handler
+        );
+    };
     ($component:ident Handoff) => {
         $crate::bindings::handoff::export_handoff!(
             $component with_types_in $crate::bindings::handoff
@@ -110,6 +115,7 @@ pub mod implements {
     pub const fn Ticker<P: crate::Ticker>() {}
     pub const fn Handoff<P: crate::Handoff>() {}
     pub const fn Policy<P: crate::Policy>() {}
+    pub const fn CommandHandler<P: crate::CommandHandler>() {}
     pub const fn http_handler<P: crate::HttpHandler>() {}
 }
 
@@ -121,9 +127,10 @@ pub mod glue {
     pub use wasip2;
 
     use crate::{
-        Answer, ConnectionHandler, Failure, Handoff, Plugin, Policy, Replies, Start, StartReason,
-        Subscriber, Ticker, Verdict,
+        Answer, CommandHandler, ConnectionHandler, Failure, Handoff, Plugin, Policy, Replies,
+        Start, StartReason, Subscriber, Ticker, Verdict,
         bindings::{
+            command_handler::exports::telepulse::plugin::command_handler,
             connection_handler::exports::telepulse::plugin::connection_handler,
             handoff::exports::telepulse::plugin::handoff,
             imports::telepulse::plugin::{connections, types},
@@ -135,7 +142,7 @@ pub mod glue {
         },
     };
     use std::{cell::RefCell, thread::LocalKey, time::Duration};
-    use telepulse_language::{CommandEnvelope, Principal};
+    use telepulse_language::{Code, CommandEnvelope, Principal, Refusal, Request};
 
     /// Where a component keeps its plugin. `export!` implements it.
     pub trait Instance {
@@ -238,6 +245,27 @@ pub mod glue {
     fn read(command: &[u8]) -> Result<CommandEnvelope, String> {
         CommandEnvelope::from_json(command)
             .map_err(|refusal| format!("this plugin does not know the command: {refusal}"))
+    }
+
+    impl<C: Instance<Plugin: CommandHandler>> command_handler::Guest for C {
+        fn serve(
+            command: Vec<u8>,
+            who: Option<types::Principal>,
+        ) -> Result<Vec<u8>, command_handler::Refusal> {
+            let who = who.map(Principal::from);
+            let served = telepulse_language::object(&command)
+                .and_then(|fields| Request::new(fields).map_err(|(_, refusal)| refusal))
+                .and_then(|request| {
+                    plugin::<C, _>(|plugin| plugin.serve(request, who.as_ref()))
+                        .unwrap_or_else(|| Err(Refusal::new(Code::Internal, NOT_STARTED)))
+                });
+            match served {
+                Ok(result) => Ok(result.to_string().into_bytes()),
+                Err(Refusal { code, message, field }) => {
+                    Err(command_handler::Refusal { code: code.word().to_owned(), message, field })
+                }
+            }
+        }
     }
 
     impl<C: Instance<Plugin: Ticker>> ticker::Guest for C {

@@ -28,6 +28,12 @@ pub(crate) trait Host {
         on_behalf_of: Option<u64>,
         context: &[u8],
     ) -> Result<u64, String>;
+    fn fetch(
+        &self,
+        request: &crate::fetch::Request,
+        timeout_ms: u32,
+        context: &[u8],
+    ) -> Result<u64, String>;
     fn request(&self, address: &str, payload: &[u8], timeout_ms: u32) -> Result<Vec<u8>, String>;
 
     fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, String>;

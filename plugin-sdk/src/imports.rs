@@ -3,7 +3,7 @@
 use crate::{
     Attached, CloseReason, Frame, Live, OpenInfo,
     bindings::imports::telepulse::plugin::{
-        bus, bus_blocking, clock, config, connections, kv, log, metrics, types,
+        bus, bus_blocking, clock, config, connections, fetch, kv, log, metrics, types,
     },
     host::Host,
     log::Level,
@@ -62,6 +62,17 @@ impl Host for Imports {
         context: &[u8],
     ) -> Result<u64, String> {
         bus::submit(address, payload, timeout_ms, on_behalf_of, context)
+    }
+    fn fetch(
+        &self,
+        request: &crate::fetch::Request,
+        timeout_ms: u32,
+        context: &[u8],
+    ) -> Result<u64, String> {
+        let crate::fetch::Request { method, url, headers, body } = request.clone();
+        let pair = |(key, value)| types::Pair { key, value };
+        let headers = headers.into_iter().map(pair).collect();
+        fetch::submit(&fetch::Request { method, url, headers, body }, timeout_ms, context)
     }
     fn request(&self, address: &str, payload: &[u8], timeout_ms: u32) -> Result<Vec<u8>, String> {
         bus_blocking::request(address, payload, timeout_ms)

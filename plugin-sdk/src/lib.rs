@@ -37,6 +37,7 @@ pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod fetch;
 pub mod http;
 pub mod json;
 pub mod kv;
@@ -54,8 +55,8 @@ pub mod testing;
 pub use connections::{Attached, CloseReason, Frame, Live, OpenInfo};
 pub use event::{Event, FrameError, batch};
 pub use plugin::{
-    Answer, ConnectionHandler, Failure, Handoff, HttpHandler, Plugin, Policy, Replies, Start,
-    StartReason, Subscriber, Ticker, Verdict,
+    Answer, CommandHandler, ConnectionHandler, Failure, Handoff, HttpHandler, Plugin, Policy,
+    Replies, Start, StartReason, Subscriber, Ticker, Verdict,
 };
 /// The TelePulse language, typed: events, commands, replies, queries and filters.
 pub use telepulse_language as language;

@@ -2,8 +2,9 @@
 //! the component.
 
 use crate::{CloseReason, Event, Frame, Live, OpenInfo};
+use serde_json::Value;
 use std::time::Duration;
-use telepulse_language::{CommandEnvelope, Principal};
+use telepulse_language::{CommandEnvelope, Principal, Refusal, Request};
 
 /// Why an instance starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +169,61 @@ pub trait Policy: Plugin {
     /// Decides on a command that `who` gives; nobody does for one of the host or of a plugin acting
     /// as itself. It is within that user's rights.
     fn decide(&mut self, command: &CommandEnvelope, who: Option<&Principal>) -> Verdict;
+}
+
+/// Carries out commands that the core does not know: those that `[grants] serve` names (interface
+/// `command-handler`).
+///
+/// ```
+/// use serde_json::{Value, json};
+/// use telepulse_plugin_sdk::{
+///     CommandHandler, Plugin, Start, kv,
+///     language::{Code, Extension, Principal, Refusal, Request, read_fields},
+/// };
+///
+/// /// Where people are, as they say.
+/// struct Whereabouts;
+///
+/// /// `{"action":"whereabouts","agent"}`
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Ask {
+///     agent: Extension,
+/// }
+///
+/// impl Plugin for Whereabouts {
+///     fn init(_: &Start) -> Result<Self, String> {
+///         Ok(Self)
+///     }
+/// }
+///
+/// impl CommandHandler for Whereabouts {
+///     fn serve(&mut self, command: Request, _: Option<&Principal>) -> Result<Value, Refusal> {
+///         let Ask { agent } = read_fields(command.fields)?;
+///         match kv::get_json::<String>(agent.as_str()) {
+///             Ok(Some(place)) => Ok(json!({"place": place})),
+///             Ok(None) => Err(Refusal::new(Code::NotFound, "nobody knows").with_field("agent")),
+///             Err(why) => Err(Refusal::new(Code::ServerUnavailable, why)),
+///         }
+///     }
+/// }
+///
+/// telepulse_plugin_sdk::export!(Whereabouts: CommandHandler);
+/// # fn main() {
+/// use telepulse_plugin_sdk::testing::FakeHost;
+/// let mut stage = FakeHost::install().start::<Whereabouts>().unwrap();
+/// kv::set_json("101", &"in the garden", None).unwrap();
+/// let ask = |agent: Value| json!({"action": "whereabouts", "agent": agent});
+/// assert_eq!(stage.serve(&ask(json!("101")), None), Ok(json!({"place": "in the garden"})));
+/// assert_eq!(stage.serve(&ask(json!("102")), None).unwrap_err().code, Code::NotFound);
+/// assert_eq!(stage.serve(&ask(json!(7)), None).unwrap_err().field.as_deref(), Some("agent"));
+/// # }
+/// ```
+pub trait CommandHandler: Plugin {
+    /// Carries out a command and answers its `result`, a JSON object. `who` gives it, and may, as far as
+    /// `allow` says: who may only for `:own` ([`Principal::permission`]) is to be told from others here.
+    /// Nobody is there for a command of a plugin acting as itself.
+    fn serve(&mut self, command: Request, who: Option<&Principal>) -> Result<Value, Refusal>;
 }
 
 /// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: each request meets a new

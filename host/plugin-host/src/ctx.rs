@@ -7,7 +7,7 @@ use crate::{
     manifest::Limits,
     memory::MemoryLimit,
     name::PluginName,
-    outgoing::{Hooks, UNDER_WAY},
+    outgoing::{self, Fetch, Hooks, UNDER_WAY},
     ports::{Measure, Ports, Request},
     series::{Refused, Series},
     status::{Counters, count},
@@ -71,6 +71,17 @@ impl Identity {
     /// Sends a request to the bus, on the bus's own runtime.
     pub(crate) fn request(&self, request: Request) -> impl Future<Output = Answer> + Send + use<> {
         let answer = self.home.spawn(self.ports.bus.request(request));
+        async move {
+            answer.await.unwrap_or_else(|_| Err("the request failed inside the host".to_owned()))
+        }
+    }
+
+    /// Sends a request to a server outside, on the same runtime.
+    pub(crate) fn fetch(
+        self: &Arc<Self>,
+        fetch: Fetch,
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        let answer = self.home.spawn(outgoing::fetch(Arc::clone(self), fetch));
         async move {
             answer.await.unwrap_or_else(|_| Err("the request failed inside the host".to_owned()))
         }

@@ -1,6 +1,6 @@
 //! What an instance asks its task to do after a call: kept apart so that a build that is refused leaves no trace.
 
-use crate::{ctx::InFlight, ports::Request};
+use crate::{ctx::InFlight, outgoing::Fetch, ports::Request};
 use std::time::Duration;
 
 /// Requests and timers, in the order in which they were asked for.
@@ -14,10 +14,18 @@ pub(crate) struct Effects {
 pub(crate) struct Submit {
     pub(crate) id: u64,
     pub(crate) context: Vec<u8>,
-    pub(crate) request: Request,
+    pub(crate) task: Task,
     /// The connection on whose behalf it is.
     pub(crate) conn: Option<u64>,
     pub(crate) place: InFlight,
+}
+
+/// What is to be done meanwhile.
+pub(crate) enum Task {
+    /// A request on the bus.
+    Ask(Request),
+    /// A request to a server outside.
+    Fetch(Fetch),
 }
 
 /// An answer to a [`Submit`].

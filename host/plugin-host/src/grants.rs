@@ -25,6 +25,8 @@ pub struct Grants {
     pub routes: Vec<Mount>,
     /// Bytes that its values may take on disk, keys included; 0: it keeps none.
     pub kv: u64,
+    /// Commands that it carries out: their actions, none of which the core knows.
+    pub serve: Vec<String>,
     /// Commands that it decides on.
     pub policy: Option<PolicyGrant>,
     /// Where requests may be sent to; an empty list says that the plugin needs none.

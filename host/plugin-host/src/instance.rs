@@ -11,6 +11,7 @@ use crate::{
     manifest::Manifest,
     name::PluginName,
     ports::{BusEvent, Happening, Live, Ports, Verdict},
+    questions::Served,
     runtime::Build,
     secrets,
     status::count,
@@ -292,6 +293,18 @@ impl Instance {
         let meter = Meter::start("policy.decide", self.budget, &mut self.store, &self.watch);
         let verdict = meter.run(self.guest.decide(&mut self.store, command, who)).await?;
         Ok((self, verdict))
+    }
+
+    /// `command-handler.serve`.
+    pub(crate) async fn serve(
+        mut self,
+        command: &[u8],
+        who: Option<&Principal>,
+    ) -> Result<(Self, Served), Fault> {
+        let meter =
+            Meter::start("command-handler.serve", self.budget, &mut self.store, &self.watch);
+        let served = meter.run(self.guest.serve(&mut self.store, command, who)).await?;
+        Ok((self, served))
     }
 
     /// `ticker.fired`.

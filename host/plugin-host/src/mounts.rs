@@ -1,4 +1,4 @@
-//! What a plugin holds outside: its subscription, WebSocket paths and HTTP routes. They outlive
+//! What a plugin holds outside: its subscription, WebSocket paths, HTTP routes and commands. They outlive
 //! instances; a change of grants changes only what differs.
 
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     http::{HttpSlot, Route},
     mailbox::Inbox,
     ports::{Guard, Ports},
+    questions::Asker,
 };
 use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
@@ -19,6 +20,7 @@ pub(crate) struct Mounts {
     subscription: Option<(Vec<Pattern>, Guard)>,
     websockets: BTreeMap<Mount, (Vec<String>, Guard)>,
     routes: BTreeMap<Place, (Arc<Route>, Guard)>,
+    commands: BTreeMap<String, Guard>,
 }
 
 /// A listener, and a path on it.
@@ -36,6 +38,7 @@ pub(crate) struct Owner<'a> {
     pub(crate) home: &'a Handle,
     pub(crate) inbox: &'a Arc<Inbox>,
     pub(crate) http: &'a HttpSlot,
+    pub(crate) asker: &'a Asker,
 }
 
 impl Owner<'_> {
@@ -79,10 +82,14 @@ impl Mounts {
                 owner.at_home(|| listeners.http(owner.name, mount.listen, &mount.path, handler));
             opened.insert(place(mount), (route, guard.await?));
         }
+        let commands = if surface.commands { &*rights.grants.serve } else { &[] };
+        let mut served = self.commands(owner, commands)?;
         self.websockets(owner, websockets, &rights.origins).await?;
         {
             let _home = owner.home.enter();
             self.websockets.retain(|mount, _| websockets.contains(mount));
+            self.commands.append(&mut served);
+            self.commands.retain(|action, _| commands.contains(action));
             self.routes.append(&mut opened);
             self.routes.retain(|mounted, _| routes.iter().any(|mount| place(mount) == *mounted));
         }
@@ -93,6 +100,21 @@ impl Mounts {
         }
         self.subscribe(owner, if surface.subscriber { &rights.grants.subscribe } else { &[] });
         Ok(())
+    }
+
+    /// Has those commands come here that did not before.
+    fn commands(
+        &self,
+        owner: &Owner<'_>,
+        wanted: &[String],
+    ) -> Result<BTreeMap<String, Guard>, String> {
+        let new = wanted.iter().filter(|action| !self.commands.contains_key(*action));
+        new.map(|action| {
+            let handler = Arc::new(owner.asker.clone());
+            let guard = owner.ports.commands.register(owner.name, action, handler)?;
+            Ok((action.clone(), guard))
+        })
+        .collect()
     }
 
     async fn websockets(

@@ -55,6 +55,13 @@ pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> 
             "it sends HTTP requests",
             grants.http.is_none(),
         ),
+        (
+            imports("telepulse:plugin/fetch", ""),
+            "http",
+            "it imports fetch.submit",
+            grants.http.is_none(),
+        ),
+        (surface.commands, "serve", "it exports command-handler", grants.serve.is_empty()),
         (surface.policy, "policy", "it exports policy", grants.policy.is_none()),
         (imports("telepulse:plugin/kv", ""), "kv", "it imports kv", grants.kv == 0),
     ];

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::combinators::UnsyncBoxBody;
 use std::{any::Any, net::SocketAddr, sync::Arc, time::Duration};
-use telepulse_language::{Filter, Principal};
+use telepulse_language::{Filter, Principal, Refusal};
 
 /// Keeps a subscription, a listener's path or a mount alive; dropping it ends the thing.
 pub type Guard = Box<dyn Any + Send + Sync>;
@@ -167,6 +167,27 @@ pub enum Verdict {
     Change(Bytes),
     /// It is not to be carried out, for this reason.
     Refuse(String),
+}
+
+/// Where commands come in that the core does not know: plugins ask to carry some out.
+pub trait Commands: Send + Sync + 'static {
+    /// Hands a plugin the commands of an action, until the guard is dropped. The error says who has it.
+    fn register(
+        &self,
+        plugin: &str,
+        action: &str,
+        handler: Arc<dyn CommandHandler>,
+    ) -> Result<Guard, String>;
+}
+
+/// A plugin that carries out commands.
+pub trait CommandHandler: Send + Sync + 'static {
+    /// Carries a command out, given as JSON; answers its result, as JSON.
+    fn serve(
+        &self,
+        command: Bytes,
+        who: Option<Arc<Principal>>,
+    ) -> BoxFuture<'static, Result<Bytes, Refusal>>;
 }
 
 /// Messages of durable subscriptions, numbered from 1 in each plugin, until they are done.
@@ -462,6 +483,8 @@ pub struct Ports {
     pub kv: Arc<dyn Kv>,
     /// Where commands are decided on.
     pub policies: Arc<dyn Policies>,
+    /// Where commands come in that the core does not know.
+    pub commands: Arc<dyn Commands>,
     /// How requests are sent.
     pub outgoing: Arc<dyn Outgoing>,
     /// Messages that they have not done.

@@ -12,7 +12,6 @@ use crate::{
     bindings::StartReason,
     candidate::{self, Beginning, Candidate, Plan, Refusal, Version},
     ctx::Identity,
-    decisions::{Decider, Decision, decider},
     durable::Durable,
     folder::Source,
     grants::{Grants, PolicyGrant},
@@ -23,6 +22,7 @@ use crate::{
     mounts::{Mounts, Owner},
     name::PluginName,
     ports::Guard,
+    questions::{Asker, Question, asker},
     restarts::Restarts,
     runtime::Build,
     shared::Shared,
@@ -97,9 +97,9 @@ struct Task {
     stopped: bool,
     mounts: Mounts,
     http: HttpSlot,
-    /// Commands to decide on, and the way to here.
-    decisions: mpsc::Receiver<Decision>,
-    decider: Decider,
+    /// Commands to decide on or to carry out, and the way to here.
+    questions: mpsc::Receiver<Question>,
+    asker: Asker,
     /// What it is asked about, whether it runs or not.
     policy: Option<(PolicyGrant, Guard)>,
     waiting: Vec<Done>,
@@ -147,7 +147,7 @@ impl Task {
         let lead = Worker::new(Arc::clone(&shared), Arc::clone(&identity), outbox);
         let (inbox, own) = (Arc::clone(lead.inbox()), Arc::clone(&identity));
         let others = Others::new(Arc::clone(&shared), own, inbox);
-        let (decider, decisions) = decider();
+        let (asker, questions) = asker();
         let http = HttpSlot::new(Arc::clone(&shared), Arc::clone(&identity), Arc::clone(&counters));
         Self {
             commands,
@@ -164,8 +164,8 @@ impl Task {
             stopped: false,
             mounts: Mounts::default(),
             http,
-            decisions,
-            decider,
+            questions,
+            asker,
             policy: None,
             waiting: Vec::new(),
             shared,
@@ -210,7 +210,7 @@ impl Task {
                 }
             }
             Some(()) = OptionFuture::from(restart_at.map(at)) => self.restart(Kind::Restart),
-            Some(decision) = self.decisions.recv(), if listening => self.decide(decision).await,
+            Some(question) = self.questions.recv(), if listening => self.answer(question).await,
             fault = self.others.failed(), if !self.others.is_empty() => self.failed(&fault).await,
             () = self.lead.arrives(serving), if listening => {
                 if serving {
@@ -387,8 +387,8 @@ impl Task {
         let policies = &self.identity.ports.policies;
         // The new one first: no command slips through between.
         self.policy = grant.map(|grant| {
-            let decider = Arc::new(self.decider.clone());
-            let guard = policies.register(self.identity.name.as_str(), grant.clone(), decider);
+            let asker = Arc::new(self.asker.clone());
+            let guard = policies.register(self.identity.name.as_str(), grant.clone(), asker);
             (grant, guard)
         });
     }
@@ -460,13 +460,14 @@ impl Task {
 
     /// What is mounted, and who mounts.
     fn mounts(&mut self) -> (&mut Mounts, Owner<'_>) {
-        let Self { mounts, identity, shared, lead, http, .. } = self;
+        let Self { mounts, identity, shared, lead, http, asker, .. } = self;
         let owner = Owner {
             name: identity.name.as_str(),
             ports: &shared.ports,
             home: &shared.home,
             inbox: lead.inbox(),
             http,
+            asker,
         };
         (mounts, owner)
     }

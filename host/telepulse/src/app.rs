@@ -140,13 +140,14 @@ impl App {
         let shared: Arc<dyn Bus> = bus.clone();
         let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
         let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
-        let policies = core::Policies::default();
+        let (policies, served) = (core::Policies::default(), core::Served::default());
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
         let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
         let desk = core::Desk {
             registry: registry.clone(),
             policies: policies.clone(),
+            served: served.clone(),
             pace: pace.clone(),
             audit: audit.clone(),
         };
@@ -178,6 +179,7 @@ impl App {
             kv: values.kv(),
             journal: messages.clone(),
             policies: Arc::new(policies),
+            commands: Arc::new(served),
             figures: figures.clone(),
         };
         let ports = PluginPorts::new(shared.clone(), listeners.clone(), kept).ports();

@@ -4,6 +4,7 @@ mod calls;
 mod channels;
 mod conferences;
 mod listening;
+mod notes;
 mod people;
 mod queues;
 mod target;
@@ -16,6 +17,7 @@ pub use calls::{Dial, Hangup, Park, Pickup, Transfer, TransferKind};
 pub use channels::{Dtmf, GetVariable, Hearing, Mute, SetVariable};
 pub use conferences::{ConferenceLock, ConferenceMember};
 pub use listening::{Listen, Record, RecordOrder};
+pub use notes::{LookupAnswer, Note, PopupClose};
 pub use people::SendMessage;
 pub use queues::{QueueAdd, QueuePause, QueueRemove, QueueUnpause};
 pub use target::Target;
@@ -192,6 +194,21 @@ commands! {
     "getVariable" GetVariable(GetVariable)
     /// Say something to the people at an extension.
     "message" Message(SendMessage)
+}
+
+/// Commands of the language that plugins carry out (`[grants] serve`): each is known where one does.
+pub const SERVED: &[&str] = &["note", "popupClose", "lookupAnswer"];
+
+/// Their fields, by action.
+#[cfg(feature = "schema")]
+pub(crate) fn served_schemas(
+    generator: &mut schemars::SchemaGenerator,
+) -> Vec<(&'static str, schemars::Schema)> {
+    vec![
+        ("note", generator.subschema_for::<Note>()),
+        ("popupClose", generator.subschema_for::<PopupClose>()),
+        ("lookupAnswer", generator.subschema_for::<LookupAnswer>()),
+    ]
 }
 
 /// Reads the fields of a request as `T`; what serde says becomes a `badRequest` that names the field.

@@ -14,7 +14,8 @@ use smol_str::SmolStr;
 
 pub use calls::{
     CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, CallerInfo,
-    Disposition, OriginateFailed, Recording, RecordingChange, TransferredHow,
+    Disposition, OriginateFailed, Popup, PopupReason, PopupState, Recording, RecordingChange,
+    TransferredHow,
 };
 pub use lines::{ActiveLines, ChannelState, Direction, Line, LineState, PhoneNumber};
 pub use places::{Conference, ConferenceChange, Parked, UnparkReason, Unparked};
@@ -228,6 +229,8 @@ details! {
     "callEnded" CallEnded
     /// What is known of a caller; plugins publish it. Scope: agent, where it is for one.
     "callerInfo" CallerInfo
+    /// What an extension's page shows of a call; plugins publish it. Scope: agent.
+    "popup" Popup
     /// An extension's display name. Scope: agent.
     "agentName" AgentName
     /// An extension's device state. Scope: agent.
@@ -262,7 +265,7 @@ details! {
 
 impl Details {
     /// Types of the language that plugins publish; all others are the core's own.
-    pub const BY_PLUGINS: &[&str] = &["callerInfo"];
+    pub const BY_PLUGINS: &[&str] = &["callerInfo", "popup"];
 
     /// Whether `queue` is scope in this type, or a detail.
     fn queue_is_scope(kind: &str) -> bool {

@@ -20,17 +20,18 @@ mod time;
 
 pub use command::{
     Command, ConferenceLock, ConferenceMember, Dial, Dtmf, Envelope as CommandEnvelope,
-    GetVariable, Hangup, Hearing, Listen, Mute, Park, Pickup, QueueAdd, QueuePause, QueueRemove,
-    QueueUnpause, Record, RecordOrder, Request, SendMessage, SetVariable, Target, Transfer,
-    TransferKind, read_fields,
+    GetVariable, Hangup, Hearing, Listen, LookupAnswer, Mute, Note, Park, Pickup, PopupClose,
+    QueueAdd, QueuePause, QueueRemove, QueueUnpause, Record, RecordOrder, Request, SERVED,
+    SendMessage, SetVariable, Target, Transfer, TransferKind, read_fields,
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
     CallResumed, CallStarted, CallTransferred, CallerChange, CallerInfo, ChannelState, Conference,
     ConferenceChange, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
-    Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Presence,
-    QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange, Resync, ServerState,
-    ServerStatus, Stamped, TransferredHow, UnparkReason, Unparked, UserState, UserStatus,
+    Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Popup,
+    PopupReason, PopupState, Presence, QueueCaller, QueueCount, QueueMemberStatus, Recording,
+    RecordingChange, Resync, ServerState, ServerStatus, Stamped, TransferredHow, UnparkReason,
+    Unparked, UserState, UserStatus,
 };
 pub use filter::Filter;
 pub use items::{
@@ -44,6 +45,6 @@ pub use refusal::{Code, Refusal, Reply};
 pub use smol_str::{SmolStr, format_smolstr};
 pub use strict::{MAX_BYTES, object};
 pub use text::{
-    ChannelName, Digits, Extension, FileName, Id, Name, TextError, VariableName, Words,
+    ChannelName, Digits, Extension, FileName, Id, Name, Prose, TextError, VariableName, Words,
 };
 pub use time::Timestamp;

@@ -36,6 +36,24 @@ pub enum Code {
 }
 
 impl Code {
+    /// The code as the language has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BadRequest => "badRequest",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "notFound",
+            Self::Conflict => "conflict",
+            Self::RefusedByPolicy => "refusedByPolicy",
+            Self::RejectedByServer => "rejectedByServer",
+            Self::ServerUnavailable => "serverUnavailable",
+            Self::Timeout => "timeout",
+            Self::UnknownOutcome => "unknownOutcome",
+            Self::TooManyRequests => "tooManyRequests",
+            Self::Internal => "internal",
+        }
+    }
+
     /// The HTTP status that goes with the code (contract section 10, 7).
     pub fn http_status(self) -> u16 {
         match self {

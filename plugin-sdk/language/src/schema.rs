@@ -35,6 +35,7 @@ pub fn answers() -> Schemas {
 pub fn commands() -> Schemas {
     collect(SchemaSettings::draft2020_12().for_deserialize(), |generator| {
         let mut named = Command::schemas(generator);
+        named.extend(crate::command::served_schemas(generator));
         named.push(("Query", generator.subschema_for::<Query>()));
         named.push(("Filter", generator.subschema_for::<Filter>()));
         named

@@ -137,6 +137,60 @@ macro_rules! checked_text {
     };
 }
 
+/// Words for people that never go to Asterisk: 1 to 4,096 bytes, also of several lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Prose(String);
+
+impl Prose {
+    const MOST: usize = 4_096;
+}
+
+impl Deref for Prose {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Prose {
+    type Err = TextError;
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        if text.trim().is_empty() {
+            return Err(TextError::Empty);
+        }
+        if text.len() > Self::MOST {
+            return Err(TextError::TooLong(Self::MOST));
+        }
+        if text.chars().any(|it| it.is_control() && !matches!(it, '\n' | '\r' | '\t')) {
+            return Err(TextError::Control);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Prose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Prose {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Prose".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "minLength": 1, "maxLength": Self::MOST})
+    }
+}
+
 checked_text!(
     /// An extension or a number to dial: digits, letters, `* # + _ . -`; at most 80 bytes.
     /// No `&`, `/`, `@`, `,` or `|`, which would fork the call or change its technology.

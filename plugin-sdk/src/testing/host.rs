@@ -5,7 +5,7 @@ use super::{
     values::Values,
 };
 use crate::{
-    Attached, CloseReason, Frame, OpenInfo, Plugin, StartReason, host::Host, log::Level,
+    Attached, CloseReason, Frame, OpenInfo, Plugin, StartReason, fetch, host::Host, log::Level,
     metrics::Measure,
 };
 use serde_json::{Map, Value};
@@ -56,6 +56,26 @@ impl Submitted {
     }
 }
 
+/// An HTTP request that the plugin submitted and that [`Stage::fetched`] can answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Its number.
+    pub id: u64,
+    /// What is asked of whom.
+    pub request: fetch::Request,
+    /// How long the plugin would wait.
+    pub timeout: Duration,
+    /// What comes back with the answer.
+    pub context: Vec<u8>,
+}
+
+impl Fetch {
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.request.body).unwrap_or_default()
+    }
+}
+
 type Server = Box<dyn FnMut(&[u8]) -> Result<Vec<u8>, String>>;
 
 /// A host for one test. See [`crate::testing`].
@@ -75,6 +95,7 @@ struct Inner {
     lines: Vec<Line>,
     published: Vec<Published>,
     submitted: Vec<Submitted>,
+    fetches: Vec<Fetch>,
     last_id: u64,
     refusal: Option<String>,
     connections: Connections,
@@ -167,6 +188,11 @@ impl FakeHost {
     /// What was submitted since the last look.
     pub fn submitted(&self) -> Vec<Submitted> {
         std::mem::take(&mut self.inner.borrow_mut().submitted)
+    }
+
+    /// HTTP requests that were submitted since the last look.
+    pub fn fetches(&self) -> Vec<Fetch> {
+        std::mem::take(&mut self.inner.borrow_mut().fetches)
     }
 
     /// Frames that a connection got since the last look.
@@ -315,6 +341,25 @@ impl Host for FakeHost {
             payload: payload.to_vec(),
             timeout: Duration::from_millis(timeout_ms.into()),
             on_behalf_of,
+            context: context.to_vec(),
+        });
+        Ok(id)
+    }
+
+    fn fetch(
+        &self,
+        request: &fetch::Request,
+        timeout_ms: u32,
+        context: &[u8],
+    ) -> Result<u64, String> {
+        let mut inner = self.inner.borrow_mut();
+        inner.refused()?;
+        inner.last_id += 1;
+        let id = inner.last_id;
+        inner.fetches.push(Fetch {
+            id,
+            request: request.clone(),
+            timeout: Duration::from_millis(timeout_ms.into()),
             context: context.to_vec(),
         });
         Ok(id)

@@ -31,7 +31,7 @@ mod timers;
 mod values;
 
 pub use connections::Feed;
-pub use host::{FakeHost, Line, Published, Submitted};
+pub use host::{FakeHost, Fetch, Line, Published, Submitted};
 pub use stage::Stage;
 
 use std::{cell::RefCell, rc::Rc};

@@ -1,13 +1,13 @@
 //! A plugin on the fake host: what the real one would call, a test calls here.
 
-use super::host::{FakeHost, Submitted};
+use super::host::{FakeHost, Fetch, Submitted};
 use crate::{
-    Answer, CloseReason, ConnectionHandler, Event, Failure, Frame, Handoff, OpenInfo, Plugin,
-    Policy, Replies, Start, StartReason, Subscriber, Ticker, Verdict,
+    Answer, CloseReason, CommandHandler, ConnectionHandler, Event, Failure, Frame, Handoff,
+    OpenInfo, Plugin, Policy, Replies, Start, StartReason, Subscriber, Ticker, Verdict,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{rc::Rc, time::Duration};
-use telepulse_language::{CommandEnvelope, Principal};
+use telepulse_language::{CommandEnvelope, Principal, Refusal, Request};
 
 /// A running plugin.
 #[derive(Debug)]
@@ -55,6 +55,18 @@ impl<P: Policy> Stage<P> {
     }
 }
 
+impl<P: CommandHandler> Stage<P> {
+    /// Has the plugin carry out a command, given as JSON.
+    ///
+    /// # Panics
+    /// If it is no JSON object with an `action`: the host hands over none.
+    pub fn serve(&mut self, command: &Value, who: Option<&Principal>) -> Result<Value, Refusal> {
+        let fields = command.as_object().expect("an object").clone();
+        let request = Request::new(fields).expect("a command");
+        self.plugin.serve(request, who)
+    }
+}
+
 impl<P: Ticker> Stage<P> {
     /// Moves the clock; timers fire in order, each at its time.
     pub fn advance(&mut self, by: Duration) {
@@ -71,6 +83,17 @@ impl<P: Replies> Stage<P> {
     pub fn answer(&mut self, request: &Submitted, answer: Result<Vec<u8>, String>) {
         let Submitted { id, context, .. } = request.clone();
         self.plugin.answered(Answer { id, context, answer });
+    }
+
+    /// Answers an HTTP request that the plugin submitted.
+    pub fn fetched(&mut self, fetch: &Fetch, answer: Result<(u16, Value), &str>) {
+        let answer = answer.map(|(status, body)| {
+            let headers = json!({"content-type": "application/json"});
+            let body = if body.is_null() { String::new() } else { body.to_string() };
+            json!({"status": status, "headers": headers, "body": body}).to_string().into_bytes()
+        });
+        let Fetch { id, context, .. } = fetch.clone();
+        self.plugin.answered(Answer { id, context, answer: answer.map_err(str::to_owned) });
     }
 }
 

@@ -1,5 +1,6 @@
 //! What clients cause: logging in, commands and queries sent on, and answers brought back.
 
+mod lookups;
 mod subscriptions;
 mod swap;
 
@@ -7,7 +8,7 @@ use crate::{
     desk::{Desk, Errand, Failed, Kind, Purpose, Sent, Then},
     message::{self, Login, Message},
     reply,
-    session::Session,
+    session::{Session, Who},
     stream,
 };
 use serde::Serialize;
@@ -56,7 +57,8 @@ impl Gateway {
             // A connection's number is its timer's.
             clock::after(info.conn, LOGIN_WITHIN);
         }
-        self.sessions.insert(info.conn, Session::new(logged_in));
+        let who = info.principal.as_ref().map(Who::of);
+        self.sessions.insert(info.conn, Session::new(who));
         if stream::is_one(info) {
             self.listen(info);
         }
@@ -74,7 +76,11 @@ impl Gateway {
 
     /// A client has gone.
     pub(crate) fn forget(&mut self, conn: u64) {
+        let looked_up = self.looks_up(conn);
         if let Some(session) = self.sessions.remove(&conn) {
+            if looked_up {
+                lookups::tell_left(conn);
+            }
             self.desk.forget(conn);
             if !session.logged_in {
                 clock::cancel(conn);
@@ -133,6 +139,7 @@ impl Gateway {
         let principal = connections::login(conn, &login.token)
             .map_err(|why| Refusal::new(Code::Unauthorized, why).with_field("token"))?;
         session.logged_in = true;
+        session.who = Some(Who::of(&principal));
         clock::cancel(conn);
         let Principal { name, extension, allow, .. } = &principal;
         let allow = allow.iter().map(String::as_str).collect();
@@ -151,10 +158,18 @@ impl Gateway {
                 Ok(())
             }
             Message::Command(command) => self.pass_on(conn, id, Kind::Command, &command.to_value()),
+            Message::Other(command) => self.pass_on(conn, id, Kind::Command, &command),
             Message::Query(query) => self.pass_on(conn, id, Kind::Query, &query),
-            Message::Subscribe(subscribe) => self.subscribe(conn, id, subscribe),
+            Message::Subscribe(subscribe) => {
+                let looked_up = self.looks_up(conn);
+                self.subscribe(conn, id, subscribe)?;
+                self.tell_change(conn, looked_up);
+                Ok(())
+            }
             Message::Unsubscribe(unsubscribe) => {
+                let looked_up = self.looks_up(conn);
                 self.unsubscribe(conn, &unsubscribe.subscription)?;
+                self.tell_change(conn, looked_up);
                 self.say(conn, reply::done(id, json!({})));
                 Ok(())
             }

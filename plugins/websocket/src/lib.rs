@@ -17,8 +17,8 @@ mod tests;
 
 use gateway::Gateway;
 use telepulse_plugin_sdk::{
-    Answer, CloseReason, ConnectionHandler, Frame, Handoff, Live, OpenInfo, Plugin, Replies, Start,
-    Ticker,
+    Answer, CloseReason, ConnectionHandler, Event, Failure, Frame, Handoff, Live, OpenInfo, Plugin,
+    Replies, Start, Subscriber, Ticker,
 };
 
 impl Plugin for Gateway {
@@ -49,6 +49,12 @@ impl ConnectionHandler for Gateway {
     }
 }
 
+impl Subscriber for Gateway {
+    fn handle(&mut self, event: Event<'_>) -> Result<(), Failure> {
+        self.heard(event)
+    }
+}
+
 impl Replies for Gateway {
     fn answered(&mut self, answer: Answer) {
         self.answer(&answer);
@@ -72,4 +78,4 @@ impl Handoff for Gateway {
 }
 
 telepulse_plugin_sdk::manifest!("../manifest.toml");
-telepulse_plugin_sdk::export!(Gateway: ConnectionHandler, Replies, Ticker, Handoff);
+telepulse_plugin_sdk::export!(Gateway: ConnectionHandler, Subscriber, Replies, Ticker, Handoff);

@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use telepulse_plugin_sdk::language::{
-    Code, Command, CommandEnvelope, Filter, Query, Refusal, Request, object, read_fields,
+    Command, CommandEnvelope, Filter, Query, Refusal, Request, object, read_fields,
 };
 
 /// Actions that the gateway carries out by itself.
+#[cfg(test)]
 const OWN: [&str; 5] = ["login", "subscribe", "unsubscribe", "query", "ping"];
 
 /// A message. No `Debug`: it may hold a token.
@@ -18,6 +19,8 @@ pub(crate) enum Message {
     Query(Query),
     Ping,
     Command(CommandEnvelope),
+    /// A command that the gateway does not know: a plugin may.
+    Other(Map<String, Value>),
 }
 
 /// `{"action":"login","token"}`.
@@ -79,13 +82,15 @@ fn understand(request: Request) -> Result<Message, Refusal> {
         action if Command::ACTIONS.contains(&action) => {
             CommandEnvelope::from_request(request).map(Message::Command)
         }
-        _ => Err(unknown_action()),
+        _ => Ok(Message::Other(whole(request))),
     }
 }
 
-fn unknown_action() -> Refusal {
-    let known = [&OWN, Command::ACTIONS].concat().join(", ");
-    Refusal::new(Code::BadRequest, format!("is unknown; known: {known}")).with_field("action")
+/// A command as it came, without its `id`, which is the client's.
+fn whole(request: Request) -> Map<String, Value> {
+    let Request { action, mut fields, .. } = request;
+    fields.insert("action".to_owned(), action.into());
+    fields
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use telepulse_plugin_sdk::language::{Code, Filter, Refusal};
+use telepulse_plugin_sdk::language::{Code, Filter, Principal, Refusal};
 
 /// Subscriptions that one client may have.
 const MOST_SUBSCRIPTIONS: usize = 64;
@@ -22,6 +22,9 @@ pub(crate) struct Session {
     /// Whether somebody has logged in. The host knows it: it is not part of the tag.
     #[serde(skip)]
     pub(crate) logged_in: bool,
+    /// And who; told by the host anew, too.
+    #[serde(skip)]
+    pub(crate) who: Option<Who>,
     /// Requests that are unanswered.
     #[serde(default)]
     in_flight: u32,
@@ -33,6 +36,19 @@ pub(crate) struct Session {
     counter: u64,
     #[serde(default)]
     pub(crate) subscriptions: Vec<Subscription>,
+}
+
+/// Who has logged in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Who {
+    pub(crate) user: String,
+    pub(crate) extension: Option<String>,
+}
+
+impl Who {
+    pub(crate) fn of(principal: &Principal) -> Self {
+        Self { user: principal.name.clone(), extension: principal.extension.clone() }
+    }
 }
 
 /// One subscription.
@@ -58,9 +74,9 @@ pub(crate) enum State {
 }
 
 impl Session {
-    /// The session of a client that has just come.
-    pub(crate) fn new(logged_in: bool) -> Self {
-        Self { logged_in, ..Self::default() }
+    /// The session of a client that has just come; with whoever has logged in.
+    pub(crate) fn new(who: Option<Who>) -> Self {
+        Self { logged_in: who.is_some(), who, ..Self::default() }
     }
 
     /// The session that a tag holds. `None`: it did not fit into the tag, or requests have not even been sent

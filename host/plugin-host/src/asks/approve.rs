@@ -15,7 +15,7 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
     let lacks = lacking(&asks.grants, &before.grants);
     let lacks = |grant| lacks.iter().any(|it| it.grant == grant);
-    let Grants { subscribe, publish, request, websocket, routes, kv, policy, http, durable } =
+    let Grants { subscribe, publish, request, websocket, routes, kv, serve, policy, http, durable } =
         &asks.grants;
     let grants = table(&mut document, "grants")?;
     for (key, asked, granted) in [
@@ -47,6 +47,9 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
         }
         add(grants, "http", more.into_iter());
     }
+    let served = &before.grants.serve;
+    let more = serve.iter().filter(|action| !served.contains(action));
+    add(grants, "serve", more.map(Value::from));
     if let Some(asked) = policy.as_ref().filter(|_| lacks("policy")) {
         let mut commands = before.grants.policy.map(|it| it.commands).unwrap_or_default();
         let more: Vec<_> =
@@ -139,6 +142,7 @@ mod tests {
         request = ["telepulse.command"]
         websocket = [{ listen = "127.0.0.1:9000", path = "/x" }]
         kv = "64 KiB"
+        serve = ["note"]
         durable = true
         http = ["https://api.crm.example"]
         policy = { commands = ["dial", "hangup"] }

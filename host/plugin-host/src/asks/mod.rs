@@ -100,6 +100,9 @@ pub(crate) fn lacking(asked: &Grants, granted: &Grants) -> Vec<Lack> {
             lack("http", Some(format!("\"{origin}\"")));
         }
     }
+    for action in asked.serve.iter().filter(|action| !granted.serve.contains(action)) {
+        lack("serve", Some(format!("{action:?}")));
+    }
     if let Some(asked) = &asked.policy {
         let is_granted =
             |command: &str| granted.policy.as_ref().is_some_and(|it| it.covers(command));
@@ -142,6 +145,7 @@ mod tests {
             subscribe = ["telepulse.event.activeLines", "telepulse.proxy.event.*.Newchannel"]
             publish = ["telepulse.event.screenPop"]
             kv = "1 MiB"
+            serve = ["note"]
             durable = true
             http = ["https://api.crm.example"]
             routes = [{ listen = "127.0.0.1:8083", path = "/crm" }]
@@ -157,6 +161,7 @@ mod tests {
                 "kv \"1 MiB\"",
                 "durable \"64 MiB\"",
                 "http \"https://api.crm.example:443\"",
+                "serve \"note\"",
                 "policy \"dial\"",
             ]
         );
@@ -164,6 +169,7 @@ mod tests {
             subscribe = ["telepulse.event", "telepulse.proxy.event"]
             publish = ["telepulse.event.*"]
             kv = "2 MiB"
+            serve = ["popupClose", "note"]
             durable = "1 GiB"
             http = ["https://api.crm.example:443", "http://127.0.0.1:1"]
             routes = [{ listen = "0.0.0.0:443", path = "/elsewhere" }]

@@ -3,7 +3,7 @@
 use super::generated::telepulse::plugin::bus::Host;
 use crate::{
     ctx::{Ctx, IN_FLIGHT, LONGEST_REQUEST},
-    effects::Submit,
+    effects::{Submit, Task},
     ports::Request,
 };
 use bytes::Bytes;
@@ -49,7 +49,8 @@ impl Host for Ctx {
             timeout: Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST),
             principal,
         };
-        self.effects.submits.push(Submit { id, context, request, conn: on_behalf_of, place });
+        let task = Task::Ask(request);
+        self.effects.submits.push(Submit { id, context, task, conn: on_behalf_of, place });
         Ok(id)
     }
 }

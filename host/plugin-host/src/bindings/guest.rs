@@ -2,8 +2,8 @@
 
 use super::generated::{
     exports::telepulse::plugin::{
-        connection_handler, framed_subscriber, handoff, lifecycle, policy, replies, subscriber,
-        ticker,
+        command_handler, connection_handler, framed_subscriber, handoff, lifecycle, policy,
+        replies, subscriber, ticker,
     },
     telepulse::plugin::types::{Event, Failure},
 };
@@ -13,9 +13,10 @@ use crate::{
     failure::{Failed, Remedy},
     frame::Framed,
     ports::{BusEvent, Happening, Live, Verdict},
+    questions::Served,
 };
 use std::sync::Arc;
-use telepulse_language::Principal;
+use telepulse_language::{Code, Principal, Refusal};
 use wasmtime::{
     Store,
     component::{Instance, InstancePre},
@@ -38,19 +39,20 @@ pub(crate) struct Surface {
     pub(crate) connection_handler: bool,
     pub(crate) http: bool,
     pub(crate) policy: bool,
+    pub(crate) commands: bool,
 }
 
 impl Surface {
     /// Whether an instance of it stays; a component that only answers HTTP gets one for each request.
     pub(crate) fn is_resident(self) -> bool {
-        let Self { subscriber, replies, ticker, connection_handler, policy, .. } = self;
-        !self.http || subscriber || replies || ticker || connection_handler || policy
+        let Self { subscriber, replies, ticker, connection_handler, policy, commands, .. } = self;
+        !self.http || subscriber || replies || ticker || connection_handler || policy || commands
     }
 
     /// Whether the host would ever call it.
     pub(crate) fn is_empty(self) -> bool {
-        let Self { http, lifecycle, subscriber, connection_handler, policy, .. } = self;
-        !(http || lifecycle || subscriber || connection_handler || policy)
+        let Self { http, lifecycle, subscriber, connection_handler, policy, commands, .. } = self;
+        !(http || lifecycle || subscriber || connection_handler || policy || commands)
     }
 }
 
@@ -74,6 +76,7 @@ pub(crate) struct Exports {
     connections: Option<connection_handler::GuestIndices>,
     http: Option<incoming_handler::GuestIndices>,
     policy: Option<policy::GuestIndices>,
+    commands: Option<command_handler::GuestIndices>,
 }
 
 impl Exports {
@@ -88,6 +91,7 @@ impl Exports {
             connections: connection_handler::GuestIndices::new(pre).ok(),
             http: incoming_handler::GuestIndices::new(pre).ok(),
             policy: policy::GuestIndices::new(pre).ok(),
+            commands: command_handler::GuestIndices::new(pre).ok(),
         }
     }
 
@@ -101,6 +105,7 @@ impl Exports {
             connection_handler: self.connections.is_some(),
             http: self.http.is_some(),
             policy: self.policy.is_some(),
+            commands: self.commands.is_some(),
         }
     }
 
@@ -120,6 +125,7 @@ impl Exports {
             connections: load!(self.connections),
             http: load!(self.http),
             policy: load!(self.policy),
+            commands: load!(self.commands),
         })
     }
 }
@@ -135,6 +141,7 @@ pub(crate) struct Guest {
     connections: Option<connection_handler::Guest>,
     pub(super) http: Option<incoming_handler::Guest>,
     policy: Option<policy::Guest>,
+    commands: Option<command_handler::Guest>,
 }
 
 impl Guest {
@@ -237,6 +244,27 @@ impl Guest {
             policy::Verdict::Allow => Verdict::Allow,
             policy::Verdict::Change(command) => Verdict::Change(command.into()),
             policy::Verdict::Refuse(why) => Verdict::Refuse(why),
+        })
+    }
+
+    pub(crate) async fn serve(
+        &self,
+        store: &mut Store<Ctx>,
+        command: &[u8],
+        who: Option<&Principal>,
+    ) -> Call<Served> {
+        let Some(guest) = &self.commands else {
+            let message = "the plugin does not export command-handler";
+            return Ok(Err(Refusal::new(Code::Internal, message)));
+        };
+        let who = who.map(Into::into);
+        Ok(match guest.call_serve(store, command, who.as_ref()).await? {
+            Ok(result) => Ok(result.into()),
+            Err(command_handler::Refusal { code, message, field }) => {
+                // A code that the language does not have is a mistake of the plugin's.
+                let code = serde_json::from_value(code.into()).unwrap_or(Code::Internal);
+                Err(Refusal { code, message, field })
+            }
         })
     }
 

@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod connections;
 mod convert;
+mod fetch;
 mod guest;
 mod http;
 mod kv;

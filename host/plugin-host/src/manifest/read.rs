@@ -18,7 +18,7 @@ use toml::{
 };
 
 /// Grants of the contract that a later version will know.
-const NOT_YET: [&str; 3] = ["files", "serve", "connections"];
+const NOT_YET: [&str; 2] = ["files", "connections"];
 
 /// What a guest's memory may be.
 const MEMORIES: RangeInclusive<u64> = 1 << 20..=4 << 30;
@@ -150,6 +150,7 @@ impl Reader<'_> {
                 "http" => grants.http = Some(self.origins(value)),
                 "policy" => grants.policy = self.policy(value),
                 "durable" => grants.durable = self.durable(value),
+                "serve" => grants.serve = self.actions(value),
                 later if NOT_YET.contains(&later) => {
                     let message = "this build cannot grant it yet: remove the line";
                     self.mistake(key.span(), &self.key(later), message);
@@ -157,8 +158,8 @@ impl Reader<'_> {
                 other => self.mistake(
                     key.span(),
                     &self.key(other),
-                    "unknown; there are subscribe, publish, request, websocket, routes, http, kv, policy \
-                     and durable",
+                    "unknown; there are subscribe, publish, request, websocket, routes, http, kv, policy, \
+                     serve and durable",
                 ),
             }
         }
@@ -238,6 +239,22 @@ impl Reader<'_> {
         origins
     }
 
+    /// Actions of commands that the core does not know.
+    fn actions(&mut self, value: &Node<'_>) -> Vec<String> {
+        let key = &self.key("serve");
+        let mut actions = Vec::new();
+        for (text, at) in self.strings(key, value) {
+            if telepulse_language::Command::ACTIONS.contains(&text) {
+                self.mistake(at, key, format!("{text} is the core's: another name is needed"));
+            } else if is_word(text) {
+                actions.push(text.to_owned());
+            } else {
+                self.mistake(at, key, "must be the action of a command, like \"note\"");
+            }
+        }
+        actions
+    }
+
     /// `true`, or a size.
     fn durable(&mut self, value: &Node<'_>) -> u64 {
         match value.get_ref() {
@@ -315,7 +332,7 @@ impl Reader<'_> {
                         "must begin with / and hold no space, ?, # or ..",
                     ),
                 },
-                "right" if is_route => match text.filter(|text| is_right(text)) {
+                "right" if is_route => match text.filter(|text| is_word(text)) {
                     Some(text) => right = Some(text.to_owned()),
                     None => self.mistake(
                         value.span(),
@@ -426,7 +443,7 @@ impl Reader<'_> {
     }
 }
 
-fn is_right(text: &str) -> bool {
+fn is_word(text: &str) -> bool {
     !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 

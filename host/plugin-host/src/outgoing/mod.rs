@@ -1,9 +1,11 @@
-//! Requests that guests send (`wasi:http/outgoing-handler`): within the `http` grant, a bounded number
-//! at a time, driven by the host's runtime. Connecting is the port's.
+//! Requests that guests send, by `wasi:http/outgoing-handler` or submitted: within the `http` grant, a bounded
+//! number at a time, driven by the host's runtime. Connecting is the port's.
 
 mod addresses;
+mod fetch;
 
 pub use addresses::may_be_reached;
+pub(crate) use fetch::{Fetch, fetch};
 
 use crate::{
     ctx::{Identity, Rights},

@@ -2,24 +2,22 @@
 
 use super::{Kind, Probation, Task};
 use crate::{
-    decisions::Decision,
     failure::Fault,
+    instance::Instance,
+    questions::{Question, Wanted},
     restarts::Verdict,
     status::{State, count},
 };
 use std::time::Instant;
 
 impl Task {
-    /// Has the plugin decide on a command. Without an instance there is no verdict.
-    pub(super) async fn decide(&mut self, decision: Decision) {
-        let Decision { command, who, verdict } = decision;
+    /// Has the plugin answer about a command. Without an instance there is no answer.
+    pub(super) async fn answer(&mut self, question: Question) {
         let Some(instance) = self.instance.take() else { return };
-        match instance.decide(&command, who.as_deref()).await {
-            Ok((mut instance, decided)) => {
+        match asked(instance, question).await {
+            Ok(mut instance) => {
                 self.lead.settle(instance.take_effects());
                 self.instance = Some(instance);
-                // Whoever asked may have given up.
-                let _ = verdict.send(decided);
             }
             Err(fault) => self.failed(&fault).await,
         }
@@ -80,6 +78,23 @@ impl Task {
                 ));
                 self.status.quarantined = build;
             }
+        }
+    }
+}
+
+/// Hands a question over and sends the answer back; whoever asked may have given up.
+async fn asked(instance: Instance, question: Question) -> Result<Instance, Fault> {
+    let Question { command, who, answer } = question;
+    match answer {
+        Wanted::Verdict(verdict) => {
+            let (instance, decided) = instance.decide(&command, who.as_deref()).await?;
+            let _ = verdict.send(decided);
+            Ok(instance)
+        }
+        Wanted::Outcome(outcome) => {
+            let (instance, served) = instance.serve(&command, who.as_deref()).await?;
+            let _ = outcome.send(served);
+            Ok(instance)
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     ctx::Identity,
-    effects::{Effects, Reply, Submit},
+    effects::{self, Effects, Reply, Submit},
     failure::{Failed, Fault, Remedy, shorten},
     instance::Instance,
     mailbox::{BATCH, Inbox, Outbox},
@@ -15,6 +15,7 @@ use crate::{
     status::count,
     timers::Timers,
 };
+use futures_util::FutureExt;
 use std::{
     collections::{HashSet, VecDeque},
     sync::Arc,
@@ -254,12 +255,16 @@ impl Worker {
     }
 
     fn submit(&self, submit: Submit) {
-        let Submit { id, context, request, conn, place } = submit;
+        let Submit { id, context, task, conn, place } = submit;
         let replies = self.outbox.reply();
-        let wait = request.timeout;
-        let answer = self.identity.request(request);
+        let (wait, answer) = match task {
+            effects::Task::Ask(request) => {
+                (request.timeout, self.identity.request(request).boxed())
+            }
+            effects::Task::Fetch(fetch) => (fetch.timeout, self.identity.fetch(fetch).boxed()),
+        };
         self.shared.guests.spawn(async move {
-            // The bus keeps the deadline; this is for a bus that does not.
+            // Whoever is asked keeps the deadline; this is for one that does not.
             let answer = tokio::time::timeout(wait + Duration::from_secs(1), answer)
                 .await
                 .unwrap_or_else(|_| Err("no answer in time".to_owned()));

@@ -7,10 +7,10 @@ use http_body_util::{BodyExt, Full};
 use plugin_host::{
     Origin, PolicyGrant,
     ports::{
-        Attached, Bus, BusEvent, CloseReason, ConnectionSink, Connections, EventSink, Extent,
-        Frame, Guard, Happening, HttpFailure, HttpHandler, Journal, Kv, KvChange, KvDone, KvKeys,
-        Listeners, Live, Measure, Metrics, OpenInfo, Outgoing, OutgoingError, Policies,
-        PolicyHandler, Ports, Request, Timeouts, Verdict,
+        Attached, Bus, BusEvent, CloseReason, CommandHandler, Commands, ConnectionSink,
+        Connections, EventSink, Extent, Frame, Guard, Happening, HttpFailure, HttpHandler, Journal,
+        Kv, KvChange, KvDone, KvKeys, Listeners, Live, Measure, Metrics, OpenInfo, Outgoing,
+        OutgoingError, Policies, PolicyHandler, Ports, Request, Timeouts, Verdict,
     },
 };
 use std::{
@@ -19,7 +19,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
 };
-use telepulse_language::{Filter, Principal};
+use telepulse_language::{Filter, Principal, Refusal};
 use tokio::sync::watch;
 
 /// What plugins published: plugin, address, payload.
@@ -49,6 +49,8 @@ struct Inner {
     values: BTreeMap<(String, String), Bytes>,
     /// Who is asked about commands.
     policies: BTreeMap<u64, (PolicyGrant, Arc<dyn PolicyHandler>)>,
+    /// Who carries out which command.
+    commands: BTreeMap<String, Arc<dyn CommandHandler>>,
 }
 
 /// Undoes something when dropped.
@@ -78,6 +80,7 @@ impl World {
             listeners: port(),
             kv: port(),
             policies: port(),
+            commands: port(),
             outgoing: port(),
             journal: port(),
             metrics: port(),
@@ -102,6 +105,14 @@ impl World {
         let who = Principal { name: "ann".to_owned(), ..Principal::default() };
         let command = Bytes::copy_from_slice(command.as_bytes());
         Some(handler.decide(command, Some(Arc::new(who))).await)
+    }
+
+    /// Has a command carried out by the plugin that serves it; nobody does where there is none.
+    pub async fn serves(&self, action: &str, command: &str) -> Option<Result<Bytes, Refusal>> {
+        let handler = self.lock().commands.get(action).map(Arc::clone)?;
+        let who = Principal { name: "ann".to_owned(), ..Principal::default() };
+        let command = Bytes::copy_from_slice(command.as_bytes());
+        Some(handler.serve(command, Some(Arc::new(who))).await)
     }
 
     /// How many messages are kept for a plugin.
@@ -477,6 +488,24 @@ impl Policies for Port {
         inner.policies.insert(id, (grant, handler));
         let forget = move |inner: &mut Inner| drop(inner.policies.remove(&id));
         Box::new(OnDrop(Arc::clone(&self.0), Box::new(forget)))
+    }
+}
+
+impl Commands for Port {
+    fn register(
+        &self,
+        _: &str,
+        action: &str,
+        handler: Arc<dyn CommandHandler>,
+    ) -> Result<Guard, String> {
+        let action = action.to_owned();
+        let mut inner = self.0.lock();
+        if inner.commands.contains_key(&action) {
+            return Err(format!("{action} is served already"));
+        }
+        inner.commands.insert(action.clone(), handler);
+        let forget = move |inner: &mut Inner| drop(inner.commands.remove(&action));
+        Ok(Box::new(OnDrop(Arc::clone(&self.0), Box::new(forget))))
     }
 }
 

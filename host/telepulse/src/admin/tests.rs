@@ -39,6 +39,7 @@ impl World {
             listeners: Arc::new(Nothing),
             kv: Arc::new(Nothing),
             policies: Arc::new(Nothing),
+            commands: Arc::new(Nothing),
             outgoing: Arc::new(Nothing),
             journal: Arc::new(Nothing),
             metrics: Arc::new(PluginFigures::new().unwrap()),
@@ -172,6 +173,17 @@ impl ports::Policies for Nothing {
         _: Arc<dyn ports::PolicyHandler>,
     ) -> ports::Guard {
         Box::new(())
+    }
+}
+
+impl ports::Commands for Nothing {
+    fn register(
+        &self,
+        _: &str,
+        _: &str,
+        _: Arc<dyn ports::CommandHandler>,
+    ) -> Result<ports::Guard, String> {
+        Ok(Box::new(()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `telepulse.command`: understands a command, finds its server, has it planned and carried out there.
 
-use super::{note::Note, pace::Pace, policies::Policies, rights, serve::reply};
+use super::{note::Note, pace::Pace, policies::Policies, rights, serve::reply, served::Served};
 use crate::{
     audit::{self, Audit},
     bus::Headers,
@@ -23,6 +23,8 @@ pub(crate) struct Desk {
     pub(crate) registry: Registry,
     /// Plugins that are asked first.
     pub(crate) policies: Policies,
+    /// Plugins that carry out what the core does not know.
+    pub(crate) served: Served,
     /// How much each may order.
     pub(crate) pace: Arc<ArcSwap<Pace>>,
     /// Where every command is noted, with its outcome.
@@ -64,6 +66,13 @@ impl Desk {
         }
         let by = orderer(headers);
         self.pace.load().count(&by)?;
+        if let Some(plugin) = self.served.by(&action) {
+            rights::may_give(&action, who.as_deref())?;
+            return plugin.carry_out(request, who).await;
+        }
+        if !Command::ACTIONS.contains(&action.as_str()) {
+            return Err(self.served.unknown());
+        }
         let envelope = CommandEnvelope::from_request(request)?;
         rights::may_give(&action, who.as_deref())?;
         let judged = self.policies.judge(envelope, who.as_ref()).await?;

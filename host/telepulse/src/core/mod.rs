@@ -9,9 +9,11 @@ mod queries;
 mod raw;
 mod rights;
 mod serve;
+mod served;
 
 pub(crate) use commands::Desk;
 pub(crate) use pace::Pace;
 pub(crate) use policies::Policies;
 pub(crate) use rights::plan;
 pub(crate) use serve::start;
+pub(crate) use served::Served;

@@ -11,7 +11,7 @@ mod tests;
 pub use metrics::PluginFigures;
 
 use crate::{bus::Bus, sockets::ListenerPool};
-use plugin_host::ports::{Journal, Kv, Policies, Ports};
+use plugin_host::ports::{Commands, Journal, Kv, Policies, Ports};
 use std::sync::Arc;
 
 /// The host's side of all ports.
@@ -29,6 +29,8 @@ pub struct Kept {
     pub journal: Arc<dyn Journal>,
     /// Who decides on commands.
     pub policies: Arc<dyn Policies>,
+    /// Who carries out commands that the core does not know.
+    pub commands: Arc<dyn Commands>,
     /// What they measure.
     pub figures: Arc<PluginFigures>,
 }
@@ -47,6 +49,7 @@ impl PluginPorts {
             listeners: Arc::new(listeners::ListenersPort::new(Arc::clone(&self.listeners))),
             kv: Arc::clone(&self.kept.kv),
             policies: Arc::clone(&self.kept.policies),
+            commands: Arc::clone(&self.kept.commands),
             outgoing: Arc::new(outgoing::OutgoingPort::default()),
             journal: Arc::clone(&self.kept.journal),
             metrics: self.kept.figures.clone(),

@@ -138,6 +138,51 @@ pub struct CallerInfo {
     pub cached: bool,
 }
 
+/// `popup`: what an extension's page shows of a call. Plugins publish it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Popup {
+    /// The call.
+    pub call: SmolStr,
+    /// The number of the other side.
+    pub number: SmolStr,
+    /// What is to be seen.
+    pub state: PopupState,
+    /// Why there is nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<PopupReason>,
+}
+
+/// What is to be seen of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum PopupState {
+    /// Nothing any more: it rang here, and was not answered here.
+    Down,
+    /// It rings here.
+    Ringing,
+    /// It is talked here.
+    Up,
+    /// Nothing any more: it was talked here, or somebody wanted to see it no longer.
+    Closed,
+}
+
+/// Why nothing is to be seen of a call any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum PopupReason {
+    /// `down`: another extension has it.
+    AnsweredElsewhere,
+    /// `down`: it stopped ringing.
+    NotAnswered,
+    /// `closed`: by hand (command `popupClose`).
+    ByHand,
+    /// `closed`: both sides are on hook, or this one left the call.
+    OnHook,
+}
+
 /// `callEnded`: the call summed up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

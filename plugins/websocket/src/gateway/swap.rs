@@ -4,7 +4,7 @@ use super::{Gateway, code};
 use crate::{
     desk::Desk,
     reply,
-    session::{Session, State},
+    session::{Session, State, Who},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -61,16 +61,18 @@ impl Gateway {
     pub(crate) fn resume(&mut self, live: Live) {
         let Live { tag, info } = live;
         let logged_in = info.principal.is_some();
+        let who = info.principal.as_ref().map(Who::of);
         let conn = info.conn;
         if let Some(mut session) = self.handed_over.remove(&conn) {
-            session.logged_in = logged_in;
+            (session.logged_in, session.who) = (logged_in, who);
             self.sessions.insert(conn, session);
-            return;
+            return self.tell_joined(conn);
         }
         match Session::from_tag(&tag) {
             Some(mut session) => {
-                session.logged_in = logged_in;
+                (session.logged_in, session.who) = (logged_in, who);
                 self.sessions.insert(conn, session);
+                self.tell_joined(conn);
                 self.refresh(conn, |state| *state != State::Live);
             }
             None => self.hang_up(conn, code::SERVICE_RESTART, "connect again"),

@@ -15,7 +15,7 @@ use crate::{
     plugins::PluginPorts,
 };
 use crate::{
-    core::Policies,
+    core::{Policies, Served},
     plugins::{Kept, PluginFigures},
     store::{journal::JournalStore, kv::KvStore},
 };
@@ -85,6 +85,7 @@ impl Host {
             kv,
             journal: Arc::new(journal),
             policies: Arc::new(Policies::default()),
+            commands: Arc::new(Served::default()),
             figures: Arc::new(PluginFigures::new().unwrap()),
         };
         let ports = PluginPorts::new(bus.clone(), pool.clone(), kept).ports();

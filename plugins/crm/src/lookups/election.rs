@@ -1,0 +1,124 @@
+//! Which client is asked: one at a time of those whose phones ring, until one answers. Pure.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A client that looks numbers up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Client {
+    /// Its connection.
+    #[serde(rename = "client")]
+    pub(crate) id: u64,
+    pub(crate) user: String,
+    pub(crate) extension: String,
+}
+
+/// Those that there are.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Clients(BTreeMap<u64, Client>);
+
+/// The most that are known.
+const MOST: usize = 65_536;
+
+impl Clients {
+    pub(crate) fn joined(&mut self, client: Client) {
+        if self.0.len() < MOST {
+            self.0.insert(client.id, client);
+        }
+    }
+
+    pub(crate) fn left(&mut self, id: u64) {
+        self.0.remove(&id);
+    }
+
+    /// Those at some extensions, with their rank: users that are preferred come first, in that order, and then all
+    /// others.
+    pub(crate) fn at(&self, extensions: &[String], preferred: &[String]) -> Vec<Candidate> {
+        let rank = |user: &str| {
+            preferred.iter().position(|name| name == user).unwrap_or(preferred.len())
+        };
+        let found = self.0.values().filter(|client| extensions.contains(&client.extension));
+        found.map(|client| Candidate { rank: rank(&client.user), client: client.clone() }).collect()
+    }
+}
+
+/// A client that can be asked; of the lowest rank any will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) rank: usize,
+    pub(crate) client: Client,
+}
+
+/// One client is asked after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Election {
+    /// Those that were asked: they have gone, or said nothing.
+    spent: Vec<u64>,
+    /// The one that is asked now, under which name, and until when.
+    now: Option<(Client, String, u64)>,
+}
+
+/// A question for a client.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) client: Client,
+    /// Under which it answers; nobody else knows it.
+    pub(crate) lookup: String,
+    pub(crate) call: String,
+    pub(crate) number: String,
+    /// In nanoseconds since 1970.
+    pub(crate) deadline: u64,
+}
+
+/// What an election comes to.
+pub(super) enum Next {
+    Ask { client: Client, lookup: String },
+    Nobody,
+}
+
+impl Election {
+    /// Elects one that was not asked yet; `chance` are random bytes, at least 16.
+    pub(super) fn next(
+        &mut self,
+        candidates: &[Candidate],
+        chance: &[u8],
+        now: u64,
+        patience: u64,
+    ) -> Next {
+        if let Some((client, ..)) = self.now.take() {
+            self.spent.push(client.id);
+        }
+        let is_fresh = |it: &&Candidate| !self.spent.contains(&it.client.id);
+        let Some(best) = candidates.iter().filter(is_fresh).map(|it| it.rank).min() else {
+            return Next::Nobody;
+        };
+        let equals: Vec<&Candidate> =
+            candidates.iter().filter(is_fresh).filter(|it| it.rank == best).collect();
+        let at = usize::from(chance.first().copied().unwrap_or_default()) % equals.len();
+        let client = equals[at].client.clone();
+        let lookup: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.now = Some((client.clone(), lookup.clone(), now + patience));
+        Next::Ask { client, lookup }
+    }
+
+    /// Until when the one that is asked has time.
+    pub(super) fn until(&self) -> Option<u64> {
+        self.now.as_ref().map(|(_, _, until)| *until)
+    }
+
+    /// A client has gone; answers whether it was the one that is asked, whose time is over now.
+    pub(super) fn left(&mut self, id: u64) -> bool {
+        match &mut self.now {
+            Some((client, _, until)) if client.id == id => {
+                *until = 0;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The client that is asked under this name.
+    pub(super) fn asked(&self, lookup: &str) -> Option<&Client> {
+        self.now.as_ref().filter(|(_, name, _)| name == lookup).map(|(client, ..)| client)
+    }
+}

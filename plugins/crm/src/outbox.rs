@@ -1,0 +1,240 @@
+//! What the CRM is to be told: notes, and calls that have ended. Each entry is on disk before anybody hears that it
+//! was taken, and stays there until the CRM has it, in order per call; what it refuses for good is set aside, where
+//! people see it.
+
+mod store;
+
+use crate::template::Values;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+pub(crate) use store::{Aside, aside, asides, drop_aside, entries, logged, remember};
+
+/// Notes of a call whose end nobody hears are told by themselves after so long, in nanoseconds.
+const COLLECT: u64 = 2 * 3_600 * 1_000_000_000;
+/// The first pause after a failure, in nanoseconds; each further one is twice as long, up to the longest.
+const PAUSE: u64 = 1_000_000_000;
+const LONGEST_PAUSE: u64 = 300 * PAUSE;
+/// How long a delivery may take before it counts as lost: longer than any request.
+const LOST: u64 = 45 * PAUSE;
+
+/// One thing to tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Entry {
+    /// What somebody wrote, and when, in nanoseconds since 1970.
+    Note { text: String, by: Option<String>, at: u64, values: Values },
+    /// The call has ended, and this is known of it.
+    Call { values: Values },
+}
+
+/// Something to be sent now.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Delivery {
+    pub(crate) call: String,
+    /// The last entry that it tells.
+    pub(crate) up_to: u64,
+    /// Whether it is the call itself, or a note after it.
+    pub(crate) is_call: bool,
+    pub(crate) values: Values,
+}
+
+/// The entries of one call.
+#[derive(Debug, Default)]
+struct Queue {
+    entries: BTreeMap<u64, Entry>,
+    /// What was told of the call already.
+    logged: Option<Values>,
+    failures: u32,
+    not_before: u64,
+    /// Up to which entry something is on its way, and until when it may be.
+    under_way: Option<(u64, u64)>,
+}
+
+/// All of them, by call.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queues: BTreeMap<String, Queue>,
+}
+
+impl Outbox {
+    /// All that the instance before has left on disk.
+    pub(crate) fn load() -> Result<Self, String> {
+        let mut outbox = Self::default();
+        for (call, number, entry) in entries()? {
+            outbox.queues.entry(call).or_default().entries.insert(number, entry);
+        }
+        for (call, queue) in &mut outbox.queues {
+            queue.logged = logged(call)?;
+        }
+        Ok(outbox)
+    }
+
+    /// What is on its way: for the instance that comes after this one.
+    pub(crate) fn under_way(&self) -> BTreeMap<String, (u64, u64)> {
+        let under_way = self.queues.iter().filter_map(|(call, queue)| Some((call.clone(), queue.under_way?)));
+        under_way.collect()
+    }
+
+    /// The same, from the instance before.
+    pub(crate) fn take_over(&mut self, under_way: BTreeMap<String, (u64, u64)>) {
+        for (call, sent) in under_way {
+            if let Some(queue) = self.queues.get_mut(&call) {
+                queue.under_way = Some(sent);
+            }
+        }
+    }
+
+    /// How many entries wait.
+    pub(crate) fn len(&self) -> usize {
+        self.queues.values().map(|queue| queue.entries.len()).sum()
+    }
+
+    /// Takes an entry; it is on disk when this returns.
+    pub(crate) fn add(&mut self, call: &str, entry: Entry) -> Result<(), String> {
+        let logged = logged(call)?;
+        let is_call = matches!(entry, Entry::Call { .. });
+        let queue = self.queues.entry(call.to_owned()).or_default();
+        queue.logged = logged;
+        let has_call = queue.entries.values().any(|entry| matches!(entry, Entry::Call { .. }));
+        if is_call && (has_call || queue.logged.is_some()) {
+            // Told once more: events come at least once.
+            return Ok(());
+        }
+        let first = queue.entries.last_key_value().map_or(1, |(number, _)| number + 1);
+        let number = store::append(call, first, &entry)?;
+        queue.entries.insert(number, entry);
+        Ok(())
+    }
+
+    /// What can be sent now; it counts as under way from here on.
+    pub(crate) fn due(&mut self, now: u64) -> Vec<Delivery> {
+        let mut due = Vec::new();
+        for (call, queue) in &mut self.queues {
+            if queue.under_way.is_some_and(|(_, until)| until > now) || queue.not_before > now {
+                continue;
+            }
+            queue.under_way = None;
+            if let Some(delivery) = queue.delivery(call, now) {
+                queue.under_way = Some((delivery.up_to, now + LOST));
+                due.push(delivery);
+            }
+        }
+        due
+    }
+
+    /// When there will be something to send.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.queues.values().filter_map(Queue::next).min()
+    }
+
+    /// The CRM has it.
+    pub(crate) fn delivered(&mut self, call: &str, up_to: u64) -> Result<(), String> {
+        let Some(queue) = self.queues.get_mut(call) else { return Ok(()) };
+        queue.under_way = None;
+        queue.failures = 0;
+        let rest = queue.entries.split_off(&(up_to + 1));
+        let told = std::mem::replace(&mut queue.entries, rest);
+        for entry in told.values() {
+            if let Entry::Call { values } = entry {
+                remember(call, values)?;
+                queue.logged = Some(values.clone());
+            }
+        }
+        for number in told.keys() {
+            store::remove(call, *number)?;
+        }
+        self.tidy(call);
+        Ok(())
+    }
+
+    /// It came to nothing this time.
+    pub(crate) fn failed(&mut self, call: &str, now: u64) {
+        let Some(queue) = self.queues.get_mut(call) else { return };
+        queue.under_way = None;
+        queue.not_before = now + (PAUSE << queue.failures.min(10)).min(LONGEST_PAUSE);
+        queue.failures += 1;
+    }
+
+    /// The CRM will never take it; answers how many entries were set aside.
+    pub(crate) fn refused(&mut self, call: &str, up_to: u64, why: &str, now: u64) -> Result<usize, String> {
+        let Some(queue) = self.queues.get_mut(call) else { return Ok(0) };
+        queue.under_way = None;
+        queue.failures = 0;
+        let rest = queue.entries.split_off(&(up_to + 1));
+        let refused = std::mem::replace(&mut queue.entries, rest);
+        for (number, entry) in &refused {
+            store::set_aside(call, *number, &Aside { entry: entry.clone(), why: why.to_owned(), at: now })?;
+            store::remove(call, *number)?;
+        }
+        self.tidy(call);
+        Ok(refused.len())
+    }
+
+    /// Entries that were set aside and are to be tried again are in the queue once more.
+    pub(crate) fn again(&mut self, call: &str) -> Result<(), String> {
+        let entries = store::entries_of(call)?;
+        let queue = self.queues.entry(call.to_owned()).or_default();
+        queue.entries = entries;
+        queue.logged = logged(call)?;
+        queue.not_before = 0;
+        self.tidy(call);
+        Ok(())
+    }
+
+    fn tidy(&mut self, call: &str) {
+        if self.queues.get(call).is_some_and(|queue| queue.entries.is_empty()) {
+            self.queues.remove(call);
+        }
+    }
+}
+
+impl Queue {
+    /// What comes next: the call with all notes before its end, or a note that came later.
+    fn delivery(&self, call: &str, now: u64) -> Option<Delivery> {
+        let mut notes = Vec::new();
+        for (number, entry) in &self.entries {
+            match entry {
+                Entry::Call { values } => {
+                    let values = with_text(values.clone(), notes.join("\n"));
+                    return Some(Delivery { call: call.to_owned(), up_to: *number, is_call: true, values });
+                }
+                Entry::Note { text, by, .. } => notes.push(signed(text, by.as_deref())),
+            }
+        }
+        let (number, Entry::Note { text, by, at, values }) = self.entries.first_key_value()? else {
+            return None;
+        };
+        if self.logged.is_none() && now < at.saturating_add(COLLECT) {
+            return None;
+        }
+        let known = self.logged.clone().unwrap_or_else(|| values.clone());
+        let values = with_text(known, signed(text, by.as_deref()));
+        Some(Delivery { call: call.to_owned(), up_to: *number, is_call: false, values })
+    }
+
+    fn next(&self) -> Option<u64> {
+        if let Some((_, until)) = self.under_way {
+            return Some(until);
+        }
+        let ready = match self.entries.first_key_value()?.1 {
+            _ if self.logged.is_some() => 0,
+            _ if self.entries.values().any(|entry| matches!(entry, Entry::Call { .. })) => 0,
+            Entry::Note { at, .. } => at.saturating_add(COLLECT),
+            Entry::Call { .. } => 0,
+        };
+        Some(ready.max(self.not_before))
+    }
+}
+
+fn signed(text: &str, by: Option<&str>) -> String {
+    by.map_or_else(|| text.to_owned(), |by| format!("{by}: {text}"))
+}
+
+fn with_text(mut values: Values, text: String) -> Values {
+    values.insert("text".to_owned(), Value::String(text));
+    values
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Entries on disk: `out/CALL/NUMBER` those that wait, `aside/CALL/NUMBER` those that were refused for good, and
+//! `told/CALL` what was told of a call, as long as somebody may add to it.
+
+use super::Entry;
+use crate::template::Values;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+use telepulse_plugin_sdk::kv;
+
+const OUT: &str = "out/";
+const ASIDE: &str = "aside/";
+const TOLD: &str = "told/";
+/// How long a note may follow its call.
+const DAY: Duration = Duration::from_hours(24);
+/// Keys that are read at a time.
+const AT_A_TIME: u32 = 1_000;
+/// Numbers that are tried for one that is free: several hosts may share a store.
+const TRIES: u64 = 100;
+
+/// An entry that was refused for good.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Aside {
+    pub(crate) entry: Entry,
+    pub(crate) why: String,
+    /// In nanoseconds since 1970.
+    pub(crate) at: u64,
+}
+
+fn key(kind: &str, call: &str, number: u64) -> String {
+    format!("{kind}{call}/{number:08}")
+}
+
+/// Adds an entry behind the others; answers its number.
+pub(super) fn append(call: &str, first: u64, entry: &Entry) -> Result<u64, String> {
+    let bytes = serde_json::to_vec(entry).map_err(|error| error.to_string())?;
+    for number in first..first + TRIES {
+        if kv::compare_and_swap(&key(OUT, call, number), None, &bytes, None)? {
+            return Ok(number);
+        }
+    }
+    Err("somebody else writes about the same call all the time".to_owned())
+}
+
+pub(super) fn remove(call: &str, number: u64) -> Result<(), String> {
+    kv::take(&key(OUT, call, number)).map(drop)
+}
+
+pub(super) fn set_aside(call: &str, number: u64, aside: &Aside) -> Result<(), String> {
+    kv::set_json(&key(ASIDE, call, number), aside, None)
+}
+
+/// What was told of a call, if it was and not long ago.
+pub(crate) fn logged(call: &str) -> Result<Option<Values>, String> {
+    kv::get_json(&format!("{TOLD}{call}"))
+}
+
+/// A call was told.
+pub(crate) fn remember(call: &str, values: &Values) -> Result<(), String> {
+    kv::set_json(&format!("{TOLD}{call}"), values, Some(DAY))
+}
+
+/// All entries that wait: call, number, entry.
+pub(crate) fn entries() -> Result<Vec<(String, u64, Entry)>, String> {
+    let mut entries = Vec::new();
+    for (name, entry) in all(OUT)? {
+        if let Some((call, number)) = parts(&name) {
+            entries.push((call.to_owned(), number, entry));
+        }
+    }
+    Ok(entries)
+}
+
+/// Those of one call.
+pub(super) fn entries_of(call: &str) -> Result<BTreeMap<u64, Entry>, String> {
+    let all = all(&format!("{OUT}{call}/"))?;
+    Ok(all.into_iter().filter_map(|(name, entry)| Some((parts(&name)?.1, entry))).collect())
+}
+
+/// Everything that was set aside, by id.
+pub(crate) fn asides() -> Result<Vec<(String, Aside)>, String> {
+    let all = all(ASIDE)?;
+    Ok(all.into_iter().map(|(name, aside)| (name[ASIDE.len()..].to_owned(), aside)).collect())
+}
+
+/// One of them, which goes back to those that wait; answers its call.
+pub(crate) fn aside(id: &str) -> Result<Option<String>, String> {
+    let Some(Aside { entry, .. }) = kv::get_json(&format!("{ASIDE}{id}"))? else { return Ok(None) };
+    let Some((call, number)) = parts(&format!("{ASIDE}{id}")).map(|(call, n)| (call.to_owned(), n))
+    else {
+        return Ok(None);
+    };
+    append(&call, number, &entry)?;
+    kv::take(&format!("{ASIDE}{id}"))?;
+    Ok(Some(call))
+}
+
+/// One of them is forgotten; answers whether it was there.
+pub(crate) fn drop_aside(id: &str) -> Result<bool, String> {
+    Ok(kv::take(&format!("{ASIDE}{id}"))?.is_some())
+}
+
+fn parts(key: &str) -> Option<(&str, u64)> {
+    let (rest, number) = key.rsplit_once('/')?;
+    let (_, call) = rest.split_once('/')?;
+    Some((call, number.parse().ok()?))
+}
+
+fn all<T: for<'de> Deserialize<'de>>(prefix: &str) -> Result<Vec<(String, T)>, String> {
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let keys = kv::keys(prefix, after.as_deref(), AT_A_TIME)?;
+        let is_last = keys.len() < AT_A_TIME as usize;
+        after = keys.last().cloned();
+        for key in keys {
+            if let Some(value) = kv::get_json(&key)? {
+                found.push((key, value));
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}

@@ -11,9 +11,28 @@ use telepulse_plugin_sdk::fetch;
 const OF_LOOKUPS: &[&str] = &["number", "digits", "national"];
 /// Names of what is known when a call has ended, beside those.
 const OF_CALLS: &[&str] = &[
-    "id", "call", "agent", "agentName", "direction", "directionUpper", "directionTitle", "started",
-    "startedMs", "date", "seconds", "durationMs", "minutesSeconds", "from", "to", "disposition",
-    "completed", "text", "subject", "directionOrMissed", "startedOffset", "lasted",
+    "id",
+    "call",
+    "agent",
+    "agentName",
+    "direction",
+    "directionUpper",
+    "directionTitle",
+    "started",
+    "startedMs",
+    "date",
+    "seconds",
+    "durationMs",
+    "minutesSeconds",
+    "from",
+    "to",
+    "disposition",
+    "completed",
+    "text",
+    "subject",
+    "directionOrMissed",
+    "startedOffset",
+    "lasted",
 ];
 
 /// The presets.
@@ -76,7 +95,8 @@ struct Pointers(Vec<String>);
 
 impl<'de> Deserialize<'de> for Pointers {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let wrong = || serde::de::Error::custom("must be a JSON pointer like \"/name\", or a list of such");
+        let wrong =
+            || serde::de::Error::custom("must be a JSON pointer like \"/name\", or a list of such");
         let texts: Vec<String> = match Value::deserialize(reader)? {
             Value::String(text) => vec![text],
             Value::Array(items) => {
@@ -94,7 +114,12 @@ impl<'de> Deserialize<'de> for Pointers {
 
 /// How we say who we are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub(crate) enum Auth {
     /// Not at all.
     #[default]
@@ -162,7 +187,8 @@ impl Adapter {
                 let known = known.join(", ");
                 format!("[settings] adapter: {name:?} is unknown; there are {known} and custom")
             })?;
-            all = serde_json::from_str(preset.1).map_err(|error| format!("{name}.json: {error}"))?;
+            all =
+                serde_json::from_str(preset.1).map_err(|error| format!("{name}.json: {error}"))?;
         }
         for (key, value) in own {
             merge(&mut all[key], value);
@@ -248,9 +274,10 @@ impl Lookup {
         if self.info.is_empty() {
             return record.clone();
         }
-        let told = self.info.iter().filter_map(|(key, pointers)| {
-            Some((key.clone(), pointers.read(record)?))
-        });
+        let told = self
+            .info
+            .iter()
+            .filter_map(|(key, pointers)| Some((key.clone(), pointers.read(record)?)));
         Value::Object(told.collect())
     }
 }
@@ -270,7 +297,8 @@ impl Pointers {
         if let [_] = self.0.as_slice() {
             return found.next().filter(|value| !value.is_null()).cloned();
         }
-        let texts: Vec<&str> = found.filter_map(Value::as_str).filter(|it| !it.is_empty()).collect();
+        let texts: Vec<&str> =
+            found.filter_map(Value::as_str).filter(|it| !it.is_empty()).collect();
         (!texts.is_empty()).then(|| texts.join(" ").into())
     }
 }

@@ -166,7 +166,8 @@ fn discard(id: &str) -> Result<Response, Problem> {
 }
 
 fn not_aside(id: &str) -> Problem {
-    Refusal::new(Code::NotFound, format!("{id} is not set aside; GET {ROOT}/aside lists what is")).into()
+    Refusal::new(Code::NotFound, format!("{id} is not set aside; GET {ROOT}/aside lists what is"))
+        .into()
 }
 
 /// The instance that gets events learns of it; if it does not, it does with its next start.

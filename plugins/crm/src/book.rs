@@ -29,7 +29,8 @@ struct Contact {
 impl Book {
     /// Reads CSV whose first line names the columns; the error names the line.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let mut reader =
+            csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
         let header = reader.headers().map_err(|error| error.to_string())?.clone();
         if !header.iter().any(|name| name == NUMBER) {
             return Err(format!("line 1: a column must be called {NUMBER}"));
@@ -43,7 +44,11 @@ impl Book {
         Ok(book)
     }
 
-    fn add(&mut self, header: &csv::StringRecord, record: &csv::StringRecord) -> Result<(), String> {
+    fn add(
+        &mut self,
+        header: &csv::StringRecord,
+        record: &csv::StringRecord,
+    ) -> Result<(), String> {
         let (mut numbers, mut info) = (Vec::new(), Map::new());
         for (name, value) in header.iter().zip(record).filter(|(_, value)| !value.is_empty()) {
             if name == NUMBER {

@@ -72,7 +72,6 @@ impl Call {
     pub(crate) fn agents(&self) -> impl Iterator<Item = &String> {
         self.agents.keys()
     }
-
 }
 
 /// All of them.
@@ -141,14 +140,17 @@ impl Calls {
         if !self.calls.contains_key(id) {
             let Some(number) = plan.read(&line.number) else { return false };
             let is_out = line.direction == Direction::Out;
-            self.add(id, Call {
-                server: server.to_owned(),
-                number,
-                caller: Caller::Unasked,
-                is_out,
-                agents: BTreeMap::new(),
-                talked: Vec::new(),
-            });
+            self.add(
+                id,
+                Call {
+                    server: server.to_owned(),
+                    number,
+                    caller: Caller::Unasked,
+                    is_out,
+                    agents: BTreeMap::new(),
+                    talked: Vec::new(),
+                },
+            );
         }
         let Some(call) = self.calls.get_mut(id) else { return false };
         let before = call.agents.get(agent).cloned();
@@ -230,9 +232,8 @@ impl Calls {
 
     /// A call is over.
     pub(crate) fn end(&mut self, id: &str) -> (Option<Call>, Vec<Change>) {
-        let agents: Vec<String> = self.calls.get(id).map_or_else(Vec::new, |call| {
-            call.agents.keys().cloned().collect()
-        });
+        let agents: Vec<String> =
+            self.calls.get(id).map_or_else(Vec::new, |call| call.agents.keys().cloned().collect());
         let changes = agents.iter().filter_map(|agent| self.leave(id, agent)).collect();
         let ended = self.calls.remove(id);
         if let Some(call) = &ended {

@@ -70,13 +70,17 @@ impl Courier {
     ) -> Result<(), String> {
         let now = clock::now_ns();
         if !self.breaker.admit(now) {
-            return Err("the CRM has failed again and again, and is left alone for a while".to_owned());
+            return Err(
+                "the CRM has failed again and again, and is left alone for a while".to_owned()
+            );
         }
         let Some(auth) = settings.adapter.as_ref().map(|adapter| &adapter.auth) else {
             return Err("no CRM is set up ([settings] adapter)".to_owned());
         };
         match self.credentials(auth, now) {
-            Ok(Some((name, value))) => submit(settings, &request.with_header(name, value), &purpose),
+            Ok(Some((name, value))) => {
+                submit(settings, &request.with_header(name, value), &purpose)
+            }
             Ok(None) => submit(settings, &request, &purpose),
             Err(NoToken) => self.wait_for_token(settings, auth, request, purpose),
         }
@@ -168,7 +172,8 @@ fn granted(response: &fetch::Response) -> Result<Token, String> {
 
 /// A request for a token: the client's credentials go in the form, as all that come with presets take them.
 fn ask_for_token(settings: &Settings, auth: &Auth) -> fetch::Request {
-    let Auth::Oauth2 { token_url, grant, client_id, client_secret, refresh_token, scope, .. } = auth
+    let Auth::Oauth2 { token_url, grant, client_id, client_secret, refresh_token, scope, .. } =
+        auth
     else {
         return fetch::Request::default();
     };

@@ -4,8 +4,8 @@
 mod election;
 
 use crate::number::Number;
-pub(crate) use election::{Client, Clients, Question};
 use election::{Candidate, Election, Next};
+pub(crate) use election::{Client, Clients, Question};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,7 +140,9 @@ impl Lookups {
         let mut due = Vec::new();
         for (number, pending) in &mut self.pending {
             match &pending.at {
-                At::Asked { until } if *until <= now => due.push(Due::Failed { number: number.clone() }),
+                At::Asked { until } if *until <= now => {
+                    due.push(Due::Failed { number: number.clone() })
+                }
                 At::Later { at } if *at <= now => {
                     pending.at = At::Asked { until: now + LOST };
                     let (number, attempt) = (pending.number.clone(), pending.attempt);

@@ -76,7 +76,9 @@ mod tests {
     #[test]
     fn what_is_no_number_of_the_world_is_not_looked_up() {
         let plan = Plan { country: Some(country::HR), internal_digits: 6 };
-        for text in ["", "101", "600", "anonymous", "*97", "unknown1234567", "1".repeat(50).as_str()] {
+        for text in
+            ["", "101", "600", "anonymous", "*97", "unknown1234567", "1".repeat(50).as_str()]
+        {
             assert_eq!(plan.read(text), None, "{text}");
         }
     }

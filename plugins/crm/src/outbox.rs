@@ -72,7 +72,8 @@ impl Outbox {
 
     /// What is on its way: for the instance that comes after this one.
     pub(crate) fn under_way(&self) -> BTreeMap<String, (u64, u64)> {
-        let under_way = self.queues.iter().filter_map(|(call, queue)| Some((call.clone(), queue.under_way?)));
+        let under_way =
+            self.queues.iter().filter_map(|(call, queue)| Some((call.clone(), queue.under_way?)));
         under_way.collect()
     }
 
@@ -105,6 +106,14 @@ impl Outbox {
         let number = store::append(call, first, &entry)?;
         queue.entries.insert(number, entry);
         Ok(())
+    }
+
+    /// What waits to be told of a call that has ended.
+    pub(crate) fn ended(&self, call: &str) -> Option<&Values> {
+        self.queues.get(call)?.entries.values().find_map(|entry| match entry {
+            Entry::Call { values } => Some(values),
+            Entry::Note { .. } => None,
+        })
     }
 
     /// What can be sent now; it counts as under way from here on.
@@ -157,14 +166,24 @@ impl Outbox {
     }
 
     /// The CRM will never take it; answers how many entries were set aside.
-    pub(crate) fn refused(&mut self, call: &str, up_to: u64, why: &str, now: u64) -> Result<usize, String> {
+    pub(crate) fn refused(
+        &mut self,
+        call: &str,
+        up_to: u64,
+        why: &str,
+        now: u64,
+    ) -> Result<usize, String> {
         let Some(queue) = self.queues.get_mut(call) else { return Ok(0) };
         queue.under_way = None;
         queue.failures = 0;
         let rest = queue.entries.split_off(&(up_to + 1));
         let refused = std::mem::replace(&mut queue.entries, rest);
         for (number, entry) in &refused {
-            store::set_aside(call, *number, &Aside { entry: entry.clone(), why: why.to_owned(), at: now })?;
+            store::set_aside(
+                call,
+                *number,
+                &Aside { entry: entry.clone(), why: why.to_owned(), at: now },
+            )?;
             store::remove(call, *number)?;
         }
         self.tidy(call);
@@ -197,15 +216,19 @@ impl Queue {
             match entry {
                 Entry::Call { values } => {
                     let values = with_text(values.clone(), notes.join("\n"));
-                    return Some(Delivery { call: call.to_owned(), up_to: *number, is_call: true, values });
+                    return Some(Delivery {
+                        call: call.to_owned(),
+                        up_to: *number,
+                        is_call: true,
+                        values,
+                    });
                 }
                 Entry::Note { text, by, .. } => notes.push(signed(text, by.as_deref())),
             }
         }
-        let (number, Entry::Note { text, by, at, values }) = self.entries.first_key_value()? else {
-            return None;
-        };
-        if self.logged.is_none() && now < at.saturating_add(COLLECT) {
+        let (number, first) = self.entries.first_key_value()?;
+        let Entry::Note { text, by, values, .. } = first else { return None };
+        if self.ready(first) > now {
             return None;
         }
         let known = self.logged.clone().unwrap_or_else(|| values.clone());
@@ -213,17 +236,24 @@ impl Queue {
         Some(Delivery { call: call.to_owned(), up_to: *number, is_call: false, values })
     }
 
+    /// When the first entry can go: a note waits for the end of its call.
+    fn ready(&self, first: &Entry) -> u64 {
+        let has_call = self.entries.values().any(|entry| matches!(entry, Entry::Call { .. }));
+        match first {
+            Entry::Note { at, values, .. } if !has_call && self.logged.is_none() => {
+                let has_ended = values.contains_key("disposition");
+                if has_ended { 0 } else { at.saturating_add(COLLECT) }
+            }
+            _ => 0,
+        }
+    }
+
     fn next(&self) -> Option<u64> {
         if let Some((_, until)) = self.under_way {
             return Some(until);
         }
-        let ready = match self.entries.first_key_value()?.1 {
-            _ if self.logged.is_some() => 0,
-            _ if self.entries.values().any(|entry| matches!(entry, Entry::Call { .. })) => 0,
-            Entry::Note { at, .. } => at.saturating_add(COLLECT),
-            Entry::Call { .. } => 0,
-        };
-        Some(ready.max(self.not_before))
+        let (_, first) = self.entries.first_key_value()?;
+        Some(self.ready(first).max(self.not_before))
     }
 }
 

@@ -142,12 +142,15 @@ fn adapter(written: &Written, url: &str, values: &Values) -> Result<Option<Adapt
             return Err("[settings] adapter: is missing: which CRM is asked by http".to_owned());
         }
         if !written.request.is_empty() {
-            return Err("[settings] adapter: is missing: \"custom\", if [settings.request] is all".to_owned());
+            return Err("[settings] adapter: is missing: \"custom\", if [settings.request] is all"
+                .to_owned());
         }
         return Ok(None);
     };
     if !(url.starts_with("https://") || url.starts_with("http://")) {
-        return Err("[settings] url: must be where the CRM is, like \"https://crm.example\"".to_owned());
+        return Err(
+            "[settings] url: must be where the CRM is, like \"https://crm.example\"".to_owned()
+        );
     }
     let own: Vec<&str> = values.keys().map(String::as_str).collect();
     let adapter = Adapter::named(name, &written.request, &own)?;

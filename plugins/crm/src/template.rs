@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// What may stand in a URL as it is.
-const UNRESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// An object with it is left out, with all that stands in it, where this has no value.
 const IF: &str = "$if";
 
@@ -64,7 +63,8 @@ pub(crate) fn json(template: &Value, values: &Values) -> Value {
         }
         Value::Object(fields) => {
             let mut filled = Map::new();
-            let fields = fields.iter().filter(|(key, field)| *key != IF && is_wanted(field, values));
+            let fields =
+                fields.iter().filter(|(key, field)| *key != IF && is_wanted(field, values));
             for (key, field) in fields {
                 let value = json(field, values);
                 let is_name = field.as_str().is_some_and(|text| only_name(text).is_some());
@@ -169,10 +169,13 @@ mod tests {
             "links": [{"$if": "{id}", "to": "{id}"}, {"$if": "{number}", "to": "{number}"}],
         });
         let filled = super::json(&template, &values());
-        assert_eq!(filled, json!({
-            "phone": "+385 1", "title": "Call of 7 s", "length": 7, "fixed": null,
-            "said": ["said \"yes\""], "links": [{"to": "+385 1"}],
-        }));
+        assert_eq!(
+            filled,
+            json!({
+                "phone": "+385 1", "title": "Call of 7 s", "length": 7, "fixed": null,
+                "said": ["said \"yes\""], "links": [{"to": "+385 1"}],
+            })
+        );
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use telepulse_plugin_sdk::{
     bus, clock,
     language::{
-        Code, EndedCall, Filter, LookupAnswer, Note, Page, Permission, PopupClose, Principal, Query,
-        QueryKind, Refusal, Request, read_fields,
+        Code, EndedCall, Filter, LookupAnswer, Note, Page, Permission, PopupClose, Principal,
+        Query, QueryKind, Refusal, Request, read_fields,
     },
 };
 
@@ -75,6 +75,9 @@ impl Crm {
             values.insert("subject".to_owned(), subject.into());
             return Ok(Some(values));
         }
+        if let Some(values) = self.outbox.ended(id) {
+            return Ok(Some(values.clone()));
+        }
         let unread = |why: String| Refusal::new(Code::ServerUnavailable, why);
         if let Some(values) = outbox::logged(id).map_err(unread)? {
             return Ok(Some(values));
@@ -82,7 +85,9 @@ impl Crm {
         let mut query = Query::new(QueryKind::EndedCalls, Filter::default());
         query.page = Some(Page { call: Some(id.to_owned()), ..Page::default() });
         let found = bus::query(&query, HISTORY)?.items.into_iter().next();
-        let Some(Ok(ended)) = found.map(serde_json::from_value::<EndedCall>) else { return Ok(None) };
+        let Some(Ok(ended)) = found.map(serde_json::from_value::<EndedCall>) else {
+            return Ok(None);
+        };
         let EndedCall { server, agents, summary, .. } = ended;
         let agent = agents.last().map(|agent| agent.as_str());
         Ok(self.summary(&summary, None, agent, &server).map(|mut values| {
@@ -98,7 +103,8 @@ impl Crm {
             Refusal::field("agent", "is missing, and you have no extension of your own")
         })?;
         limited_to_own("popupClose", who, own == Some(agent))?;
-        let sees = |server: &str| who.is_none_or(|who| who.may_see(Some(server), Some(agent), None));
+        let sees =
+            |server: &str| who.is_none_or(|who| who.may_see(Some(server), Some(agent), None));
         let is_there = self.calls.get(&call).is_some_and(|call| sees(&call.server));
         let closed = if is_there { self.calls.close(&call, agent) } else { None };
         let closed = closed.ok_or_else(|| {

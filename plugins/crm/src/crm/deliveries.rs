@@ -90,7 +90,12 @@ impl Crm {
     }
 
     /// The CRM has taken it, or not.
-    pub(super) fn told(&mut self, call: &str, up_to: u64, response: Result<fetch::Response, String>) {
+    pub(super) fn told(
+        &mut self,
+        call: &str,
+        up_to: u64,
+        response: Result<fetch::Response, String>,
+    ) {
         let now = clock::now_ns();
         let outcome = match response {
             Ok(response) => match response.status {
@@ -102,7 +107,9 @@ impl Crm {
                 status if status >= 500 || PASSING.contains(&status) => {
                     Err(Refused::ForNow(format!("status {status}")))
                 }
-                status => Err(Refused::ForGood(format!("status {status}: {}", start(&response.body)))),
+                status => {
+                    Err(Refused::ForGood(format!("status {status}: {}", start(&response.body))))
+                }
             },
             Err(why) => Err(Refused::ForNow(why)),
         };
@@ -142,7 +149,8 @@ enum Refused {
 
 /// The beginning of what the CRM says, for people.
 fn start(body: &str) -> String {
-    let line: String = body.chars().map(|it| if it.is_control() { ' ' } else { it }).take(200).collect();
+    let line: String =
+        body.chars().map(|it| if it.is_control() { ' ' } else { it }).take(200).collect();
     line.trim().to_owned()
 }
 

@@ -167,7 +167,8 @@ impl Crm {
     fn elect(&mut self, number: &str) {
         let calls = self.lookups.calls(number);
         let calls: Vec<_> = calls.iter().filter_map(|call| self.calls.get(call)).collect();
-        let extensions: Vec<String> = calls.iter().flat_map(|call| call.agents()).cloned().collect();
+        let extensions: Vec<String> =
+            calls.iter().flat_map(|call| call.agents()).cloned().collect();
         let server = calls.first().map(|call| call.server.clone()).unwrap_or_default();
         let candidates = self.clients.at(&extensions, &self.settings.clients);
         let patience = u64::try_from(self.settings.patience.as_nanos()).unwrap_or(u64::MAX);

@@ -34,9 +34,8 @@ impl Clients {
     /// Those at some extensions, with their rank: users that are preferred come first, in that order, and then all
     /// others.
     pub(crate) fn at(&self, extensions: &[String], preferred: &[String]) -> Vec<Candidate> {
-        let rank = |user: &str| {
-            preferred.iter().position(|name| name == user).unwrap_or(preferred.len())
-        };
+        let rank =
+            |user: &str| preferred.iter().position(|name| name == user).unwrap_or(preferred.len());
         let found = self.0.values().filter(|client| extensions.contains(&client.extension));
         found.map(|client| Candidate { rank: rank(&client.user), client: client.clone() }).collect()
     }

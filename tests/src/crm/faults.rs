@@ -18,6 +18,8 @@ pub(super) struct Faults {
     /// So many more fail with that status.
     pub(super) failing: Option<(usize, StatusCode)>,
     pub(super) refusing: Option<StatusCode>,
+    /// So many more are done and never answered.
+    pub(super) losing: usize,
 }
 
 impl Faults {
@@ -30,6 +32,13 @@ impl Faults {
             }
             _ => self.refusing,
         }
+    }
+
+    /// Whether the next answer is lost.
+    fn loses(&mut self) -> bool {
+        let loses = self.losing > 0;
+        self.losing = self.losing.saturating_sub(1);
+        loses
     }
 }
 
@@ -47,15 +56,19 @@ pub(super) async fn hold(
     next.run(request).await
 }
 
-/// Counts a request, and fails it if its turn has come.
+/// Counts a request, and fails it, or loses its answer, if its turn has come.
 pub(super) async fn refuse(
     State(shared): State<Arc<Shared>>,
     request: Request,
     next: Next,
 ) -> Response {
     shared.count_request();
-    match shared.faults(Faults::take) {
-        Some(status) => shared.kind.failure(status).into_response(),
-        None => next.run(request).await,
+    if let Some(status) = shared.faults(Faults::take) {
+        return shared.kind.failure(status).into_response();
     }
+    let answer = next.run(request).await;
+    if shared.faults(Faults::loses) {
+        future::pending::<()>().await;
+    }
+    answer
 }

@@ -116,8 +116,8 @@ impl Crm {
         }
     }
 
-    /// Adds a contact with this number (E.164, such as `+38511234567`) and these fields, named as the API names them.
-    /// Answers its id.
+    /// Adds a contact with this number (E.164, such as `+38511234567`) and these fields, an object that names them as
+    /// the API does. Answers its id.
     pub fn contact(&self, number: &str, fields: Value) -> String {
         self.shared.add(number, fields)
     }
@@ -169,6 +169,12 @@ impl Crm {
     /// From now on connections are accepted and requests are read, and no answer ever comes.
     pub fn go_silent(&self) {
         self.shared.faults(|faults| faults.silent = true);
+    }
+
+    /// The next `count` requests that do not fail are done, and their answers never come: whoever sent them does not
+    /// know. Requests for a token are answered.
+    pub fn lose_answers(&self, count: usize) {
+        self.shared.faults(|faults| faults.losing = count);
     }
 
     /// New requests are answered again, at once and well. Those that met the silence never are.

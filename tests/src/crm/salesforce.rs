@@ -1,7 +1,8 @@
 //! Salesforce's REST API, version 60: OAuth by client credentials, parameterized search of contacts, tasks.
 //!
 //! From <https://developer.salesforce.com/docs/atlas.en-us.262.0.chatterapi.meta/chatterapi/quickstart_connecting.htm>
-//! (the token), <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_search_parameterized_get.htm>,
+//! (the token),
+//! <https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_search_parameterized_get.htm>,
 //! <https://developer.salesforce.com/docs/platform/api-rest/guide/dome-search.md> (the answer of a search),
 //! <https://developer.salesforce.com/docs/platform/api-rest/guide/dome-sobject-create.html>,
 //! <https://developer.salesforce.com/docs/atlas.en-us.248.0.api.meta/api/sforce_api_objects_task.htm> and

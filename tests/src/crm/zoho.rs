@@ -203,17 +203,18 @@ fn check_call(call: &Map<String, Value>) -> Result<(), Refusal> {
     if !has_form(text("Call_Start_Time"), "0000-00-00T00:00:00±00:00") {
         return Err(invalid_data("Call_Start_Time"));
     }
-    let Some(duration) = call.get("Call_Duration") else {
+    match call.get("Call_Duration") {
         // Nobody talked in a call that was missed.
-        let missed = "Missed";
-        return if kind == missed {
-            Ok(())
-        } else {
-            Err(refused("Call_Duration", "MANDATORY_NOT_FOUND", "required field not found"))
-        };
-    };
-    let duration = duration.as_str().unwrap_or_default();
-    let parts = duration.split_once(':').map(|(m, s)| (m.parse::<u32>(), s.parse::<u32>()));
+        None if kind == "Missed" => Ok(()),
+        None => Err(refused("Call_Duration", "MANDATORY_NOT_FOUND", "required field not found")),
+        Some(duration) => check_duration(duration.as_str().unwrap_or_default()),
+    }
+}
+
+/// Minutes and seconds, as in the samples: `10:00`.
+fn check_duration(duration: &str) -> Result<(), Refusal> {
+    let parts = duration.split_once(':');
+    let parts = parts.map(|(minutes, seconds)| (minutes.parse::<u32>(), seconds.parse::<u32>()));
     match parts {
         Some((Ok(0), Ok(0))) => {
             Err(refused("Call_Duration", "DEPENDENT_MISMATCH", "Call Duration can not be zero."))

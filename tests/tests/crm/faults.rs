@@ -5,12 +5,20 @@ use crate::{
     template::fill_url,
     wire,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
-use telepulse_tests::crm::{Crm, Kind, TOKEN};
-use tokio::time::timeout;
+use telepulse_tests::{
+    crm::{Crm, Kind, TOKEN},
+    wait,
+};
+use tokio::{net::TcpStream, time::timeout};
+
+/// For an answer that does not come.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// For what does.
+const SOON: Duration = Duration::from_secs(20);
 
 async fn ask(crm: &Crm, token: &str) -> Result<wire::Answer> {
     let path = fill_url("/contacts?phone={number}", &lookup(NUMBER))?;
@@ -46,7 +54,6 @@ async fn all_are_refused_until_it_recovers() -> Result<()> {
 
 #[tokio::test]
 async fn it_can_be_silent_or_slow() -> Result<()> {
-    const PATIENCE: Duration = Duration::from_millis(200);
     let crm = Crm::start(Kind::Rest).await?;
     crm.go_silent();
     assert!(timeout(PATIENCE, ask(&crm, TOKEN)).await.is_err());
@@ -55,7 +62,20 @@ async fn it_can_be_silent_or_slow() -> Result<()> {
     assert!(timeout(PATIENCE, ask(&crm, TOKEN)).await.is_err());
     crm.recover();
     assert_eq!(ask(&crm, TOKEN).await?.status, 200);
-    assert_eq!(crm.lookups(NUMBER), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_is_lost_and_what_was_asked_is_done() -> Result<()> {
+    let crm = Crm::start(Kind::Rest).await?;
+    crm.lose_answers(1);
+    let is_done =
+        wait::until("the look-up", SOON, async || Ok((crm.lookups(NUMBER) == 1).then_some(())));
+    tokio::select! {
+        answer = ask(&crm, TOKEN) => bail!("there is an answer: {answer:?}"),
+        done = is_done => done?,
+    }
+    assert_eq!(ask(&crm, TOKEN).await?.status, 200);
     Ok(())
 }
 
@@ -75,9 +95,6 @@ async fn it_ends_when_it_is_dropped() -> Result<()> {
     let crm = Crm::start(Kind::Rest).await?;
     let address = crm.url().strip_prefix("http://").context("a URL")?.to_owned();
     drop(crm);
-    telepulse_tests::wait::until("the port to be closed", Duration::from_secs(10), async || {
-        Ok(tokio::net::TcpStream::connect(&address).await.err())
-    })
-    .await?;
-    Ok(())
+    let closed = async || Ok(TcpStream::connect(&address).await.err());
+    wait::until("the port to be closed", SOON, closed).await.map(drop)
 }

@@ -63,7 +63,7 @@ async fn groups_are_alternatives_and_their_filters_are_not() -> Result<()> {
     Ok(())
 }
 
-/// "HubSpot only uses the area code and local number. You should refrain from including the country code."
+/// The limits of the search, at the end of its page: area code and local number only.
 #[tokio::test]
 async fn the_searchable_number_has_no_country_code() -> Result<()> {
     let crm = Crm::start(Kind::HubSpot).await?;

@@ -21,12 +21,14 @@ const FILTERED: [&str; 10] = [
     SEARCHABLE_PHONE,
     SEARCHABLE_MOBILE,
 ];
-/// Area code and local number: "You should refrain from including the country code."
+/// Area code and local number; the page says to leave the country code out.
 const SEARCHABLE_PHONE: &str = "hs_searchable_calculated_phone_number";
 const SEARCHABLE_MOBILE: &str = "hs_searchable_calculated_mobile_number";
 const MOST_GROUPS: usize = 5;
 const MOST_FILTERS: usize = 6;
-const MOST_RESULTS: u64 = 200;
+const MOST_RESULTS: usize = 200;
+/// How many results there are where nothing is said about it.
+const RESULTS: u64 = 10;
 
 pub(super) async fn search(
     State(shared): State<Arc<Shared>>,
@@ -38,10 +40,7 @@ pub(super) async fn search(
     if let [first, ..] = unknown(&request, &known)[..] {
         return Err(invalid(&format!("Unknown or not simulated: {first}")));
     }
-    let limit = request.get("limit").map_or(Some(10), Value::as_u64);
-    let limit = limit.filter(|limit| (1..=MOST_RESULTS).contains(limit));
-    let limit = limit.ok_or_else(|| invalid("limit is from 1 to 200"))?;
-    let groups = groups(&request)?;
+    let (groups, limit) = (groups(&request)?, limit(&request)?);
     let numbers = groups.iter().flatten().filter(|filter| filter.asks_for_a_number());
     let asked = numbers.map(|filter| filter.value.clone()).collect();
     let meant = |contact: &Contact| {
@@ -49,8 +48,8 @@ pub(super) async fn search(
     };
     let found = shared.look_up(asked, meant);
     let wanted = wanted(&request);
-    let shown = found.iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
-    let results: Vec<Value> = shown.map(|contact| result(contact, &wanted)).collect();
+    let shown = found.iter().take(limit).map(|contact| result(contact, &wanted));
+    let results: Vec<Value> = shown.collect();
     Ok(Json(json!({"total": found.len(), "results": results})))
 }
 
@@ -112,6 +111,13 @@ fn groups(request: &Map<String, Value>) -> Result<Vec<Vec<Filter>>, Refusal> {
         }
     };
     groups.iter().map(group).collect()
+}
+
+fn limit(request: &Map<String, Value>) -> Result<usize, Refusal> {
+    let limit = request.get("limit").map_or(Some(RESULTS), Value::as_u64);
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.filter(|limit| (1..=MOST_RESULTS).contains(limit));
+    limit.ok_or_else(|| invalid("limit is from 1 to 200"))
 }
 
 /// The properties that are asked for. HubSpot leaves out those that it does not know.

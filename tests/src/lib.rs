@@ -6,6 +6,8 @@
 
 pub mod ami;
 pub mod asterisk;
+#[cfg(feature = "crm")]
+pub mod crm;
 pub mod fault_proxy;
 pub mod languages;
 pub mod phones;

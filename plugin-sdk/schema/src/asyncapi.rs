@@ -12,6 +12,7 @@ pub fn asyncapi(language: &Value) -> Value {
     }
     schemas.insert("Snapshotted".to_owned(), snapshotted());
     schemas.insert("Lagged".to_owned(), lagged());
+    schemas.insert("Lookup".to_owned(), lookup());
     let mut schemas = Value::Object(schemas);
     refer(&mut schemas);
     json!({
@@ -45,7 +46,7 @@ pub fn asyncapi(language: &Value) -> Value {
             "hear": {
                 "action": "receive", "channel": {"$ref": "#/channels/gateway"},
                 "summary": "What it is told.",
-                "messages": of(&["event", "snapshot", "lagged", "reply"]),
+                "messages": of(&["event", "snapshot", "lagged", "lookup", "reply"]),
             },
         },
         "components": {
@@ -128,6 +129,23 @@ fn lagged() -> Value {
     })
 }
 
+fn lookup() -> Value {
+    json!({
+        "description": "Who has this number? Asked of one client at a time, of those that subscribe to `lookup` by name and whose extension rings; it answers with the command `lookupAnswer`. Has no `seq`: it is not in the stream.",
+        "type": "object",
+        "required": ["event", "server", "agent", "lookup", "call", "number", "deadline"],
+        "properties": {
+            "event": {"const": "lookup"},
+            "server": {"type": "string"},
+            "agent": {"type": "string", "description": "The extension that rings or talks."},
+            "lookup": {"type": "string", "description": "What the answer names."},
+            "call": {"type": "string"},
+            "number": {"type": "string", "description": "E.164, where the number is known to some plan."},
+            "deadline": {"type": "string", "format": "date-time"},
+        },
+    })
+}
+
 fn messages() -> Value {
     let message = |schema: &str, summary: &str| {
         json!({
@@ -146,6 +164,7 @@ fn messages() -> Value {
         "event": message("Event", "Something happened"),
         "snapshot": message("Snapshotted", "A subscription begins anew"),
         "lagged": message("Lagged", "Events were left out"),
+        "lookup": message("Lookup", "Somebody wants to know who calls"),
     })
 }
 

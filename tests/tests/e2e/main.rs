@@ -5,6 +5,7 @@ mod audited;
 mod bad_input;
 mod browser;
 mod calldata;
+mod crm;
 mod encrypted;
 mod faults;
 mod feed;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 const SCHEMA: &str = include_str!("../../../clients/schema/telepulse.v1.schema.json");
 /// What the gateway itself says in an event's clothes.
-const OF_THE_GATEWAY: [&str; 2] = ["lagged", "snapshot"];
+const OF_THE_GATEWAY: [&str; 3] = ["lagged", "snapshot", "lookup"];
 /// What the plugins of these tests say: an event of a plugin's own is as the plugin says.
 const OF_PLUGINS: [&str; 1] = ["screenPop"];
 

@@ -20,6 +20,7 @@ const RESERVED: &[&str] = &[
     "callTransferred",
     "conference",
     "lagged",
+    "lookup",
     "message",
     "parked",
     "presence",

@@ -2,6 +2,7 @@
 
 use super::{Crm, inquiries::number_values};
 use crate::{
+    cache,
     calls::Call,
     courier::Purpose,
     number::Number,
@@ -60,7 +61,12 @@ impl Crm {
             Some(call) => call.talked.iter().map(String::as_str).collect(),
             None => agent.into_iter().collect(),
         };
-        let record = call.and_then(|call| call.caller.info()).map(|info| info["id"].clone());
+        let record = match call {
+            Some(call) => call.caller.info().cloned(),
+            // It came and went while this instance was not there.
+            None => cache::get(&number.e164).ok().flatten(),
+        };
+        let record = record.map(|info| info["id"].clone());
         let mut values = Values::from(number_values(&number));
         values.extend(of_call(end, is_out, &number));
         values.insert("server".to_owned(), server.into());

@@ -358,7 +358,7 @@ export interface ChannelStateEvent {
 export type Code = "badRequest" | "unauthorized" | "forbidden" | "notFound" | "conflict" | "refusedByPolicy" | "rejectedByServer" | "serverUnavailable" | "timeout" | "unknownOutcome" | "tooManyRequests" | "internal";
 
 /** What it can be told. */
-export type Command = DialCommand | HangupCommand | TransferCommand | SpyCommand | WhisperCommand | BargeCommand | RecordCommand | ParkCommand | PickupCommand | DtmfCommand | MuteCommand | UnmuteCommand | QueueAddCommand | QueueRemoveCommand | QueuePauseCommand | QueueUnpauseCommand | ConferenceKickCommand | ConferenceMuteCommand | ConferenceUnmuteCommand | ConferenceLockCommand | ConferenceUnlockCommand | SetVariableCommand | GetVariableCommand | MessageCommand;
+export type Command = DialCommand | HangupCommand | TransferCommand | SpyCommand | WhisperCommand | BargeCommand | RecordCommand | ParkCommand | PickupCommand | DtmfCommand | MuteCommand | UnmuteCommand | QueueAddCommand | QueueRemoveCommand | QueuePauseCommand | QueueUnpauseCommand | ConferenceKickCommand | ConferenceMuteCommand | ConferenceUnmuteCommand | ConferenceLockCommand | ConferenceUnlockCommand | SetVariableCommand | GetVariableCommand | MessageCommand | NoteCommand | PopupCloseCommand | LookupAnswerCommand;
 
 /** What happened in a conference. */
 export type ConferenceChange = "started" | "joined" | "left" | "muted" | "unmuted" | "talking" | "silent" | "locked" | "unlocked" | "ended";
@@ -559,7 +559,7 @@ export interface EndedCall {
 }
 
 /** What the platform tells. */
-export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | CallerInfoEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | MessageEvent | ResyncEvent;
+export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | CallerInfoEvent | PopupEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | MessageEvent | ResyncEvent;
 
 /** States of an extension (AMI ExtensionStatus, DeviceStateChange). */
 export type ExtensionState = "not_inuse" | "ringing" | "inuse" | "ringinuse" | "busy" | "onhold" | "unavailable" | "unknown";
@@ -662,6 +662,19 @@ export interface Lines {
   server: string;
 }
 
+/** `lookupAnswer`: what a client that was asked by `lookup` knows of a number. */
+export interface LookupAnswerCommand {
+  action: "lookupAnswer";
+  /** Given back in the reply. */
+  id?: string | number;
+  /** What is known: any JSON; null if nothing is. */
+  info: unknown;
+  /** The `lookup` of the question. */
+  lookup: string;
+  /** The Asterisk server, where several could be meant. */
+  server?: string;
+}
+
 /** States of a queue member (AMI QueueMemberStatus, numbers 0 to 8). */
 export type MemberStatus = "loggedoff" | "paused" | "not_inuse" | "inuse" | "busy" | "ringing" | "ringinuse" | "onhold" | "unavailable" | "unknown";
 
@@ -705,6 +718,19 @@ export interface MuteCommand {
   id?: string | number;
   /** The Asterisk server, where several could be meant. */
   server?: string;
+}
+
+/** `note`: goes to the CRM with the call, or after it. */
+export interface NoteCommand {
+  action: "note";
+  /** The call, also one that has ended. */
+  call: string;
+  /** Given back in the reply. */
+  id?: string | number;
+  /** The Asterisk server, where several could be meant. */
+  server?: string;
+  /** The words, also of several lines. */
+  text: string;
 }
 
 /** `originateFailed`: a `dial` that Asterisk accepted came to nothing. */
@@ -834,6 +860,45 @@ export interface PickupCommand {
   /** Where it rings: an extension, a channel or a call. */
   target: string;
 }
+
+/** `popupClose`: what popped up for a call is closed by hand; comes as the event `popup`. */
+export interface PopupCloseCommand {
+  action: "popupClose";
+  /** Whose; the user's own extension where it is left out. */
+  agent?: string;
+  /** The call. */
+  call: string;
+  /** Given back in the reply. */
+  id?: string | number;
+  /** The Asterisk server, where several could be meant. */
+  server?: string;
+}
+
+/** `popup`: what an extension's page shows of a call. Plugins publish it. */
+export interface PopupEvent {
+  /** Scope: the extension concerned. */
+  agent?: string;
+  /** The call. */
+  call: string;
+  event: "popup";
+  /** The number of the other side. */
+  number: string;
+  /** Why there is nothing any more. */
+  reason?: PopupReason;
+  /** The number in the event stream. */
+  seq: number;
+  /** The Asterisk server. */
+  server: string;
+  /** What is to be seen. */
+  state: PopupState;
+  time: string;
+}
+
+/** Why nothing is to be seen of a call any more. */
+export type PopupReason = "answeredElsewhere" | "notAnswered" | "byHand" | "onHook";
+
+/** What is to be seen of a call. */
+export type PopupState = "down" | "ringing" | "up" | "closed";
 
 /** `presence`: what somebody says of being there (AMI PresenceStatus, of a hint's presence part). */
 export interface Presence {

@@ -25,7 +25,7 @@ pub(crate) enum Task {
     /// A request on the bus.
     Ask(Request),
     /// A request to a server outside.
-    Fetch(Fetch),
+    Fetch(Box<Fetch>),
 }
 
 /// An answer to a [`Submit`].

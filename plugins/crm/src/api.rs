@@ -11,6 +11,7 @@ use crate::{
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::fmt::Display;
 use telepulse_plugin_sdk::{
     bus,
     http::{self, BodyError, Problem, Request, Response},
@@ -177,10 +178,10 @@ fn tell(changed: &Changed) {
     }
 }
 
-fn unread(why: String) -> Problem {
+fn unread(why: impl Display) -> Problem {
     Refusal::new(Code::ServerUnavailable, format!("the store does not answer: {why}")).into()
 }
 
-fn unwritten(why: String) -> Problem {
+fn unwritten(why: impl Display) -> Problem {
     Refusal::new(Code::ServerUnavailable, format!("it could not be stored: {why}")).into()
 }

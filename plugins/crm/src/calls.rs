@@ -77,7 +77,7 @@ impl Call {
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Calls {
-    calls: BTreeMap<String, Call>,
+    known: BTreeMap<String, Call>,
     /// The oldest first; those that are over may stand here still.
     order: VecDeque<String>,
     /// By server and extension.
@@ -86,12 +86,12 @@ pub(crate) struct Calls {
 
 impl Calls {
     pub(crate) fn get(&self, call: &str) -> Option<&Call> {
-        self.calls.get(call)
+        self.known.get(call)
     }
 
     /// Calls with this number.
     pub(crate) fn with(&self, e164: &str) -> Vec<String> {
-        let calls = self.calls.iter().filter(|(_, call)| call.number.e164 == e164);
+        let calls = self.known.iter().filter(|(_, call)| call.number.e164 == e164);
         calls.map(|(id, _)| id.clone()).collect()
     }
 
@@ -133,11 +133,11 @@ impl Calls {
         let is_up = match line.state {
             LineState::Ringing => false,
             // Whoever dials sees nothing before somebody answers.
-            LineState::Dialing => return self.calls.contains_key(line.call.as_str()),
+            LineState::Dialing => return self.known.contains_key(line.call.as_str()),
             _ => true,
         };
         let id = line.call.as_str();
-        if !self.calls.contains_key(id) {
+        if !self.known.contains_key(id) {
             let Some(number) = plan.read(&line.number) else { return false };
             let is_out = line.direction == Direction::Out;
             self.add(
@@ -152,7 +152,7 @@ impl Calls {
                 },
             );
         }
-        let Some(call) = self.calls.get_mut(id) else { return false };
+        let Some(call) = self.known.get_mut(id) else { return false };
         let before = call.agents.get(agent).cloned();
         let side = Side { is_up, is_closed: before.as_ref().is_some_and(|it| it.is_closed) };
         if before.as_ref() == Some(&side) {
@@ -183,16 +183,16 @@ impl Calls {
 
     fn add(&mut self, id: &str, call: Call) {
         self.order.push_back(id.to_owned());
-        self.calls.insert(id.to_owned(), call);
+        self.known.insert(id.to_owned(), call);
         while self.order.len() > MOST {
             let Some(oldest) = self.order.pop_front() else { break };
-            self.calls.remove(&oldest);
+            self.known.remove(&oldest);
         }
     }
 
     /// An extension is not in a call any more.
     fn leave(&mut self, id: &str, agent: &str) -> Option<Change> {
-        let call = self.calls.get_mut(id)?;
+        let call = self.known.get_mut(id)?;
         let side = call.agents.remove(agent)?;
         if side.is_closed {
             return None;
@@ -208,22 +208,22 @@ impl Calls {
 
     /// Somebody closes what popped up at an extension; the error is for whoever does.
     pub(crate) fn close(&mut self, id: &str, agent: &str) -> Option<Change> {
-        let call = self.calls.get_mut(id)?;
+        let call = self.known.get_mut(id)?;
         let side = call.agents.get_mut(agent).filter(|side| !side.is_closed)?;
         side.is_closed = true;
         Some(popup(id, call, agent, PopupState::Closed, Some(PopupReason::ByHand)))
     }
 
     /// It is known who calls; answers whom to tell.
-    pub(crate) fn known(&mut self, id: &str, info: &Value) -> Vec<String> {
-        let Some(call) = self.calls.get_mut(id) else { return Vec::new() };
+    pub(crate) fn tell(&mut self, id: &str, info: &Value) -> Vec<String> {
+        let Some(call) = self.known.get_mut(id) else { return Vec::new() };
         call.caller = Caller::Known(info.clone());
         call.agents.keys().cloned().collect()
     }
 
     /// It could not be found out who calls: whoever joins may have more luck.
     pub(crate) fn unknown(&mut self, id: &str) {
-        if let Some(call) = self.calls.get_mut(id)
+        if let Some(call) = self.known.get_mut(id)
             && call.caller == Caller::Asked
         {
             call.caller = Caller::Unasked;
@@ -233,9 +233,9 @@ impl Calls {
     /// A call is over.
     pub(crate) fn end(&mut self, id: &str) -> (Option<Call>, Vec<Change>) {
         let agents: Vec<String> =
-            self.calls.get(id).map_or_else(Vec::new, |call| call.agents.keys().cloned().collect());
+            self.known.get(id).map_or_else(Vec::new, |call| call.agents.keys().cloned().collect());
         let changes = agents.iter().filter_map(|agent| self.leave(id, agent)).collect();
-        let ended = self.calls.remove(id);
+        let ended = self.known.remove(id);
         if let Some(call) = &ended {
             self.order.retain(|other| other != id);
             if let Some(lines) = self.lines.get_mut(&call.server) {

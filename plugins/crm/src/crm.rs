@@ -92,7 +92,7 @@ impl Crm {
         let (book, outbox) = (book::load()?, Outbox::load()?);
         let (calls, lookups, clients, courier) = Default::default();
         let crm = Self { settings, calls, lookups, clients, courier, outbox, book };
-        crm.say(WHO_IS_THERE, &json!({}));
+        say(WHO_IS_THERE, &json!({}));
         if reason != StartReason::Reload {
             ask_for_lines();
         }
@@ -140,7 +140,7 @@ impl Crm {
     fn apply(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
-                Change::Popup { server, agent, popup } => self.show(&server, &agent, &popup),
+                Change::Popup { server, agent, popup } => show(&server, &agent, &popup),
                 Change::LookUp { call } => self.look_up(&call),
                 Change::Joined { call } => self.joined(&call),
                 Change::Tell { call, agent } => {
@@ -153,13 +153,6 @@ impl Crm {
         }
     }
 
-    fn show(&self, server: &str, agent: &str, popup: &Popup) {
-        let mut fields = json!(popup);
-        fields["server"] = server.into();
-        fields["agent"] = agent.into();
-        self.say(POPUP, &fields);
-    }
-
     /// Tells extensions what is known of a caller.
     fn tell(&self, id: &str, agents: &[String], info: &Value, cached: bool) {
         let Some(call) = self.calls.get(id) else { return };
@@ -167,13 +160,7 @@ impl Crm {
         for agent in agents {
             let (server, number) = (&*call.server, &*call.number.e164);
             let told = CallerInfo { server, agent, call: id, number, info, source, cached };
-            self.say(CALLER_INFO, &told);
-        }
-    }
-
-    fn say(&self, address: &str, what: &impl Serialize) {
-        if let Err(why) = bus::publish_json(address, what) {
-            log::error!("not published: {why}");
+            say(CALLER_INFO, &told);
         }
     }
 
@@ -255,6 +242,19 @@ impl Crm {
         let Some(next) = next else { return };
         let delay = Duration::from_nanos(next.saturating_sub(clock::now_ns()));
         clock::after(WAKE, delay.max(Duration::from_millis(1)));
+    }
+}
+
+fn show(server: &str, agent: &str, popup: &Popup) {
+    let mut fields = json!(popup);
+    fields["server"] = server.into();
+    fields["agent"] = agent.into();
+    say(POPUP, &fields);
+}
+
+fn say(address: &str, what: &impl Serialize) {
+    if let Err(why) = bus::publish_json(address, what) {
+        log::error!("not published: {why}");
     }
 }
 

@@ -141,7 +141,7 @@ impl Lookups {
         for (number, pending) in &mut self.pending {
             match &pending.at {
                 At::Asked { until } if *until <= now => {
-                    due.push(Due::Failed { number: number.clone() })
+                    due.push(Due::Failed { number: number.clone() });
                 }
                 At::Later { at } if *at <= now => {
                     pending.at = At::Asked { until: now + LOST };

@@ -233,9 +233,9 @@ fn a_failure_is_tried_again_and_then_given_up() {
 
 #[test]
 fn a_crm_that_is_down_is_left_alone_for_a_while() {
-    let mut scene = Scene::new();
-    scene.host.set("retries", 0);
-    let mut scene = Scene::on(scene.host.clone());
+    let host = host();
+    host.set("retries", 0);
+    let mut scene = Scene::on(host);
     for call in 0..8 {
         let number = format!("01481{call}345");
         scene.lines("101", &[(&format!("c{call}"), "ringing", &number)]);
@@ -268,7 +268,7 @@ fn extensions_and_those_who_dial_are_no_callers() {
 #[test]
 fn what_comes_from_an_outage_is_no_news() {
     let mut scene = Scene::new();
-    scene.stage.advance(Duration::from_secs(60));
+    scene.stage.advance(Duration::from_mins(1));
     let lines = json!({"agent": "101", "server": "pbx1", "lines": [{
         "call": "c1", "channel": "PJSIP/101-1", "state": "ringing", "direction": "in",
         "number": WRITTEN, "name": "", "recording": false, "recordingPaused": false, "muted": false,

@@ -185,17 +185,14 @@ async fn each_vendors_shape_is_spoken() -> Result<()> {
 
 /// Users at two extensions, whose clients look numbers up.
 fn two_users() -> String {
-    ["ann", "bob"]
-        .iter()
-        .zip(["101", "102"])
-        .map(|(name, extension)| {
-            format!(
-                "[[auth.user]]\nname = \"{name}\"\ntoken = \"sha256:{}\"\nextension = \"{extension}\"\n\
-                 allow = [\"lookupAnswer\"]\n",
-                hash(name)
-            )
-        })
-        .collect()
+    let user = |name: &str, extension: &str| {
+        format!(
+            "[[auth.user]]\nname = \"{name}\"\ntoken = \"sha256:{}\"\nextension = \"{extension}\"\n\
+             allow = [\"lookupAnswer\"]\n",
+            hash(name)
+        )
+    };
+    user("ann", "101") + &user("bob", "102")
 }
 
 /// Waits for the question; other events are dropped.

@@ -28,7 +28,7 @@ impl Host for Ctx {
             self.identity.denied(&format!("{IN_FLIGHT} requests are in flight already"))
         })?;
         let timeout = Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST);
-        let task = Task::Fetch(Fetch { request, origin, timeout });
+        let task = Task::Fetch(Box::new(Fetch { request, origin, timeout }));
         self.effects.submits.push(Submit { id, context, task, conn: None, place });
         Ok(id)
     }

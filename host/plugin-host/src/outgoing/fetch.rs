@@ -3,10 +3,10 @@
 use crate::{
     ctx::{Answer, Identity},
     grants::Origin,
-    ports::{OutgoingError, Timeouts},
+    ports::{Body, OutgoingError, Timeouts},
 };
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -54,10 +54,22 @@ async fn exchange(identity: &Identity, fetch: Fetch) -> Result<Fetched, String> 
             error => error.to_string(),
         })?
         .into_parts();
-    let body = Limited::new(body, LARGEST).collect().await;
-    let body = body.map_err(|error| format!("the answer broke off: {error}"))?.to_bytes();
-    let body = String::from_utf8(body.into()).map_err(|_| "the answer is not UTF-8".to_owned())?;
+    let body = text(body).await?;
     Ok(Fetched { status: head.status.as_u16(), headers: headers(&head.headers), body })
+}
+
+/// A body to its end, as text.
+async fn text(mut body: Body) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| format!("the answer broke off: {error}"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > LARGEST {
+            return Err("the answer has more than 1 MiB".to_owned());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    String::from_utf8(bytes).map_err(|_| "the answer is not UTF-8".to_owned())
 }
 
 /// By name; several of one name are one list (RFC 9110, section 5.2).

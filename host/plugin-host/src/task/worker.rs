@@ -261,7 +261,7 @@ impl Worker {
             effects::Task::Ask(request) => {
                 (request.timeout, self.identity.request(request).boxed())
             }
-            effects::Task::Fetch(fetch) => (fetch.timeout, self.identity.fetch(fetch).boxed()),
+            effects::Task::Fetch(fetch) => (fetch.timeout, self.identity.fetch(*fetch).boxed()),
         };
         self.shared.guests.spawn(async move {
             // Whoever is asked keeps the deadline; this is for one that does not.

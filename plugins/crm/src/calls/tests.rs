@@ -27,7 +27,7 @@ fn calls_are_bounded() {
         let ringing = [line(&format!("c{number}"), LineState::Ringing)];
         calls.lines(&PLAN, "pbx1", &number.to_string(), &ringing);
     }
-    assert_eq!((calls.calls.len(), calls.order.len()), (MOST, MOST));
+    assert_eq!((calls.known.len(), calls.order.len()), (MOST, MOST));
     assert!(calls.get("c9").is_none() && calls.get("c10").is_some());
     // What is forgotten does no harm when it ends.
     assert_eq!(calls.lines(&PLAN, "pbx1", "9", &[]), []);
@@ -41,7 +41,7 @@ fn nothing_is_left_of_what_is_over() {
     calls.end("c1");
     calls.lines(&PLAN, "pbx1", "101", &[]);
     calls.end("c2");
-    assert!(calls.calls.is_empty() && calls.order.is_empty());
+    assert!(calls.known.is_empty() && calls.order.is_empty());
     assert!(calls.lines.values().all(BTreeMap::is_empty));
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use telepulse_plugin_sdk::{
     bus, clock,
     language::{
-        Code, EndedCall, Filter, LookupAnswer, Note, Page, Permission, PopupClose, Principal,
-        Query, QueryKind, Refusal, Request, read_fields,
+        Code, EndedCall, Extension, Filter, LookupAnswer, Note, Page, Permission, PopupClose,
+        Principal, Query, QueryKind, Refusal, Request, SmolStr, read_fields,
     },
 };
 
@@ -89,7 +89,7 @@ impl Crm {
             return Ok(None);
         };
         let EndedCall { server, agents, summary, .. } = ended;
-        let agent = agents.last().map(|agent| agent.as_str());
+        let agent = agents.last().map(SmolStr::as_str);
         Ok(self.summary(&summary, None, agent, &server).map(|mut values| {
             values.insert("agents".to_owned(), json!(agents));
             values
@@ -99,7 +99,7 @@ impl Crm {
     fn close_popup(&mut self, close: PopupClose, who: Option<&Principal>) -> Result<(), Refusal> {
         let PopupClose { call, agent } = close;
         let own = who.and_then(|who| who.extension.as_deref());
-        let agent = agent.as_ref().map(|agent| agent.as_str()).or(own).ok_or_else(|| {
+        let agent = agent.as_ref().map(Extension::as_str).or(own).ok_or_else(|| {
             Refusal::field("agent", "is missing, and you have no extension of your own")
         })?;
         limited_to_own("popupClose", who, own == Some(agent))?;

@@ -49,14 +49,13 @@ impl Crm {
         agent: Option<&str>,
         server: &str,
     ) -> Option<Values> {
-        let (number, is_out) = match call {
-            Some(call) => (call.number.clone(), call.is_out),
-            None => {
-                let plan = &self.settings.plan;
-                let incoming = plan.read(&end.from).map(|number| (number, false));
-                incoming.or_else(|| plan.read(&end.to).map(|number| (number, true)))?
-            }
+        let plan = &self.settings.plan;
+        let of_end = || {
+            let incoming = plan.read(&end.from).map(|number| (number, false));
+            incoming.or_else(|| plan.read(&end.to).map(|number| (number, true)))
         };
+        let (number, is_out) =
+            call.map(|call| (call.number.clone(), call.is_out)).or_else(of_end)?;
         let talked: Vec<&str> = match call {
             Some(call) => call.talked.iter().map(String::as_str).collect(),
             None => agent.into_iter().collect(),
@@ -181,9 +180,11 @@ fn of_call(end: &CallEnded, is_out: bool, number: &Number) -> Values {
     let started = end.started.to_string();
     let date = started.get(..10).unwrap_or_default().to_owned();
     let offset = format!("{}+00:00", started.get(..19).unwrap_or_default());
-    let (minutes, seconds) = (end.talk_time / 60, end.talk_time % 60);
+    let clock = |seconds: u64| format!("{:02}:{:02}", seconds / 60, seconds % 60);
+    // With the ringing, and never nothing; of a call that nobody took there is none.
+    let lasted = (missed != "Missed").then(|| clock(end.duration.max(1)));
     let Timestamp(started_ms) = end.started;
-    let fields: [(&str, Value); 17] = [
+    let fields: [(&str, Value); 18] = [
         ("call", end.call.as_str().into()),
         ("direction", direction.into()),
         ("directionUpper", title.to_uppercase().into()),
@@ -195,7 +196,8 @@ fn of_call(end: &CallEnded, is_out: bool, number: &Number) -> Values {
         ("date", date.into()),
         ("seconds", end.talk_time.into()),
         ("durationMs", (end.talk_time * 1_000).into()),
-        ("minutesSeconds", format!("{minutes:02}:{seconds:02}").into()),
+        ("minutesSeconds", clock(end.talk_time).into()),
+        ("lasted", json!(lasted)),
         ("from", end.from.as_str().into()),
         ("to", end.to.as_str().into()),
         ("disposition", json!(end.disposition)),

@@ -148,7 +148,7 @@ impl Crm {
 
     /// It is known who calls.
     pub(super) fn found(&mut self, id: &str, info: &Value, cached: bool) {
-        let agents = self.calls.known(id, info);
+        let agents = self.calls.tell(id, info);
         self.tell(id, &agents, info, cached);
     }
 

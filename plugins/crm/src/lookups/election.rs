@@ -1,7 +1,7 @@
 //! Which client is asked: one at a time of those whose phones ring, until one answers. Pure.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 /// A client that looks numbers up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl Election {
             candidates.iter().filter(is_fresh).filter(|it| it.rank == best).collect();
         let at = usize::from(chance.first().copied().unwrap_or_default()) % equals.len();
         let client = equals[at].client.clone();
-        let lookup: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
+        let lookup = hex(chance);
         self.now = Some((client.clone(), lookup.clone(), now + patience));
         Next::Ask { client, lookup }
     }
@@ -120,4 +120,13 @@ impl Election {
     pub(super) fn asked(&self, lookup: &str) -> Option<&Client> {
         self.now.as_ref().filter(|(_, name, _)| name == lookup).map(|(client, ..)| client)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }

@@ -73,7 +73,7 @@ fn what_fails_is_tried_again_and_survives_a_crash() {
     let again = scene.only_fetch();
     assert_eq!(again.json()["text"], "ann: important");
     scene.stage.fetched(&again, Ok((201, json!({}))));
-    scene.stage.advance(Duration::from_secs(600));
+    scene.stage.advance(Duration::from_mins(10));
     assert_eq!(scene.host.fetches(), []);
 }
 
@@ -87,7 +87,7 @@ fn a_new_build_does_not_tell_twice_what_is_on_its_way() {
     scene.stage.advance(Duration::from_secs(2));
     assert_eq!(scene.host.fetches(), []);
     scene.stage.fetched(&told, Ok((201, json!({}))));
-    scene.stage.advance(Duration::from_secs(600));
+    scene.stage.advance(Duration::from_mins(10));
     assert_eq!(scene.host.fetches(), []);
 }
 
@@ -99,7 +99,7 @@ fn what_is_refused_for_good_is_set_aside_where_people_see_it() {
     scene.ends("c1", "101");
     let told = scene.only_fetch();
     scene.stage.fetched(&told, Ok((422, json!({"error": "no such owner"}))));
-    scene.stage.advance(Duration::from_secs(600));
+    scene.stage.advance(Duration::from_mins(10));
     assert_eq!(scene.host.fetches(), []);
     assert_eq!(scene.host.counted("told", &[("outcome", "refused")]), 1);
     let asides = crate::outbox::asides().unwrap();

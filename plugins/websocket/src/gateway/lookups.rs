@@ -17,7 +17,8 @@ const LOOKUP: &str = "lookup";
 /// A client, as others are told of it.
 #[derive(Serialize)]
 struct Client<'a> {
-    client: u64,
+    #[serde(rename = "client")]
+    conn: u64,
     user: &'a str,
     extension: &'a str,
 }
@@ -52,7 +53,7 @@ impl Gateway {
         };
         let Some(Who { user, extension }) = &session.who else { return };
         let Some(extension) = extension else { return };
-        say(JOINED, &Client { client: conn, user, extension });
+        say(JOINED, &Client { conn, user, extension });
     }
 
     /// Somebody asks who there is, or has something for one client.

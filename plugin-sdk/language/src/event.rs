@@ -14,7 +14,8 @@ use smol_str::SmolStr;
 
 pub use calls::{
     CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, CallerInfo,
-    Disposition, OriginateFailed, Recording, RecordingChange, TransferredHow,
+    DecisionReason, Disposition, OriginateFailed, Recording, RecordingChange, RecordingDecision,
+    RecordingPolicy, TransferredHow,
 };
 pub use lines::{ActiveLines, ChannelState, Direction, Line, LineState, PhoneNumber};
 pub use places::{Conference, ConferenceChange, Parked, UnparkReason, Unparked};
@@ -254,6 +255,8 @@ details! {
     "conference" Conference
     /// A recording began, paused, went on or ended. Scope: agent, queue.
     "recording" Recording
+    /// What the rules for recordings made of a call; plugins publish it. Scope: agent, queue.
+    "recordingPolicy" RecordingPolicy
     /// Words for the people at an extension. Scope: agent.
     "message" Message
     /// What was missed was replaced by a new listing. No scope.
@@ -262,7 +265,7 @@ details! {
 
 impl Details {
     /// Types of the language that plugins publish; all others are the core's own.
-    pub const BY_PLUGINS: &[&str] = &["callerInfo"];
+    pub const BY_PLUGINS: &[&str] = &["callerInfo", "recordingPolicy"];
 
     /// Whether `queue` is scope in this type, or a detail.
     fn queue_is_scope(kind: &str) -> bool {

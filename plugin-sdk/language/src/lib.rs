@@ -21,15 +21,15 @@ mod time;
 pub use command::{
     Command, ConferenceLock, ConferenceMember, Dial, Dtmf, Envelope as CommandEnvelope,
     GetVariable, Hangup, Hearing, Listen, Mute, Park, Pickup, QueueAdd, QueuePause, QueueRemove,
-    QueueUnpause, Record, RecordOrder, Request, SendMessage, SetVariable, Target, Transfer,
+    QueueUnpause, Record, RecordMode, RecordOrder, Request, SendMessage, SetVariable, Target, Transfer,
     TransferKind, read_fields,
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
     CallResumed, CallStarted, CallTransferred, CallerChange, CallerInfo, ChannelState, Conference,
-    ConferenceChange, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
+    ConferenceChange, DecisionReason, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
     Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Presence,
-    QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange, Resync, ServerState,
+    QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange, RecordingDecision, RecordingPolicy, Resync, ServerState,
     ServerStatus, Stamped, TransferredHow, UnparkReason, Unparked, UserState, UserStatus,
 };
 pub use filter::Filter;

@@ -4,7 +4,7 @@
 use super::{Asks, size};
 use crate::{
     asks::lacking,
-    grants::{Grants, Mount, Pattern},
+    grants::{Folder, Grants, Mount, Pattern},
     manifest::{Manifest, Mistake},
 };
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
@@ -15,8 +15,9 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
     let lacks = lacking(&asks.grants, &before.grants);
     let lacks = |grant| lacks.iter().any(|it| it.grant == grant);
-    let Grants { subscribe, publish, request, websocket, routes, kv, policy, http, durable } =
-        &asks.grants;
+    let Grants {
+        subscribe, publish, request, websocket, routes, kv, policy, http, durable, files
+    } = &asks.grants;
     let grants = table(&mut document, "grants")?;
     for (key, asked, granted) in [
         ("subscribe", subscribe, &before.grants.subscribe),
@@ -46,6 +47,14 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
             set(grants, "http", Array::new());
         }
         add(grants, "http", more.into_iter());
+    }
+    if let Some(asked) = files.as_ref().filter(|_| lacks("files")) {
+        let granted = before.grants.files.as_deref().unwrap_or_default();
+        let mut more = asked.iter().filter(|one| !granted.iter().any(|it| it.covers(one))).peekable();
+        if more.peek().is_none() && !grants.contains_key("files") {
+            set(grants, "files", Array::new());
+        }
+        add(grants, "files", more.map(folder));
     }
     if let Some(asked) = policy.as_ref().filter(|_| lacks("policy")) {
         let mut commands = before.grants.policy.map(|it| it.commands).unwrap_or_default();
@@ -104,6 +113,13 @@ fn mount(mount: &Mount) -> Value {
     table.into()
 }
 
+fn folder(folder: &Folder) -> Value {
+    let mut table = InlineTable::new();
+    table.insert("path", folder.path.as_str().into());
+    table.insert("mode", if folder.is_writable { "rw" } else { "ro" }.into());
+    table.into()
+}
+
 fn toml_value(value: &serde_json::Value) -> Option<Value> {
     Some(match value {
         serde_json::Value::Null => return None,
@@ -141,6 +157,7 @@ mod tests {
         kv = "64 KiB"
         durable = true
         http = ["https://api.crm.example"]
+        files = [{ path = "/var/spool/monitor" }]
         policy = { commands = ["dial", "hangup"] }
         [settings]
         url = "https://api.crm.example/{number}"

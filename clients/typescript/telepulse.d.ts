@@ -1107,6 +1107,8 @@ export interface RecordingPolicyEvent {
   event: "recordingPolicy";
   /** The file, as it was ordered; absent where nothing is recorded. */
   file?: string;
+  /** Scope: the queue concerned. */
+  queue?: string;
   /** What it rests on. */
   reason: DecisionReason;
   /** How many days the recording is to be kept; absent where the rule does not say. */

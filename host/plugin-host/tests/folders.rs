@@ -55,7 +55,8 @@ async fn what_is_granted_is_seen_and_nothing_above_it() {
         let said = does(&rig, "read", &inside.join(way_out)).await;
         assert!(said.starts_with("refused: "), "{way_out}: {said}");
     }
-    for elsewhere in [dir.path().join("secret"), "/etc/passwd".into(), "/proc/self/environ".into()] {
+    for elsewhere in [dir.path().join("secret"), "/etc/passwd".into(), "/proc/self/environ".into()]
+    {
         let said = does(&rig, "read", &elsewhere).await;
         assert!(said.starts_with("refused: "), "{elsewhere:?}: {said}");
     }
@@ -106,6 +107,9 @@ async fn a_folder_that_is_missing_is_told() {
     rig.put("web.wasm", &guest("web"));
     let status = rig.plugin("web", "a failure", |it| it.state == State::Failed).await;
     let error = status.error.unwrap_or_default();
-    assert!(error.contains("missing\" cannot be opened") && error.contains("grants.files"), "{error}");
+    assert!(
+        error.contains("missing\" cannot be opened") && error.contains("grants.files"),
+        "{error}"
+    );
     rig.stop().await;
 }

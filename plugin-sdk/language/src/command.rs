@@ -287,7 +287,8 @@ mod tests {
         for (field, value) in
             [("mode", r#""quad""#), ("beep", "-1"), ("announcement", r#""a@b""#), ("early", "1")]
         {
-            let json = format!(r#"{{"action":"record","agent":"1","change":"start","{field}":{value}}}"#);
+            let json =
+                format!(r#"{{"action":"record","agent":"1","change":"start","{field}":{value}}}"#);
             assert_eq!(read(&json).unwrap_err().field.as_deref(), Some(field), "{json}");
         }
         refused(r#"{"action":"dtmf","channel":"a/b","digits":"1;2"}"#, "digits", "may hold only");

@@ -21,16 +21,17 @@ mod time;
 pub use command::{
     Command, ConferenceLock, ConferenceMember, Dial, Dtmf, Envelope as CommandEnvelope,
     GetVariable, Hangup, Hearing, Listen, Mute, Park, Pickup, QueueAdd, QueuePause, QueueRemove,
-    QueueUnpause, Record, RecordMode, RecordOrder, Request, SendMessage, SetVariable, Target, Transfer,
-    TransferKind, read_fields,
+    QueueUnpause, Record, RecordMode, RecordOrder, Request, SendMessage, SetVariable, Target,
+    Transfer, TransferKind, read_fields,
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
     CallResumed, CallStarted, CallTransferred, CallerChange, CallerInfo, ChannelState, Conference,
-    ConferenceChange, DecisionReason, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
-    Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Presence,
-    QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange, RecordingDecision, RecordingPolicy, Resync, ServerState,
-    ServerStatus, Stamped, TransferredHow, UnparkReason, Unparked, UserState, UserStatus,
+    ConferenceChange, DecisionReason, Details, Direction, Disposition, Event, ExtensionState,
+    ExtensionStatus, Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked,
+    PhoneNumber, Presence, QueueCaller, QueueCount, QueueMemberStatus, Recording, RecordingChange,
+    RecordingDecision, RecordingPolicy, Resync, ServerState, ServerStatus, Stamped, TransferredHow,
+    UnparkReason, Unparked, UserState, UserStatus,
 };
 pub use filter::Filter;
 pub use items::{

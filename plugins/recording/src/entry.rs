@@ -99,11 +99,9 @@ impl Entry {
 
     /// Takes over what is known of the call by now.
     pub(crate) fn learn(&mut self, facts: &Facts) {
-        for (own, known) in [
-            (&mut self.from, &facts.from),
-            (&mut self.to, &facts.to),
-            (&mut self.did, &facts.did),
-        ] {
+        for (own, known) in
+            [(&mut self.from, &facts.from), (&mut self.to, &facts.to), (&mut self.did, &facts.did)]
+        {
             if !known.is_empty() {
                 own.clone_from(known);
             }
@@ -198,8 +196,7 @@ mod tests {
         entry.add_file("/spool/a/none.wav", None);
         entry.add_file("", None);
         let files: Vec<_> = entry.files.iter().map(|file| (&*file.file, file.mode)).collect();
-        let expected =
-            [("/spool/a/one.wav", Some(RecordMode::Mixed)), ("/spool/a/none.wav", None)];
+        let expected = [("/spool/a/one.wav", Some(RecordMode::Mixed)), ("/spool/a/none.wav", None)];
         assert_eq!(files, expected);
     }
 
@@ -238,7 +235,10 @@ mod tests {
         gone.add_agent("202");
         gone.note(step(3, "a.wav"));
         kept.absorb(gone);
-        assert_eq!((kept.files.len(), &*kept.agents), (2, &["201".to_owned(), "202".to_owned()][..]));
+        assert_eq!(
+            (kept.files.len(), &*kept.agents),
+            (2, &["201".to_owned(), "202".to_owned()][..])
+        );
         let times: Vec<_> = kept.trail.iter().map(|step| step.time.0).collect();
         assert_eq!(times, [3, 5]);
     }

@@ -152,9 +152,8 @@ mod tests {
 
     #[test]
     fn hours_begin_and_end() {
-        let within = |hours: &str, ms: u64| {
-            Hours::parse(hours).unwrap().contain(Zone::default().moment(ms))
-        };
+        let within =
+            |hours: &str, ms: u64| Hours::parse(hours).unwrap().contain(Zone::default().moment(ms));
         for (hours, ms, expected) in [
             ("Fri 22:00-23:00", FRIDAY, true),
             ("Fri 22:08-22:09", FRIDAY, true),

@@ -218,7 +218,9 @@ impl Rule {
             return Err("delete: needs retentionDays, after which the audio is removed".to_owned());
         }
         if (self.mode == RecordMode::Stereo) != self.template().is_raw() {
-            return Err("file: must end in .raw with mode = \"stereo\", and not without it".to_owned());
+            return Err(
+                "file: must end in .raw with mode = \"stereo\", and not without it".to_owned()
+            );
         }
         match &self.consent {
             Some(consent) => consent.check().map_err(|why| format!("consent.{why}")),
@@ -342,7 +344,8 @@ mod tests {
     #[test]
     fn so_many_of_a_hundred_are_sampled_and_always_the_same() {
         let calls: Vec<String> = (0..10_000).map(|id| format!("pbx1-1795243126.{id}")).collect();
-        let sampled = |percent: f64| calls.iter().filter(|call| is_sampled(call, "r", percent)).count();
+        let sampled =
+            |percent: f64| calls.iter().filter(|call| is_sampled(call, "r", percent)).count();
         for (percent, around) in [(0.5, 20..80), (20.0, 1_850..2_150), (90.0, 8_850..9_150)] {
             assert!(around.contains(&sampled(percent)), "{percent}: {}", sampled(percent));
         }

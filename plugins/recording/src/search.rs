@@ -83,7 +83,10 @@ impl Search {
             }
             "after" if index::since(&value).is_some() => self.after = Some(value),
             "after" => {
-                return Err(Refusal::field("after", "must be what `next` said in the answer before"));
+                return Err(Refusal::field(
+                    "after",
+                    "must be what `next` said in the answer before",
+                ));
             }
             _ => {
                 let message = format!("is unknown; there are {NAMES}");

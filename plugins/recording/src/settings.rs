@@ -120,7 +120,11 @@ impl Settings {
                 mistakes.push(format!("folders[{place}].{why}"));
             }
         }
-        if mistakes.is_empty() { Ok(()) } else { Err(format!("[settings] {}", mistakes.join("; "))) }
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("[settings] {}", mistakes.join("; ")))
+        }
     }
 }
 

@@ -115,9 +115,11 @@ impl Template {
             return Err(format!("could become longer than {MOST} bytes: leave something out"));
         }
         if longest.parse::<FileName>().is_err() {
-            return Err("must be a path below Asterisk's folder of recordings: letters, digits, . _ - / \
+            return Err(
+                "must be a path below Asterisk's folder of recordings: letters, digits, . _ - / \
                         and {names}, no part that begins with a dot, no / at the beginning"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         let ending = self.0.rsplit_once('.').map_or("", |(_, ending)| ending);
         if ENDINGS.contains(&ending) {
@@ -166,8 +168,11 @@ mod tests {
     fn no_value_leads_out_of_the_folder() {
         let template = read("{queue}/{number}/{call}.wav").unwrap();
         let long = "/".repeat(500);
-        for hostile in ["..", "../..", "/etc/passwd", ".", "a/b", "\0", "{call}", "é\r\n", &long, ""] {
-            let values = Values { call: hostile, queue: hostile, number: hostile, ..Values::default() };
+        for hostile in
+            ["..", "../..", "/etc/passwd", ".", "a/b", "\0", "{call}", "é\r\n", &long, ""]
+        {
+            let values =
+                Values { call: hostile, queue: hostile, number: hostile, ..Values::default() };
             let name = template.fill(&values);
             assert!(name.parse::<FileName>().is_ok(), "{hostile:?}: {name}");
             assert_eq!(name.split('/').count(), 3, "{hostile:?}: {name}");

@@ -125,7 +125,8 @@ impl Centre {
         headers: &[(&str, &str)],
     ) -> Result<Response> {
         let request = reqwest::Client::new().request(method, self.platform.rest(path));
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         Ok(request.bearer_auth(format!("{user}-token")).send().await?)
     }
 
@@ -213,7 +214,8 @@ async fn a_rule_has_a_call_recorded_paused_found_and_heard() -> Result<()> {
             (text("change"), text("by"), text("why"))
         })
         .collect();
-    let step = |change: &str, by: &str, why: &str| (change.to_owned(), by.to_owned(), why.to_owned());
+    let step =
+        |change: &str, by: &str, why: &str| (change.to_owned(), by.to_owned(), why.to_owned());
     let expected = [
         step("started", "recording", "rule support"),
         step("paused", "101", "-"),
@@ -222,7 +224,10 @@ async fn a_rule_has_a_call_recorded_paused_found_and_heard() -> Result<()> {
         step("resumed", "102", "no card data is spoken any more"),
     ];
     assert_eq!(steps[..5], expected, "{steps:?}");
-    assert_eq!((&entry["number"], &entry["did"], &entry["queue"]), (&Value::Null, &json!("600"), &json!("support")));
+    assert_eq!(
+        (&entry["number"], &entry["did"], &entry["queue"]),
+        (&Value::Null, &json!("600"), &json!("support"))
+    );
 
     is_heard(&centre, &entry, &file).await?;
     is_closed_to_others(&mut centre, &call, &entry).await?;
@@ -270,7 +275,11 @@ async fn is_closed_to_others(centre: &mut Centre, call: &str, entry: &Value) -> 
     let audio = entry["files"][0]["audio"].as_str().context("a link")?;
     let one = format!("{ROOT}/{call}");
     for path in [ROOT, &one, audio] {
-        assert_eq!(centre.get("dialler", path, &[]).await?.status(), StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(
+            centre.get("dialler", path, &[]).await?.status(),
+            StatusCode::FORBIDDEN,
+            "{path}"
+        );
         let nobody = reqwest::get(centre.platform.rest(path)).await?;
         assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED, "{path}");
     }
@@ -292,7 +301,9 @@ async fn is_closed_to_others(centre: &mut Centre, call: &str, entry: &Value) -> 
         let answer = centre.get("sup", &way_out, &[]).await?;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{way_out}");
     }
-    for (query, status) in [("?file=../secret.wav", 400), ("?file=9", 404), ("?path=/etc/passwd", 400)] {
+    for (query, status) in
+        [("?file=../secret.wav", 400), ("?file=9", 404), ("?path=/etc/passwd", 400)]
+    {
         let answer = centre.get("sup", &format!("{one}/audio{query}"), &[]).await?;
         assert_eq!(answer.status().as_u16(), status, "{query}");
     }

@@ -6,7 +6,8 @@ use ami_proto::{
 };
 use serde_json::json;
 use telepulse_language::{
-    Code, Extension, Principal, Record, RecordMode, RecordOrder, Refusal, Target, Timestamp,
+    Code, Extension, Permission, Principal, Record, RecordMode, RecordOrder, Refusal, Target,
+    Timestamp,
 };
 
 use super::{Plan, Rule, conflict, dial::dial_id, sender};
@@ -32,6 +33,7 @@ impl Pbx {
         let ix = self.recorded(&record.target)?;
         let by = sender(who);
         if record.change == RecordOrder::Start {
+            self.may_announce(record, who, now)?;
             return self.plan_start(record, ix, Order { by, at: now, file: None }, entropy);
         }
         let recorded = self.recorded_beside(&record.target, ix);
@@ -87,6 +89,24 @@ impl Pbx {
         };
         self.recording_ordered(ix, order);
         Ok(plan.rules(RULES))
+    }
+
+    /// An announcement is a call of its own: who has it made must be allowed to make calls.
+    fn may_announce(
+        &self,
+        record: &Record,
+        who: Option<&Principal>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if record.announcement.is_none() {
+            return Ok(());
+        }
+        if who.is_some_and(|who| who.permission("dial") != Permission::Any) {
+            let message =
+                "an announcement is a call to that extension, which needs the right `dial`";
+            return Err(Refusal::new(Code::Forbidden, message).with_field("announcement"));
+        }
+        self.check_room(now)
     }
 
     /// What makes of one channel's recording what is wanted; nothing where it is so already.
@@ -185,7 +205,8 @@ fn check(record: &Record) -> Result<(), Refusal> {
     }
     let is_raw = file.as_ref().is_none_or(|file| file.ends_with(".raw"));
     if *mode == Some(RecordMode::Stereo) && !is_raw {
-        let message = "must end in .raw: Asterisk writes both sides of a stereo recording as bare samples";
+        let message =
+            "must end in .raw: Asterisk writes both sides of a stereo recording as bare samples";
         return Err(Refusal::field("file", message));
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! Calls that go on: listening, recording, parking, conferences, single channels.
 
-use crate::desk::{does, live, pbx, plan, refused, shown};
+use crate::desk::{ENTROPY, NOW, command, does, live, pbx, plan, refused, shown};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use telepulse_language::{Code, Principal};
 
 const DESK: &str = "PJSIP/desk-00000001";
 
@@ -127,6 +129,26 @@ fn a_recording_has_two_sides_beeps_and_is_announced() {
     ] {
         refused(&record(more), "badRequest", Some(field), words);
     }
+}
+
+#[test]
+fn who_may_not_dial_has_nothing_announced() {
+    let announced =
+        json!({"action": "record", "agent": "101", "change": "start", "announcement": "0900123"});
+    let who = |allow: &str| Principal {
+        name: "ann".into(),
+        allow: BTreeSet::from(["record".to_owned(), allow.to_owned()]),
+        ..Principal::default()
+    };
+    let planned = |who: &Principal| pbx().plan(&command(&announced), Some(who), ENTROPY, NOW);
+    for allow in ["dial:own", "hangup"] {
+        let refusal = planned(&who(allow)).unwrap_err();
+        assert_eq!(
+            (refusal.code, refusal.field.as_deref()),
+            (Code::Forbidden, Some("announcement"))
+        );
+    }
+    assert_eq!(planned(&who("dial")).unwrap().actions.len(), 2);
 }
 
 #[test]

@@ -15,9 +15,8 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
     let lacks = lacking(&asks.grants, &before.grants);
     let lacks = |grant| lacks.iter().any(|it| it.grant == grant);
-    let Grants {
-        subscribe, publish, request, websocket, routes, kv, policy, http, durable, files
-    } = &asks.grants;
+    let Grants { subscribe, publish, request, websocket, routes, kv, policy, http, durable, files } =
+        &asks.grants;
     let grants = table(&mut document, "grants")?;
     for (key, asked, granted) in [
         ("subscribe", subscribe, &before.grants.subscribe),
@@ -50,7 +49,8 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
     }
     if let Some(asked) = files.as_ref().filter(|_| lacks("files")) {
         let granted = before.grants.files.as_deref().unwrap_or_default();
-        let mut more = asked.iter().filter(|one| !granted.iter().any(|it| it.covers(one))).peekable();
+        let mut more =
+            asked.iter().filter(|one| !granted.iter().any(|it| it.covers(one))).peekable();
         if more.peek().is_none() && !grants.contains_key("files") {
             set(grants, "files", Array::new());
         }

@@ -39,7 +39,7 @@ targeted! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         beep: Option<u16>,
         /// An extension that answers, says that the call is recorded and hangs up: both sides hear it. It
-        /// is looked up where dialled numbers are. With `start` only.
+        /// is looked up where dialled numbers are, and takes the right to `dial`. With `start` only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         announcement: Option<Extension>,
     }

@@ -118,7 +118,12 @@ impl Recorder {
                 live.paused_until = Some(now + AGAIN);
                 live.has_card = false;
                 self.calls.look_at(call, now + AGAIN);
-                self.order_change(call, RecordingChange::Resumed, OURSELVES, "the pause has lasted");
+                self.order_change(
+                    call,
+                    RecordingChange::Resumed,
+                    OURSELVES,
+                    "the pause has lasted",
+                );
                 self.keep(call)
             }
             Some(moment) => {

@@ -230,7 +230,9 @@ impl Recorder {
                 self.keep(call)
             }
             // Somebody was faster: it is recorded, if not by this rule.
-            Err(refusal) if refusal.field.as_deref() == Some("file") => self.give_up(call, &refusal),
+            Err(refusal) if refusal.field.as_deref() == Some("file") => {
+                self.give_up(call, &refusal)
+            }
             Err(refusal) if tries >= TRIES => self.give_up(call, &refusal),
             Err(_) => {
                 self.calls.look_at(call, clock::now().0 + PAUSE * u64::from(tries));

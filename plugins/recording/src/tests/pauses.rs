@@ -16,7 +16,8 @@ fn desk() -> (Desk, String) {
 fn trail(desk: &Desk) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let steps = desk.entry("c1")["trail"].as_array().unwrap().clone();
-    let steps = steps.iter().map(|step| (text(&step["change"]), text(&step["by"]), text(&step["why"])));
+    let steps =
+        steps.iter().map(|step| (text(&step["change"]), text(&step["by"]), text(&step["why"])));
     steps.collect()
 }
 

@@ -35,7 +35,10 @@ fn a_rule_has_a_call_recorded_when_it_is_answered() {
     desk.ends("c1", &[&named]);
     let entry = desk.entry("c1");
     let policy = json!({"rule": "sales", "reason": "rule", "retentionDays": 30});
-    assert_eq!((&entry["policy"], &entry["did"], &entry["duration"]), (&policy, &json!("600"), &json!(60)));
+    assert_eq!(
+        (&entry["policy"], &entry["did"], &entry["duration"]),
+        (&policy, &json!("600"), &json!(60))
+    );
     assert_eq!(entry["files"], json!([{"file": named, "mode": "mixed"}]));
     let step = &entry["trail"][0];
     assert_eq!((&step["by"], &step["why"]), (&json!("recording"), &json!("rule sales")));
@@ -44,7 +47,8 @@ fn a_rule_has_a_call_recorded_when_it_is_answered() {
 
 #[test]
 fn a_rule_may_say_that_a_call_is_not_recorded() {
-    let rules = json!([{"name": "billing", "queues": ["billing"], "record": false}, {"name": "rest"}]);
+    let rules =
+        json!([{"name": "billing", "queues": ["billing"], "record": false}, {"name": "rest"}]);
     let mut desk = Desk::new(&rules);
     desk.rings("c1", "201", "billing");
     desk.answers("c1", "201", "billing");
@@ -107,7 +111,8 @@ fn asking(fallback: &str) -> Desk {
 #[test]
 fn consent_is_asked_for_until_somebody_says() {
     let mut desk = asking("dontRecord");
-    let asks = json!({"action": "getVariable", "server": "pbx1", "channel": "c1", "name": "CONSENT"});
+    let asks =
+        json!({"action": "getVariable", "server": "pbx1", "channel": "c1", "name": "CONSENT"});
     for _ in 0..2 {
         let (order, command) = desk.command();
         assert_eq!(command, asks);
@@ -153,7 +158,10 @@ fn a_deadline_that_passes_leaves_the_fallback() {
             desk.does(order, &json!({}));
         }
         let told = desk.told();
-        assert_eq!((&told[0]["reason"], &told[0]["decision"]), (&json!("fallback"), &json!(fallback)));
+        assert_eq!(
+            (&told[0]["reason"], &told[0]["decision"]),
+            (&json!("fallback"), &json!(fallback))
+        );
         desk.does(&order, &json!({"value": "yes"}));
         assert_eq!(desk.ordered(), [], "too late");
     }
@@ -205,9 +213,7 @@ fn of_internal_calls_and_calls_out_the_direction_is_known() {
         {"name": "out", "directions": ["out"], "numbers": ["0900*"]},
     ]);
     let mut desk = Desk::new(&rules);
-    let leg = |call: &str, agent: &str, to: &str, direction: &str| {
-        json!({"call": call, "from": "201", "to": to, "agent": agent, "direction": direction})
-    };
+    let leg = |call: &str, agent: &str, to: &str, direction: &str| json!({"call": call, "from": "201", "to": to, "agent": agent, "direction": direction});
     desk.event("callStarted", &leg("c1", "201", "202", "out"));
     desk.event("callStarted", &leg("c1", "202", "202", "in"));
     let answered = json!({"call": "c1", "from": "201", "to": "202", "agent": "202", "wait": 1});

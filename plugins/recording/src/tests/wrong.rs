@@ -10,7 +10,8 @@ use telepulse_plugin_sdk::{Event, Failure, http::Request, testing::FakeHost};
 
 #[test]
 fn wrong_requests_are_refused_and_named() {
-    let mut desk = Desk::with(&[("folders", json!([{"path": "/srv/nowhere", "asterisk": "/spool"}]))]);
+    let mut desk =
+        Desk::with(&[("folders", json!([{"path": "/srv/nowhere", "asterisk": "/spool"}]))]);
     desk.recording("c1", "started", "/spool/gone.wav", None);
     desk.recording("c2", "started", "/spool/../etc/passwd", None);
     desk.recording("c3", "started", "/etc/passwd", None);

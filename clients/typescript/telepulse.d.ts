@@ -1038,7 +1038,7 @@ export interface RecordCommand {
   action: "record";
   agent?: string;
   /** An extension that answers, says that the call is recorded and hangs up: both sides hear it. It
-   * is looked up where dialled numbers are. With `start` only. */
+   * is looked up where dialled numbers are, and takes the right to `dial`. With `start` only. */
   announcement?: string;
   /** Seconds from one beep to the next, which tell both sides that they are recorded; 5 to 3600,
    * none when left out. Asterisk needs `func_periodic_hook` for it. With `start` only. */

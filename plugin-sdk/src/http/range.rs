@@ -36,17 +36,10 @@ fn spec(range: &str) -> Option<(Option<u64>, Option<u64>)> {
         return None;
     }
     let (first, last) = range.trim().split_once('-')?;
-    Some((number(first)?, number(last)?))
-}
-
-/// A number, or that there is none; otherwise it cannot be understood. One that is too large for us is past
-/// the end of everything.
-fn number(text: &str) -> Option<Option<u64>> {
-    if text.is_empty() {
-        return Some(None);
-    }
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Some(text.parse().unwrap_or(u64::MAX)))
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    // One that is too large for us is past the end of everything.
+    let number = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap_or(u64::MAX));
+    (is_number(first) && is_number(last)).then(|| (number(first), number(last)))
 }
 
 #[cfg(test)]

@@ -214,12 +214,8 @@ fn check(record: &Record) -> Result<(), Refusal> {
 
 /// MixMonitor's options; there is never one with a command.
 fn options(record: &Record) -> Option<String> {
-    let mut options = String::new();
-    if record.mode == Some(RecordMode::Stereo) {
-        options.push('D');
-    }
-    if let Some(seconds) = record.beep {
-        options += &format!("B({seconds})");
-    }
+    let sides = if record.mode == Some(RecordMode::Stereo) { "D" } else { "" };
+    let beeps = record.beep.map(|seconds| format!("B({seconds})")).unwrap_or_default();
+    let options = format!("{sides}{beeps}");
     (!options.is_empty()).then_some(options)
 }

@@ -110,12 +110,10 @@ fn a_recording_has_two_sides_beeps_and_is_announced() {
     does(&record(json!({"mode": "mixed"})), &[&format!("{start}.wav")]);
     let both = json!({"mode": "stereo", "beep": 15});
     does(&record(both), &[&format!("{start}.raw Options=DB(15)")]);
-    let announced = format!(
-        "Originate Channel=Local/950@internal/n Application=ChanSpy Data=1.1,qEuB Async=true \
-         Timeout=5000 ChannelId=tp-1795215840000-000000000000feed \
-         OtherChannelId=tp-1795215840000-000000000000feed;2"
-    );
-    does(&record(json!({"announcement": "950"})), &[&format!("{start}.wav"), &announced]);
+    let announced = "Originate Channel=Local/950@internal/n Application=ChanSpy Data=1.1,qEuB Async=true \
+                     Timeout=5000 ChannelId=tp-1795215840000-000000000000feed \
+                     OtherChannelId=tp-1795215840000-000000000000feed;2";
+    does(&record(json!({"announcement": "950"})), &[&format!("{start}.wav"), announced]);
     let early = json!({"action": "record", "agent": "105", "change": "start", "file": "a.wav", "early": true});
     does(&early, &["MixMonitor Channel=PJSIP/105-00000006 File=a.wav"]);
     for (more, field, words) in [

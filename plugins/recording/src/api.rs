@@ -9,7 +9,7 @@ use crate::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
-use std::io;
+use std::{fmt::Display, io};
 use telepulse_plugin_sdk::{
     http::{Problem, Request, Response},
     language::{Code, Permission, Principal, Refusal},
@@ -154,13 +154,12 @@ fn audio(request: &Request, settings: &Settings, entry: &Entry) -> Result<Respon
         Problem::from(Refusal { field: Some("file".to_owned()), ..not_there(message) })
     })?;
     let path = audio::path(settings, &entry.server, &file.file).map_err(not_there)?;
-    audio::answer(request, path, file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => not_there("the file is not there, or not any more").into(),
-        _ => {
-            log::warn!(call = entry.id; "{}: {error}", file.file);
-            let message = "the file cannot be opened: is its folder granted (files)?";
-            Refusal::new(Code::NotFound, message).into()
+    audio::answer(request, path, file).map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            return not_there("the file is not there, or not any more").into();
         }
+        log::warn!(call = entry.id; "{}: {error}", file.file);
+        not_there("the file cannot be opened: is its folder granted (files)?").into()
     })
 }
 
@@ -185,7 +184,7 @@ fn not_there(why: impl Into<String>) -> Refusal {
 }
 
 /// The store does not say.
-fn unknown(why: String) -> Problem {
+fn unknown(why: impl Display) -> Problem {
     log::warn!("the store: {why}");
     Refusal::new(Code::ServerUnavailable, format!("the store does not answer: {why}")).into()
 }

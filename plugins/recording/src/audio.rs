@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn samples_get_a_header_that_players_know() {
         let header = header(3200);
-        assert_eq!(header.len() as u32, HEADER);
+        assert_eq!(u32::try_from(header.len()), Ok(HEADER));
         assert_eq!((&header[..4], &header[4..8]), (&b"RIFF"[..], &3236_u32.to_le_bytes()[..]));
         assert_eq!(header[28..32], 32_000_u32.to_le_bytes());
         assert_eq!(header[40..44], 3200_u32.to_le_bytes());

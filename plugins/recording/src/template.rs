@@ -72,7 +72,7 @@ impl Template {
 
     /// Whether Asterisk writes bare samples into it.
     pub(crate) fn is_raw(&self) -> bool {
-        self.0.ends_with(".raw")
+        self.0.strip_suffix(".raw").is_some()
     }
 
     /// The name of a call's file.

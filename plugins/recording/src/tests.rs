@@ -28,7 +28,7 @@ impl Desk {
     fn with(settings: &[(&str, Value)]) -> Self {
         let host = FakeHost::install();
         // Friday, 20 November 2026, 22:08 UTC.
-        host.pass(Duration::from_millis(1_795_212_480_000));
+        host.pass(Duration::from_mins(29_920_208));
         for (key, value) in settings {
             host.set(key, value.clone());
         }
@@ -139,10 +139,10 @@ impl Desk {
     fn advance(&mut self, ms: u64) {
         self.stage.advance(Duration::from_millis(ms));
     }
+}
 
-    /// What is listed of a call.
-    fn entry(&self, call: &str) -> Value {
-        let entry = crate::index::get(call).unwrap().unwrap_or_else(|| panic!("nothing of {call}"));
-        json!(entry)
-    }
+/// What is listed of a call.
+fn listed(call: &str) -> Value {
+    let entry = crate::index::get(call).unwrap().unwrap_or_else(|| panic!("nothing of {call}"));
+    json!(entry)
 }

@@ -30,7 +30,8 @@ const PAUSE: u64 = 500;
 pub(super) struct Info {
     server: String,
     call: String,
-    info: Value,
+    #[serde(rename = "info")]
+    known: Value,
 }
 
 /// The details of `recordingPolicy`.
@@ -77,10 +78,11 @@ impl Recorder {
         live.phase = Phase::Asking { rule: name, deadline, is_early };
         self.calls.look_at(call, deadline);
         self.keep(call)?;
-        match said {
-            Some(said) => self.says(call, &said),
-            None => self.ask(call),
+        if let Some(said) = said {
+            return self.says(call, &said);
         }
+        self.ask(call);
+        Ok(())
     }
 
     /// What is due for a decision that is open still.
@@ -94,7 +96,8 @@ impl Recorder {
             }
             Some(Phase::Asking { deadline, .. }) => {
                 self.calls.look_at(call, deadline);
-                self.ask(call)
+                self.ask(call);
+                Ok(())
             }
             Some(Phase::Ordered { .. }) => {
                 self.order(call);
@@ -105,36 +108,33 @@ impl Recorder {
     }
 
     /// Asks for the variable that says whether it may be recorded, if the rule names one.
-    fn ask(&mut self, call: &str) -> Result<(), String> {
-        let Some(live) = self.calls.get(call) else { return Ok(()) };
-        let Phase::Asking { rule, .. } = &live.phase else { return Ok(()) };
+    fn ask(&mut self, call: &str) {
+        let Some(live) = self.calls.get(call) else { return };
+        let Phase::Asking { rule, .. } = &live.phase else { return };
         let consent = self.settings.rule(rule).and_then(|rule| rule.consent.as_ref());
-        let Some(variable) = consent.and_then(|it| it.variable.as_ref()) else { return Ok(()) };
+        let Some(variable) = consent.and_then(|it| it.variable.as_ref()) else { return };
         if let Err(why) = orders::ask(call, &live.facts.server, variable) {
             log::warn!(call = call; "the variable {} is not asked for: {why}", variable.as_str());
             self.calls.look_at(call, clock::now().0 + LOOKS);
         }
-        Ok(())
     }
 
     /// The variable's value is known, or why it is not.
     pub(super) fn told(&mut self, call: &str, told: Result<Value, Refusal>) -> Result<(), String> {
         let value = told.ok().and_then(|told| told["value"].as_str().map(str::to_owned));
-        match value.filter(|value| !value.is_empty()) {
-            Some(value) => self.says(call, &value),
-            None => {
-                self.calls.look_at(call, clock::now().0 + LOOKS);
-                Ok(())
-            }
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            return self.says(call, &value);
         }
+        self.calls.look_at(call, clock::now().0 + LOOKS);
+        Ok(())
     }
 
     /// A CRM, or another system, knows something of the caller.
     pub(super) fn informed(&mut self, told: &Info) -> Result<(), String> {
-        let Info { server, call, info } = told;
+        let Info { server, call, known } = told;
         let consents = self.settings.rules.iter().filter_map(|rule| rule.consent.as_ref());
         let places = consents.filter_map(|consent| consent.info.as_ref());
-        let said = places.filter_map(|place| Some((place.clone(), word(info.pointer(place)?)?)));
+        let said = places.filter_map(|place| Some((place.clone(), word(known.pointer(place)?)?)));
         let said: Vec<_> = said.collect();
         if said.is_empty() {
             return Ok(());
@@ -173,22 +173,18 @@ impl Recorder {
         let decision = if is_early.is_some() { "record" } else { "dontRecord" };
         metrics::add("decided", 1, &[("rule", rule), ("decision", decision)]);
         let Some(live) = self.calls.get(call) else { return Ok(()) };
-        match (is_early, self.settings.rule(rule)) {
-            (Some(is_early), Some(found)) => {
-                let file = file(call, found, live, &self.settings);
-                let recorded = Recorded { rule: rule.to_owned(), file };
-                live.recorded = Some(recorded.clone());
-                live.phase = Phase::Ordered { recorded, reason, is_early, tries: 0 };
-                self.keep(call)?;
-                self.order(call);
-                Ok(())
-            }
-            _ => {
-                live.phase = Phase::Decided;
-                self.publish(call, rule, reason, None)?;
-                self.keep(call)
-            }
-        }
+        let Some((is_early, found)) = is_early.zip(self.settings.rule(rule)) else {
+            live.phase = Phase::Decided;
+            self.publish(call, rule, reason, None)?;
+            return self.keep(call);
+        };
+        let file = file(call, found, live, &self.settings);
+        let recorded = Recorded { rule: rule.to_owned(), file };
+        live.recorded = Some(recorded.clone());
+        live.phase = Phase::Ordered { recorded, reason, is_early, tries: 0 };
+        self.keep(call)?;
+        self.order(call);
+        Ok(())
     }
 
     fn order(&mut self, call: &str) {

@@ -1,6 +1,6 @@
 //! Pauses: whoever asks for them, they end by themselves, and all of it is known afterwards.
 
-use super::Desk;
+use super::{Desk, listed};
 use serde_json::{Value, json};
 
 fn desk() -> (Desk, String) {
@@ -13,9 +13,9 @@ fn desk() -> (Desk, String) {
 }
 
 /// Who did what, as it is listed.
-fn trail(desk: &Desk) -> Vec<(String, String, String)> {
+fn trail() -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let steps = desk.entry("c1")["trail"].as_array().unwrap().clone();
+    let steps = listed("c1")["trail"].as_array().unwrap().clone();
     let steps =
         steps.iter().map(|step| (text(&step["change"]), text(&step["by"]), text(&step["why"])));
     steps.collect()
@@ -45,8 +45,8 @@ fn a_pause_by_command_ends_by_itself() {
         step("paused", "201", "-"),
         step("resumed", "recording", "the pause has lasted"),
     ];
-    assert_eq!(trail(&desk), expected);
-    let times = desk.entry("c1")["trail"].clone();
+    assert_eq!(trail(), expected);
+    let times = listed("c1")["trail"].clone();
     assert_eq!(times[1]["time"], "2026-11-20T22:08:01.000Z");
     assert_eq!(times[2]["time"], "2026-11-20T22:09:01.000Z");
 }
@@ -59,7 +59,7 @@ fn who_resumes_in_time_is_left_alone() {
     desk.recording("c1", "resumed", &file, Some("ann"));
     desk.advance(600_000);
     assert_eq!(desk.ordered(), []);
-    assert_eq!(trail(&desk)[2], step("resumed", "ann", "-"));
+    assert_eq!(trail()[2], step("resumed", "ann", "-"));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn card_data_pauses_and_its_end_resumes() {
         step("paused", "201", "card data is spoken"),
         step("resumed", "crm-7", "no card data is spoken any more"),
     ];
-    assert_eq!(trail(&desk)[1..], expected);
+    assert_eq!(trail()[1..], expected);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whether a call is recorded, and what is told of it.
 
-use super::Desk;
+use super::{Desk, listed};
 use serde_json::{Value, json};
 
 #[test]
@@ -33,7 +33,7 @@ fn a_rule_has_a_call_recorded_when_it_is_answered() {
     let named = format!("/spool/{file}");
     desk.recording("c1", "started", &named, None);
     desk.ends("c1", &[&named]);
-    let entry = desk.entry("c1");
+    let entry = listed("c1");
     let policy = json!({"rule": "sales", "reason": "rule", "retentionDays": 30});
     assert_eq!(
         (&entry["policy"], &entry["did"], &entry["duration"]),
@@ -70,7 +70,7 @@ fn a_rule_may_begin_when_it_rings() {
     desk.rings("c1", "201", "sales");
     let (order, command) = desk.command();
     assert_eq!((&command["early"], &command["mode"]), (&json!(true), &json!("stereo")));
-    assert!(command["file"].as_str().unwrap().ends_with(".raw"), "{command}");
+    assert_eq!(command["file"], "20261120/c1-220800.raw");
     desk.does(&order, &json!({}));
     desk.answers("c1", "201", "sales");
     assert_eq!(desk.ordered(), []);
@@ -236,7 +236,7 @@ fn recordings_move_with_a_call_that_joins_another() {
     });
     desk.event("callEnded", &merged);
     assert_eq!(crate::index::get("c2"), Ok(None));
-    assert_eq!(desk.entry("c1")["files"][0]["file"], json!(file));
+    assert_eq!(listed("c1")["files"][0]["file"], json!(file));
     desk.answers("c1", "202", "sales");
     assert_eq!(desk.ordered(), [], "it is recorded already");
 }
@@ -246,10 +246,10 @@ fn what_commands_record_is_listed_too() {
     let mut desk = Desk::new(&json!([]));
     desk.rings("c1", "201", "sales");
     desk.recording("c1", "started", "/spool/by-hand.wav", Some("101"));
-    let entry = desk.entry("c1");
+    let entry = listed("c1");
     assert_eq!((entry.get("policy"), &entry["trail"][0]["by"]), (None, &json!("101")));
     assert_eq!(entry["agents"], json!(["201"]));
     // And what was recorded while nobody looked is in the record of the call.
     desk.ends("c2", &["/spool/unseen.wav"]);
-    assert_eq!(desk.entry("c2")["files"], json!([{"file": "/spool/unseen.wav"}]));
+    assert_eq!(listed("c2")["files"], json!([{"file": "/spool/unseen.wav"}]));
 }

@@ -29,6 +29,8 @@ struct Centre {
     pbx: Asterisk,
     platform: Platform,
     client: Client,
+    /// Events that came and were not asked for yet.
+    seen: Vec<Value>,
     phones: Vec<Phone>,
     folder: PathBuf,
 }
@@ -80,25 +82,38 @@ impl Centre {
             "recordingPolicy",
         ];
         client.ok(json!({"action": "subscribe", "filter": {"events": events}})).await?;
-        Ok(Some(Self { pbx, platform, client, phones, folder }))
+        Ok(Some(Self { pbx, platform, client, seen: Vec::new(), phones, folder }))
     }
 
+    /// Waits for an event with these fields among others; each is told once, in whatever order they come.
     async fn told(&mut self, kind: &str, fields: Value) -> Result<Value> {
         let fields = fields.as_object().context("fields")?.clone();
-        let what = format!("{kind} {fields:?}");
-        let mut found = Value::Null;
-        self.client
-            .event(&what, |event| {
-                let is_it = event["event"] == *kind
-                    && fields.iter().all(|(key, value)| event.get(key) == Some(value));
-                if is_it {
-                    found = event.clone();
-                }
-                is_it
-            })
-            .await?;
+        let is_it = |event: &Value| {
+            event["event"] == *kind
+                && fields.iter().all(|(key, value)| event.get(key) == Some(value))
+        };
+        if !self.seen.iter().any(is_it) {
+            let seen = &mut self.seen;
+            let what = format!("{kind} {fields:?}");
+            let came = self.client.event(&what, |event| {
+                seen.push(event.clone());
+                is_it(event)
+            });
+            if let Err(error) = came.await {
+                return Err(error.context(self.story().await?));
+            }
+        }
+        let place = self.seen.iter().position(is_it).context("it was seen")?;
+        let found = self.seen.remove(place);
         words::note(&format!("event-{kind}"), &found)?;
         Ok(found)
+    }
+
+    /// What everybody has to say when something did not come.
+    async fn story(&self) -> Result<String> {
+        let log = reqwest::get(self.platform.admin("/plugins/recording/log")).await?;
+        let log = log.text().await?;
+        Ok(format!("the plugin: {log}; Asterisk: {}", self.pbx.log()))
     }
 
     /// A CRM says that card data is spoken, or not any more.

@@ -17,9 +17,12 @@ use telepulse_tests::{
     phones::{Act, Call, Phone},
     wait,
 };
+use tokio::time::sleep;
 
 const RING: Duration = Duration::from_millis(200);
-/// Where the recordings' folder is, as Asterisk names it.
+/// Long enough for something to be said.
+const A_MOMENT: Duration = Duration::from_secs(1);
+/// Where recordings are found.
 const ROOT: &str = "/v1/recordings";
 /// So many samples are a second.
 const SECOND: usize = 8_000;
@@ -201,19 +204,20 @@ async fn a_rule_has_a_call_recorded_paused_found_and_heard() -> Result<()> {
     ensure!(file.ends_with(ordered), "{file} and {ordered}");
 
     // By a command, for the call; it ends by itself.
+    sleep(A_MOMENT).await;
     let pause = json!({"action": "record", "agent": "102", "change": "pause"});
     centre.client.ok(pause).await?;
     let paused = centre.told("recording", json!({"call": call, "change": "paused"})).await?;
     assert_eq!(paused["by"], "101");
     centre.told("recording", json!({"call": call, "change": "resumed"})).await?;
+    sleep(A_MOMENT).await;
     // And by a CRM, as long as card data is spoken.
     centre.card("102", "start");
     centre.told("recording", json!({"call": call, "change": "paused"})).await?;
     centre.card("102", "end");
     centre.told("recording", json!({"call": call, "change": "resumed"})).await?;
 
-    let complete = centre.client.ok(json!({"action": "hangup", "agent": "102"}));
-    complete.await?;
+    centre.client.ok(json!({"action": "hangup", "agent": "102"})).await?;
     let complete = centre.told("agentComplete", json!({"agent": "102"})).await?;
     assert_eq!((&complete["recording"], &complete["recordings"]), (&json!(file), &json!([file])));
     let ended = centre.told("callEnded", json!({"call": call})).await?;

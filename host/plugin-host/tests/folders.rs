@@ -3,20 +3,20 @@
 mod support;
 
 use plugin_host::State;
-use std::{fs, path::Path};
+use std::{fs, io, os::unix::fs::symlink, path::Path};
 use support::{Rig, guests::guest};
 
 /// A folder with a file, beside another file that nobody is granted, and links that lead there.
-fn folder() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+fn folder() -> io::Result<tempfile::TempDir> {
+    let dir = tempfile::tempdir()?;
     let inside = dir.path().join("inside");
-    fs::create_dir_all(inside.join("deep")).unwrap();
-    fs::write(inside.join("deep/a.txt"), "hello").unwrap();
-    fs::write(dir.path().join("secret"), "the secret").unwrap();
-    std::os::unix::fs::symlink("../secret", inside.join("relative")).unwrap();
-    std::os::unix::fs::symlink(dir.path().join("secret"), inside.join("absolute")).unwrap();
-    std::os::unix::fs::symlink("..", inside.join("above")).unwrap();
-    dir
+    fs::create_dir_all(inside.join("deep"))?;
+    fs::write(inside.join("deep/a.txt"), "hello")?;
+    fs::write(dir.path().join("secret"), "the secret")?;
+    symlink("../secret", inside.join("relative"))?;
+    symlink(dir.path().join("secret"), inside.join("absolute"))?;
+    symlink("..", inside.join("above"))?;
+    Ok(dir)
 }
 
 fn grants(files: &str) -> String {
@@ -27,19 +27,20 @@ fn grants(files: &str) -> String {
 }
 
 fn granted(folder: &Path, mode: &str) -> String {
-    grants(&format!("files = [{{ path = {folder:?}, mode = \"{mode}\" }}]"))
+    let path = folder.display();
+    grants(&format!("files = [{{ path = \"{path}\", mode = \"{mode}\" }}]"))
 }
 
 async fn does(rig: &Rig, what: &str, path: &Path) -> String {
     let target = format!("/{what}{}", path.display());
-    let (status, text) = rig.world.get("/", &target).await.unwrap();
+    let (status, text) = rig.world.get("/", &target).await.expect("an answer");
     assert_eq!(status, 200, "{target}");
     text
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_granted_is_seen_and_nothing_above_it() {
-    let dir = folder();
+    let dir = folder().unwrap();
     let inside = dir.path().join("inside");
     let rig = Rig::with(&[("web", &guest("web"), &granted(&inside, "ro"))]).await;
     assert_eq!(does(&rig, "read", &inside.join("deep/a.txt")).await, "hello");
@@ -72,7 +73,7 @@ async fn what_is_granted_is_seen_and_nothing_above_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_write_may_not_make_a_way_out() {
-    let dir = folder();
+    let dir = folder().unwrap();
     let inside = dir.path().join("inside");
     let rig = Rig::with(&[("web", &guest("web"), &granted(&inside, "rw"))]).await;
     assert_eq!(does(&rig, "write", &inside.join("b.txt")).await, "written");
@@ -89,7 +90,7 @@ async fn who_may_write_may_not_make_a_way_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_grant_there_is_nothing() {
-    let dir = folder();
+    let dir = folder().unwrap();
     for files in ["", "files = []"] {
         let rig = Rig::with(&[("web", &guest("web"), &grants(files))]).await;
         let said = does(&rig, "read", &dir.path().join("secret")).await;
@@ -100,7 +101,7 @@ async fn without_the_grant_there_is_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_is_missing_is_told() {
-    let dir = folder();
+    let dir = folder().unwrap();
     let missing = dir.path().join("missing");
     let rig = Rig::with(&[]).await;
     rig.put("web.toml", granted(&missing, "ro").as_bytes());

@@ -407,3 +407,19 @@ async fn a_call_is_recorded_from_its_ringing_on_and_only_with_consent() -> Resul
     centre.close().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_it_comes_it_runs_and_nothing_is_recorded() -> Result<()> {
+    let platform = Platform::builder().start().await?;
+    platform.add("recording", |toml| toml).await?;
+    let http = reqwest::Client::new();
+    let get = |path: &str| http.get(platform.rest(path)).bearer_auth(TOKEN).send();
+    let listed = get(ROOT).await?;
+    assert_eq!(listed.status(), StatusCode::OK);
+    assert_eq!(listed.json::<Value>().await?, json!({"items": []}));
+    assert_eq!(get("/v1/recordings/c1/audio").await?.status(), StatusCode::NOT_FOUND);
+    // What the REST gateway has beside it is there still.
+    assert_eq!(get("/v1/calls").await?.status(), StatusCode::OK);
+    platform.stop().await;
+    Ok(())
+}

@@ -134,7 +134,7 @@ impl Pbx {
             Command::Spy(listen) => self.plan_listen(listen, "", who, entropy, now),
             Command::Whisper(listen) => self.plan_listen(listen, "w", who, entropy, now),
             Command::Barge(listen) => self.plan_listen(listen, "B", who, entropy, now),
-            Command::Record(record) => self.plan_record(record, who, now),
+            Command::Record(record) => self.plan_record(record, who, entropy, now),
             Command::Park(park) => self.plan_park(park),
             Command::Pickup(pickup) => self.plan_pickup(pickup, who, entropy, now),
             Command::Dtmf(dtmf) => self.plan_dtmf(dtmf),

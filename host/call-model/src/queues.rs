@@ -265,15 +265,17 @@ impl Pbx {
         let channels = ["Uniqueid", "DestUniqueid"];
         let channel = channels.iter().find_map(|key| self.known_channel(message, key));
         let unique_id = field(message, "Uniqueid");
+        let recordings = channel.map_or_else(Vec::new, |channel| {
+            self.calls[self.channels[channel].call].recordings.clone()
+        });
         let details = AgentComplete {
             queue: field(message, "Queue").into(),
             unique_id: unique_id.into(),
             call: channel.map(|channel| self.calls[self.channels[channel].call].id.clone()),
             talk_time: number(message, "TalkTime").unwrap_or(0),
             hold_time: number(message, "HoldTime").unwrap_or(0),
-            recording: channel.and_then(|channel| {
-                self.calls[self.channels[channel].call].recordings.last().cloned()
-            }),
+            recording: recordings.last().cloned(),
+            recordings,
             reason: field(message, "Reason").into(),
         };
         self.tell(Some(&agent), None, details, out);

@@ -21,6 +21,8 @@ const ORDER_MS: u64 = 5_000;
 pub(crate) struct Order {
     pub(crate) by: Option<SmolStr>,
     pub(crate) at: Timestamp,
+    /// The file that was ordered, where one was.
+    pub(crate) file: Option<SmolStr>,
 }
 
 /// The recordings of one channel.
@@ -45,16 +47,16 @@ impl Recordings {
         }
     }
 
-    fn by(&self, now: Timestamp) -> Option<SmolStr> {
-        let order = self.order.as_ref()?;
-        (now.0.saturating_sub(order.at.0) <= ORDER_MS).then(|| order.by.clone())?
+    /// The order that what happens now is the doing of.
+    fn order(&self, now: Timestamp) -> Option<&Order> {
+        self.order.as_ref().filter(|order| now.0.saturating_sub(order.at.0) <= ORDER_MS)
     }
 }
 
 impl Pbx {
     /// Somebody ordered something about this channel's recording.
-    pub(crate) fn recording_ordered(&mut self, channel: Ix, by: Option<SmolStr>, now: Timestamp) {
-        self.channels[channel].recordings.order = Some(Order { by, at: now });
+    pub(crate) fn recording_ordered(&mut self, channel: Ix, order: Order) {
+        self.channels[channel].recordings.order = Some(order);
     }
 
     pub(crate) fn on_recording(&mut self, event: &str, message: &Message, out: &mut Out<'_>) {
@@ -85,6 +87,7 @@ impl Pbx {
                 recordings.is_paused &= recordings.running > 0;
                 if std::mem::take(&mut recordings.is_unnamed) {
                     // It was shorter than the way to the server and back.
+                    self.name_recording(ix, "", out.now);
                     self.tell_recording(ix, RecordingChange::Started, out);
                 }
                 self.tell_recording(ix, RecordingChange::Stopped, out);
@@ -98,7 +101,7 @@ impl Pbx {
     pub(crate) fn recording_named(&mut self, uniqueid: &str, file: &str, out: &mut Out<'_>) {
         let Some(&ix) = self.by_uniqueid.get(uniqueid) else { return };
         if std::mem::take(&mut self.channels[ix].recordings.is_unnamed) {
-            self.name_recording(ix, file);
+            self.name_recording(ix, file, out.now);
             self.tell_recording(ix, RecordingChange::Started, out);
         }
     }
@@ -111,16 +114,20 @@ impl Pbx {
             return;
         }
         recordings.running = recordings.running.max(1);
-        self.name_recording(ix, file);
+        self.name_recording(ix, file, out.now);
         self.tell_recording(ix, RecordingChange::Started, out);
         self.touch(self.channels[ix].agent);
     }
 
-    fn name_recording(&mut self, ix: Ix, file: &str) {
-        self.channels[ix].recordings.file = file.into();
+    /// Where Asterisk does not say which file it is, it is the one that was ordered.
+    fn name_recording(&mut self, ix: Ix, named: &str, now: Timestamp) {
+        let recordings = &mut self.channels[ix].recordings;
+        let ordered = recordings.order(now).and_then(|order| order.file.clone());
+        let file = if named.is_empty() { ordered.unwrap_or_default() } else { named.into() };
+        recordings.file = file.clone();
         let call = &mut self.calls[self.channels[ix].call];
-        if !file.is_empty() && !call.recordings.iter().any(|known| *known == *file) {
-            call.recordings.push(file.into());
+        if !file.is_empty() && !call.recordings.contains(&file) {
+            call.recordings.push(file);
         }
     }
 
@@ -132,7 +139,7 @@ impl Pbx {
             channel: channel.name.clone(),
             change,
             file: channel.recordings.file.clone(),
-            by: channel.recordings.by(out.now),
+            by: channel.recordings.order(out.now).and_then(|order| order.by.clone()),
         };
         let agent = channel.agent.map(|agent| self.number(agent));
         self.tell(agent, call.queue.as_ref(), details, out);

@@ -2,7 +2,7 @@
 
 use crate::{
     effects::Effects,
-    grants::Grants,
+    grants::{Folder, Grants},
     log_rate::LogRate,
     manifest::Limits,
     memory::MemoryLimit,
@@ -29,7 +29,7 @@ use std::{
 use telepulse_language::Principal;
 use tokio::{runtime::Handle, sync::Semaphore};
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// How many requests a plugin may have under way by `bus.submit`.
@@ -193,7 +193,7 @@ impl Ctx {
         identity: Arc<Identity>,
         rights: Arc<Rights>,
         principal: Option<Arc<Principal>>,
-    ) -> Self {
+    ) -> Result<Self, String> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(10_000);
         let mut http = WasiHttpCtx::new();
@@ -201,9 +201,10 @@ impl Ctx {
         let mut wasi = WasiCtx::builder();
         let last_words = LastWords::default();
         wasi.stderr(Lines::new(Arc::clone(&identity), last_words.clone()));
+        show_folders(&mut wasi, &rights.grants)?;
         let memory = MemoryLimit::new(rights.limits.memory);
         let hooks = Hooks { identity: Arc::clone(&identity), rights: Arc::clone(&rights) };
-        Self {
+        Ok(Self {
             identity,
             rights,
             principal,
@@ -215,8 +216,20 @@ impl Ctx {
             wasi: wasi.build(),
             http,
             hooks,
-        }
+        })
     }
+}
+
+/// Opens the folders that are granted: nothing above them can be reached, by `..` or by a link.
+fn show_folders(wasi: &mut WasiCtxBuilder, grants: &Grants) -> Result<(), String> {
+    for Folder { path, is_writable } in grants.files.iter().flatten() {
+        let permissions = if *is_writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        let opened = wasi.preopened_dir(path, path, permissions);
+        opened.map_err(|error| {
+            format!("grants.files: the folder {path:?} cannot be opened: {error:#}; make it, or name another")
+        })?;
+    }
+    Ok(())
 }
 
 impl WasiView for Ctx {

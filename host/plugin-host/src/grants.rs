@@ -34,6 +34,40 @@ pub struct Grants {
     /// Bytes of messages that are kept on disk until it has done them; 0: its subscription is not
     /// durable.
     pub durable: u64,
+    /// Folders of this machine that it sees; an empty list says that the plugin needs none.
+    pub files: Option<Vec<Folder>>,
+}
+
+/// A folder that a plugin sees by WASI, under the path that it has here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Folder {
+    /// Where it is: absolute, without `.` and `..`, and not the root.
+    pub path: String,
+    /// Whether files may be written, made and removed there.
+    pub is_writable: bool,
+}
+
+impl Folder {
+    /// Whether a path can be one: it says itself where it leads.
+    pub(crate) fn is_path(path: &str) -> bool {
+        let mut parts = path.split('/');
+        parts.next() == Some("")
+            && parts.all(|part| !matches!(part, "" | "." | ".."))
+            && !path.contains(char::is_control)
+    }
+
+    /// Whether it has all of another folder, for as much.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let below = other.path.strip_prefix(&self.path);
+        below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            && (self.is_writable || !other.is_writable)
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}{}", self.path, if self.is_writable { " for writing" } else { "" })
+    }
 }
 
 /// The commands that a policy plugin decides on.

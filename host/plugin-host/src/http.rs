@@ -20,6 +20,9 @@ use tokio::{sync::Semaphore, time::timeout};
 const AT_A_TIME: usize = 64;
 /// A request's deadline by the clock on the wall, waiting for the bus included.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// The same for a whole answer where it may be a large file, and who asks a slow reader. That it begins is
+/// waited for as long as for any other.
+const DOWNLOAD: Duration = Duration::from_mins(15);
 
 /// What is mounted on listeners. A swap replaces the version; requests under way keep theirs.
 #[derive(Clone)]
@@ -122,7 +125,9 @@ async fn run(
     answered: tokio::sync::oneshot::Sender<http::Response<Body>>,
 ) -> Result<(), Fault> {
     let trap = |why: String| Fault::Trapped { call: "incoming-handler.handle", why };
-    let budget = Budget { cpu: version.rights.limits.request, wall: DEADLINE };
+    let has_files = version.rights.grants.files.iter().flatten().next().is_some();
+    let wall = if has_files { DOWNLOAD } else { DEADLINE };
+    let budget = Budget { cpu: version.rights.limits.request, wall };
     let mut instance = Instance::new(&version.build, start).await?;
     let (incoming, decided) =
         Incoming::new(instance.store_mut(), request).map_err(|error| trap(format!("{error:#}")))?;

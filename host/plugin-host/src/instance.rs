@@ -160,7 +160,9 @@ impl Instance {
         let budget = Budget::of(build, rights.limits.call);
         let parts = build.parts();
         let (epochs, own) = (parts.epochs.clone(), Arc::clone(&identity));
-        let mut store = Store::new(parts.pre.engine(), Ctx::new(identity, rights, principal));
+        let ctx = Ctx::new(identity, rights, principal)
+            .map_err(|why| Fault::Fatal { call: "instantiation", why })?;
+        let mut store = Store::new(parts.pre.engine(), ctx);
         let (last_words, polls) =
             (store.data().last_words.clone(), Arc::clone(store.data().stopwatch.polls()));
         let watch = Watch { epochs, identity: own, last_words, polls };

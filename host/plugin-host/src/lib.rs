@@ -45,7 +45,9 @@ pub use archive::{Past, RollBackError};
 pub use asks::{Asks, SECTION};
 pub use compiler::{CacheError, CompileError, CompileOrder, CompilerProgram, compile};
 pub use failure::Fault;
-pub use grants::{BadAddress, Denied, Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant};
+pub use grants::{
+    BadAddress, Denied, Folder, Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant,
+};
 pub use host::{ControlError, Options, PluginHost, StartError};
 pub use instance::Instance;
 pub use manifest::{Limits, Manifest, Mistake, OnFull, SecretSource};

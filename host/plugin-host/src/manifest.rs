@@ -228,6 +228,34 @@ onFull = "explode"
     }
 
     #[test]
+    fn a_folder_is_named_by_its_whole_path() {
+        let parse = |files: &str| Manifest::parse(&format!("[grants]\nfiles = {files}"));
+        let manifest = parse("[{ path = \"/a/b c\" }, { path = \"/d\", mode = \"rw\" }]").unwrap();
+        let folders = manifest.grants.files.unwrap();
+        let told: Vec<_> = folders.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["\"/a/b c\"", "\"/d\" for writing"]);
+        for (files, why) in [
+            ("\"/a\"", "must be a list"),
+            ("[\"/a\"]", "must be a table"),
+            ("[{ mode = \"ro\" }]", "path is missing"),
+            ("[{ path = \"a\" }]", "whole path"),
+            ("[{ path = \"/\" }]", "whole path"),
+            ("[{ path = \"/a/\" }]", "whole path"),
+            ("[{ path = \"/a/../b\" }]", "whole path"),
+            ("[{ path = \"/a/./b\" }]", "whole path"),
+            ("[{ path = \"/a\\nb\" }]", "whole path"),
+            ("[{ path = 7 }]", "whole path"),
+            ("[{ path = \"/a\", mode = \"w\" }]", "\"ro\""),
+            ("[{ path = \"/a\", mode = true }]", "\"ro\""),
+            ("[{ path = \"/a\", name = \"b\" }]", "there are path and mode"),
+        ] {
+            let mistakes = parse(files).unwrap_err();
+            assert_eq!((mistakes.len(), mistakes[0].line), (1, 2), "{files}: {mistakes:?}");
+            assert!(mistakes[0].message.contains(why), "{files}: {}", mistakes[0]);
+        }
+    }
+
+    #[test]
     fn broken_toml_names_the_line() {
         let mistakes = Manifest::parse("[grants]\npublish = [\n").unwrap_err();
         assert!(!mistakes.is_empty() && mistakes[0].line >= 2, "{mistakes:?}");

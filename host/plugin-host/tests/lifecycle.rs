@@ -39,7 +39,7 @@ async fn what_cannot_run_says_why() {
         ("refuses", &counter, &format!("{COUNTER}[settings]\ninit = \"not today\"")),
         ("stranger", &guest("stranger"), COUNTER),
         ("text", b"hello", COUNTER),
-        ("toml", &counter, "[grants]\nfiles = []\npublish = 3"),
+        ("toml", &counter, "[grants]\nconnections = []\npublish = 3"),
         ("traps", &guest("trapping-init"), COUNTER),
     ])
     .await;
@@ -50,7 +50,7 @@ async fn what_cannot_run_says_why() {
         ("refuses", "lifecycle.init: \"not today\""),
         ("stranger", "test:stranger/wishes"),
         ("text", "no component"),
-        ("toml", "line 2: grants.files: this build cannot grant it yet"),
+        ("toml", "line 2: grants.connections: this build cannot grant it yet"),
         ("traps", "this build does not start"),
     ];
     for (name, reason) in expected {

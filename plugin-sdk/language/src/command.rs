@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 pub use calls::{Dial, Hangup, Park, Pickup, Transfer, TransferKind};
 pub use channels::{Dtmf, GetVariable, Hearing, Mute, SetVariable};
 pub use conferences::{ConferenceLock, ConferenceMember};
-pub use listening::{Listen, Record, RecordOrder};
+pub use listening::{Listen, Record, RecordMode, RecordOrder};
 pub use notes::{LookupAnswer, Note, PopupClose};
 pub use people::SendMessage;
 pub use queues::{QueueAdd, QueuePause, QueueRemove, QueueUnpause};
@@ -245,6 +245,7 @@ mod tests {
             r#"{"action":"spy","agent":"300","target":"201"}"#,
             r#"{"action":"barge","agent":"300","target":"PJSIP/201-0000002a"}"#,
             r#"{"action":"record","agent":"201","change":"start","file":"2026/a-b_c.wav"}"#,
+            r#"{"action":"record","announcement":"950","beep":15,"call":"c","change":"start","early":true,"mode":"stereo"}"#,
             r#"{"action":"park","agent":"201","announceTo":"201","lot":"default","timeout":30}"#,
             r#"{"action":"pickup","agent":"201","target":"202"}"#,
             r#"{"action":"dtmf","channel":"PJSIP/201-0000002a","digits":"12#"}"#,
@@ -300,6 +301,13 @@ mod tests {
             refused(&json.to_string(), "file", "may hold only");
         }
         refused(r#"{"action":"record","agent":"1","change":"erase"}"#, "change", "unknown variant");
+        for (field, value) in
+            [("mode", r#""quad""#), ("beep", "-1"), ("announcement", r#""a@b""#), ("early", "1")]
+        {
+            let json =
+                format!(r#"{{"action":"record","agent":"1","change":"start","{field}":{value}}}"#);
+            assert_eq!(read(&json).unwrap_err().field.as_deref(), Some(field), "{json}");
+        }
         refused(r#"{"action":"dtmf","channel":"a/b","digits":"1;2"}"#, "digits", "may hold only");
         refused(r#"{"action":"hangup","agent":"1","cause":"x"}"#, "cause", "invalid type");
         refused(r#"{"action":"hangup","agent":"1","server":"a\nb"}"#, "server", "control");

@@ -14,8 +14,8 @@ use smol_str::SmolStr;
 
 pub use calls::{
     CallAnswered, CallEnded, CallHeld, CallResumed, CallStarted, CallTransferred, CallerInfo,
-    Disposition, OriginateFailed, Popup, PopupReason, PopupState, Recording, RecordingChange,
-    TransferredHow,
+    DecisionReason, Disposition, OriginateFailed, Popup, PopupReason, PopupState, Recording,
+    RecordingChange, RecordingDecision, RecordingPolicy, TransferredHow,
 };
 pub use lines::{ActiveLines, ChannelState, Direction, Line, LineState, PhoneNumber};
 pub use places::{Conference, ConferenceChange, Parked, UnparkReason, Unparked};
@@ -257,6 +257,8 @@ details! {
     "conference" Conference
     /// A recording began, paused, went on or ended. Scope: agent, queue.
     "recording" Recording
+    /// What the rules for recordings made of a call; plugins publish it. Scope: agent, queue.
+    "recordingPolicy" RecordingPolicy
     /// Words for the people at an extension. Scope: agent.
     "message" Message
     /// What was missed was replaced by a new listing. No scope.
@@ -265,7 +267,7 @@ details! {
 
 impl Details {
     /// Types of the language that plugins publish; all others are the core's own.
-    pub const BY_PLUGINS: &[&str] = &["callerInfo", "popup"];
+    pub const BY_PLUGINS: &[&str] = &["callerInfo", "popup", "recordingPolicy"];
 
     /// Whether `queue` is scope in this type, or a detail.
     fn queue_is_scope(kind: &str) -> bool {

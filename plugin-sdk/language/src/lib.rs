@@ -21,17 +21,18 @@ mod time;
 pub use command::{
     Command, ConferenceLock, ConferenceMember, Dial, Dtmf, Envelope as CommandEnvelope,
     GetVariable, Hangup, Hearing, Listen, LookupAnswer, Mute, Note, Park, Pickup, PopupClose,
-    QueueAdd, QueuePause, QueueRemove, QueueUnpause, Record, RecordOrder, Request, SERVED,
-    SendMessage, SetVariable, Target, Transfer, TransferKind, read_fields,
+    QueueAdd, QueuePause, QueueRemove, QueueUnpause, Record, RecordMode, RecordOrder, Request,
+    SERVED, SendMessage, SetVariable, Target, Transfer, TransferKind, read_fields,
 };
 pub use event::{
     ActiveLines, ActiveUsers, AgentComplete, AgentName, CallAnswered, CallEnded, CallHeld,
     CallResumed, CallStarted, CallTransferred, CallerChange, CallerInfo, ChannelState, Conference,
-    ConferenceChange, Details, Direction, Disposition, Event, ExtensionState, ExtensionStatus,
-    Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked, PhoneNumber, Popup,
-    PopupReason, PopupState, Presence, QueueCaller, QueueCount, QueueMemberStatus, Recording,
-    RecordingChange, Resync, ServerState, ServerStatus, Stamped, TransferredHow, UnparkReason,
-    Unparked, UserState, UserStatus,
+    ConferenceChange, DecisionReason, Details, Direction, Disposition, Event, ExtensionState,
+    ExtensionStatus, Line, LineState, MemberStatus, Message, OriginateFailed, Other, Parked,
+    PhoneNumber, Popup, PopupReason, PopupState, Presence, QueueCaller, QueueCount,
+    QueueMemberStatus, Recording, RecordingChange, RecordingDecision, RecordingPolicy, Resync,
+    ServerState, ServerStatus, Stamped, TransferredHow, UnparkReason, Unparked, UserState,
+    UserStatus,
 };
 pub use filter::Filter;
 pub use items::{

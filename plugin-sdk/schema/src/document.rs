@@ -85,7 +85,10 @@ fn scope(kind: &str) -> (bool, bool) {
     let has_agent =
         !matches!(kind, "serverStatus" | "activeUsers" | "resync" | "queueCount" | "queueCaller");
     let has_queue = kind.starts_with("call")
-        || matches!(kind, "queueMemberStatus" | "queueCount" | "queueCaller" | "recording");
+        || matches!(
+            kind,
+            "queueMemberStatus" | "queueCount" | "queueCaller" | "recording" | "recordingPolicy"
+        );
     (has_agent, has_queue)
 }
 

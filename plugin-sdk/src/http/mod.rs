@@ -1,14 +1,19 @@
 //! HTTP requests and responses as plain values; the translation to `wasi:http` is beside them.
 
 mod body;
+mod download;
 mod problem;
+mod range;
 #[cfg(target_family = "wasm")]
 pub(crate) mod serve;
 
 pub use body::fields;
+pub use download::Download;
 pub use problem::Problem;
 
 use serde::Serialize;
+use std::path::PathBuf;
+use telepulse_language::Principal;
 use thiserror::Error;
 
 /// The most bytes of a request's body that are read.
@@ -63,6 +68,13 @@ impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+
+    /// Who asks and what they may see, as the host authenticated them; nobody where it did not say.
+    pub fn principal(&self) -> Principal {
+        let told = self.header("telepulse-principal");
+        let read = |json: &str| serde_json::from_str(json).ok();
+        told.and_then(read).unwrap_or_else(Principal::anonymous)
+    }
 }
 
 /// Why there is no body.
@@ -85,12 +97,25 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// What follows the body: it is read while it is sent, and so may be of any size.
+    pub file: Option<FilePart>,
+}
+
+/// A part of a file below a folder that the plugin is granted (`files`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilePart {
+    /// Which file.
+    pub path: PathBuf,
+    /// Where the part begins.
+    pub from: u64,
+    /// How many bytes it has.
+    pub length: u64,
 }
 
 impl Response {
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Vec::new(), file: None }
     }
 
     /// An answer with JSON of this media type.

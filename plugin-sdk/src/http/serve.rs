@@ -1,8 +1,11 @@
 //! `wasi:http/incoming-handler`: a request into plain values, and the answer out. In components only.
 
-use super::{BodyError, MAX_BODY, Request, Response};
+use super::{BodyError, FilePart, MAX_BODY, Request, Response};
 use crate::{HttpHandler, log};
-use std::io::Write;
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+};
 use wasip2::{
     http::types::{
         Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse,
@@ -13,7 +16,9 @@ use wasip2::{
 
 /// Answers one request with `H`.
 pub fn serve<H: HttpHandler>(incoming: &IncomingRequest, out: ResponseOutparam) {
-    if let Err(why) = send(&H::handle(read(incoming)), out) {
+    let request = read(incoming);
+    let is_head = request.method == "HEAD";
+    if let Err(why) = send(&H::handle(request), is_head, out) {
         log::warn!("an HTTP answer was not sent: {why}");
     }
 }
@@ -60,7 +65,17 @@ fn body(incoming: &IncomingRequest) -> Result<Vec<u8>, BodyError> {
     }
 }
 
-fn send(response: &Response, out: ResponseOutparam) -> Result<(), String> {
+fn send(response: &Response, is_head: bool, out: ResponseOutparam) -> Result<(), String> {
+    // Before anything is said: what cannot be opened has another answer.
+    let file = response.file.as_ref().map(open).transpose();
+    let gone = Response::empty(404);
+    let (response, file) = match file {
+        Ok(file) => (response, file),
+        Err(why) => {
+            log::warn!("a file that was to be sent cannot be opened: {why}");
+            (&gone, None)
+        }
+    };
     let fields = Fields::new();
     for (name, value) in &response.headers {
         let appended = fields.append(name, value.as_bytes());
@@ -77,11 +92,24 @@ fn send(response: &Response, out: ResponseOutparam) -> Result<(), String> {
     outgoing.set_status_code(status).map_err(|()| format!("{status} is no status"))?;
     let body = outgoing.body().map_err(|()| "it has no body".to_owned())?;
     ResponseOutparam::set(out, Ok(outgoing));
+    if is_head {
+        // It may say how long the body would be, and has none.
+        return Ok(());
+    }
     // An answer without a body still has to say that it is at its end.
-    if !response.body.is_empty() {
+    if !response.body.is_empty() || file.is_some() {
         let mut stream = body.write().map_err(|()| "its body has no stream".to_owned())?;
         stream.write_all(&response.body).map_err(|error| error.to_string())?;
+        if let Some(mut file) = file {
+            io::copy(&mut file, &mut stream).map_err(|error| error.to_string())?;
+        }
         stream.flush().map_err(|error| error.to_string())?;
     }
     OutgoingBody::finish(body, None).map_err(|error| format!("{error:?}"))
+}
+
+fn open(part: &FilePart) -> io::Result<io::Take<File>> {
+    let mut file = File::open(&part.path)?;
+    file.seek(SeekFrom::Start(part.from))?;
+    Ok(file.take(part.length))
 }

@@ -92,7 +92,7 @@ fn again(request: &str, before: &[u8]) -> Result<Response, Problem> {
              look whether it was done before you send it with another key",
         ));
     };
-    let response = Response { status, headers, body: body.into_bytes() };
+    let response = Response { headers, body: body.into_bytes(), ..Response::empty(status) };
     Ok(response.with_header("idempotency-replayed", "true"))
 }
 

@@ -21,6 +21,7 @@ mod outage;
 mod platform;
 mod policy;
 mod published;
+mod recording;
 mod reload;
 mod rest;
 mod rights;

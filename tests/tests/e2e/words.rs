@@ -113,7 +113,7 @@ impl Desk {
 }
 
 /// Leaves an example for the documentation, if somebody wants it.
-fn note(name: &str, example: &Value) -> Result<()> {
+pub(crate) fn note(name: &str, example: &Value) -> Result<()> {
     if let Some(dir) = std::env::var_os("TELEPULSE_EXAMPLES") {
         let path = std::path::Path::new(&dir).join(format!("{name}.json"));
         if !path.exists() {

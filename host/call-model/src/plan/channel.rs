@@ -39,7 +39,7 @@ impl Pbx {
     }
 
     pub(super) fn plan_get_variable(&self, get: &GetVariable) -> Result<Plan, Refusal> {
-        let channel = &self.channels[self.find_channel(&get.channel)?];
+        let channel = &self.channels[self.find_channel_or_first(&get.channel)?];
         let action = actions::get_var(Some(&channel.name), &get.name);
         Ok(Plan::new(vec![action]).reads("Value", "value").rules(RULES))
     }

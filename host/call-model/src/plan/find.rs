@@ -40,6 +40,19 @@ impl Pbx {
             .ok_or_else(|| self.no_channel())
     }
 
+    /// The same, or by a call's id the caller's channel, or who is left of the call.
+    pub(super) fn find_channel_or_first(&self, channel: &ChannelName) -> Result<Ix, Refusal> {
+        let of_call = || self.main_channel(self.find_call(channel).ok()?);
+        self.find_channel(channel).or_else(|refusal| of_call().ok_or(refusal))
+    }
+
+    /// The caller's channel, or that of who is left of the call.
+    pub(super) fn main_channel(&self, call: Ix) -> Option<Ix> {
+        let call = &self.calls[call];
+        let is_real = |channel: &Ix| !self.channels[*channel].is_local;
+        call.first.filter(is_real).or_else(|| call.channels.iter().copied().find(is_real))
+    }
+
     /// What is said of a target that is not there. The same is said of one that who asks may not
     /// see, so that nobody learns what exists.
     pub fn unknown(&self, command: &Command) -> Refusal {

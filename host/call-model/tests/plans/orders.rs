@@ -1,7 +1,9 @@
 //! Calls that go on: listening, recording, parking, conferences, single channels.
 
-use crate::desk::{does, live, pbx, plan, refused, shown};
+use crate::desk::{ENTROPY, NOW, command, does, live, pbx, plan, refused, shown};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use telepulse_language::{Code, Principal};
 
 const DESK: &str = "PJSIP/desk-00000001";
 
@@ -94,6 +96,85 @@ fn a_recording_is_started_paused_and_stopped_once() {
     does_after(&[runs], "stop", &[&stop, &forget]);
     let other = json!({"action": "record", "agent": "101", "change": "start", "file": "b.wav"});
     refused_after(&[runs], &other, "conflict", "file", "is recorded already");
+}
+
+#[test]
+fn a_recording_has_two_sides_beeps_and_is_announced() {
+    let record = |more: Value| {
+        let mut json = json!({"action": "record", "agent": "101", "change": "start"});
+        json.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json
+    };
+    let file = "pbx1-1.1-1795215840000";
+    let start = format!("MixMonitor Channel={DESK} File={file}");
+    does(&record(json!({"mode": "mixed"})), &[&format!("{start}.wav")]);
+    let both = json!({"mode": "stereo", "beep": 15});
+    does(&record(both), &[&format!("{start}.raw Options=DB(15)")]);
+    let announced = "Originate Channel=Local/950@internal/n Application=ChanSpy Data=1.1,qEuB Async=true \
+                     Timeout=5000 ChannelId=tp-1795215840000-000000000000feed \
+                     OtherChannelId=tp-1795215840000-000000000000feed;2";
+    does(&record(json!({"announcement": "950"})), &[&format!("{start}.wav"), announced]);
+    let early = json!({"action": "record", "agent": "105", "change": "start", "file": "a.wav", "early": true});
+    does(&early, &["MixMonitor Channel=PJSIP/105-00000006 File=a.wav"]);
+    for (more, field, words) in [
+        (json!({"mode": "stereo", "file": "a.wav"}), "file", "must end in .raw"),
+        (json!({"beep": 4}), "beep", "5 to 3600"),
+        (json!({"beep": 3601}), "beep", "5 to 3600"),
+        (json!({"change": "pause", "early": true}), "early", "`start` only"),
+        (json!({"change": "stop", "mode": "mixed"}), "mode", "`start` only"),
+        (json!({"change": "resume", "beep": 15}), "beep", "`start` only"),
+        (json!({"change": "pause", "announcement": "950"}), "announcement", "`start` only"),
+    ] {
+        refused(&record(more), "badRequest", Some(field), words);
+    }
+}
+
+#[test]
+fn who_may_not_dial_has_nothing_announced() {
+    let announced =
+        json!({"action": "record", "agent": "101", "change": "start", "announcement": "0900123"});
+    let who = |allow: &str| Principal {
+        name: "ann".into(),
+        allow: BTreeSet::from(["record".to_owned(), allow.to_owned()]),
+        ..Principal::default()
+    };
+    let planned = |who: &Principal| pbx().plan(&command(&announced), Some(who), ENTROPY, NOW);
+    for allow in ["dial:own", "hangup"] {
+        let refusal = planned(&who(allow)).unwrap_err();
+        assert_eq!(
+            (refusal.code, refusal.field.as_deref()),
+            (Code::Forbidden, Some("announcement"))
+        );
+    }
+    assert_eq!(planned(&who("dial")).unwrap().actions.len(), 2);
+}
+
+#[test]
+fn what_is_not_to_be_kept_is_in_none_of_a_calls_recordings() {
+    let runs = |channel: &str, id: &str| {
+        format!("Event: MixMonitorStart\nChannel: {channel}\nUniqueid: {id}\n")
+    };
+    let (one, two) = (runs(DESK, "1.1"), runs("PJSIP/102-00000002", "1.2"));
+    let record = |target: &str, name: &str, change: &str| {
+        after(&[&one, &two], &json!({"action": "record", target: name, "change": change}))
+    };
+    let mute = |channel| format!("MixMonitorMute Channel={channel} Direction=both State=1");
+    let all = [mute(DESK), mute("PJSIP/102-00000002")];
+    for (target, name) in [("agent", "101"), ("agent", "102"), ("call", "pbx1-1.1")] {
+        assert_eq!(record(target, name, "pause"), all, "{target}");
+    }
+    assert_eq!(record("channel", DESK, "pause"), [mute(DESK)]);
+    assert_eq!(record("agent", "102", "stop").len(), 4);
+}
+
+#[test]
+fn a_variable_is_asked_for_by_channel_or_call() {
+    for channel in [DESK, "1.1", "pbx1-1.1"] {
+        let get = json!({"action": "getVariable", "channel": channel, "name": "CONSENT"});
+        does(&get, &[&format!("GetVar Channel={DESK} Variable=CONSENT")]);
+    }
+    let get = json!({"action": "getVariable", "channel": "pbx1-9.9", "name": "CONSENT"});
+    refused(&get, "notFound", Some("channel"), "");
 }
 
 #[test]

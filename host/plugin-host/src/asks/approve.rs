@@ -4,7 +4,7 @@
 use super::{Asks, size};
 use crate::{
     asks::lacking,
-    grants::{Grants, Mount, Pattern},
+    grants::{Folder, Grants, Mount, Pattern},
     manifest::{Manifest, Mistake},
 };
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
@@ -15,8 +15,19 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
     let lacks = lacking(&asks.grants, &before.grants);
     let lacks = |grant| lacks.iter().any(|it| it.grant == grant);
-    let Grants { subscribe, publish, request, websocket, routes, kv, serve, policy, http, durable } =
-        &asks.grants;
+    let Grants {
+        subscribe,
+        publish,
+        request,
+        websocket,
+        routes,
+        kv,
+        serve,
+        policy,
+        http,
+        durable,
+        files,
+    } = &asks.grants;
     let grants = table(&mut document, "grants")?;
     for (key, asked, granted) in [
         ("subscribe", subscribe, &before.grants.subscribe),
@@ -50,6 +61,15 @@ pub(crate) fn approve(text: &str, asks: &Asks) -> Result<String, String> {
     let served = &before.grants.serve;
     let more = serve.iter().filter(|action| !served.contains(action));
     add(grants, "serve", more.map(Value::from));
+    if let Some(asked) = files.as_ref().filter(|_| lacks("files")) {
+        let granted = before.grants.files.as_deref().unwrap_or_default();
+        let mut more =
+            asked.iter().filter(|one| !granted.iter().any(|it| it.covers(one))).peekable();
+        if more.peek().is_none() && !grants.contains_key("files") {
+            set(grants, "files", Array::new());
+        }
+        add(grants, "files", more.map(folder));
+    }
     if let Some(asked) = policy.as_ref().filter(|_| lacks("policy")) {
         let mut commands = before.grants.policy.map(|it| it.commands).unwrap_or_default();
         let more: Vec<_> =
@@ -107,6 +127,13 @@ fn mount(mount: &Mount) -> Value {
     table.into()
 }
 
+fn folder(folder: &Folder) -> Value {
+    let mut table = InlineTable::new();
+    table.insert("path", folder.path.as_str().into());
+    table.insert("mode", if folder.is_writable { "rw" } else { "ro" }.into());
+    table.into()
+}
+
 fn toml_value(value: &serde_json::Value) -> Option<Value> {
     Some(match value {
         serde_json::Value::Null => return None,
@@ -145,6 +172,7 @@ mod tests {
         serve = ["note"]
         durable = true
         http = ["https://api.crm.example"]
+        files = [{ path = "/var/spool/monitor" }]
         policy = { commands = ["dial", "hangup"] }
         [settings]
         url = "https://api.crm.example/{number}"

@@ -103,6 +103,15 @@ pub(crate) fn lacking(asked: &Grants, granted: &Grants) -> Vec<Lack> {
     for action in asked.serve.iter().filter(|action| !granted.serve.contains(action)) {
         lack("serve", Some(format!("{action:?}")));
     }
+    if let Some(asked) = &asked.files {
+        if asked.is_empty() && granted.files.is_none() {
+            lack("files", None);
+        }
+        let granted = granted.files.as_deref().unwrap_or_default();
+        for folder in asked.iter().filter(|one| !granted.iter().any(|it| it.covers(one))) {
+            lack("files", Some(folder.to_string()));
+        }
+    }
     if let Some(asked) = &asked.policy {
         let is_granted =
             |command: &str| granted.policy.as_ref().is_some_and(|it| it.covers(command));
@@ -190,6 +199,22 @@ mod tests {
     fn an_empty_list_of_origins_asks_for_a_choice() {
         assert_eq!(lacks("http = []", ""), ["http"]);
         assert_eq!(lacks("http = []", "http = []").len(), 0);
+    }
+
+    #[test]
+    fn a_folder_is_granted_with_those_above_it_and_for_as_much() {
+        let asks = "files = [{ path = \"/var/spool/monitor\", mode = \"rw\" }]";
+        let granted = |path: &str, mode: &str| {
+            lacks(asks, &format!("files = [{{ path = \"{path}\", mode = \"{mode}\" }}]"))
+        };
+        let lacked = ["files \"/var/spool/monitor\" for writing"];
+        assert_eq!(lacks(asks, ""), lacked);
+        assert_eq!(granted("/var/spool/monitor", "ro"), lacked);
+        assert_eq!(granted("/var/spool/mon", "rw"), lacked);
+        assert_eq!(granted("/var/spool/monitor", "rw"), [""; 0]);
+        assert_eq!(granted("/var/spool", "rw"), [""; 0]);
+        assert_eq!(lacks("files = []", ""), ["files"]);
+        assert_eq!(lacks("files = []", "files = []"), [""; 0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
 use crate::{
     asks::Asks,
-    grants::{Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant},
+    grants::{Folder, Grants, Mount, OnFailure, Origin, Pattern, PolicyGrant},
     shards,
 };
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ use toml::{
 };
 
 /// Grants of the contract that a later version will know.
-const NOT_YET: [&str; 2] = ["files", "connections"];
+const NOT_YET: [&str; 1] = ["connections"];
 
 /// What a guest's memory may be.
 const MEMORIES: RangeInclusive<u64> = 1 << 20..=4 << 30;
@@ -151,6 +151,7 @@ impl Reader<'_> {
                 "policy" => grants.policy = self.policy(value),
                 "durable" => grants.durable = self.durable(value),
                 "serve" => grants.serve = self.actions(value),
+                "files" => grants.files = Some(self.folders(value)),
                 later if NOT_YET.contains(&later) => {
                     let message = "this build cannot grant it yet: remove the line";
                     self.mistake(key.span(), &self.key(later), message);
@@ -159,7 +160,7 @@ impl Reader<'_> {
                     key.span(),
                     &self.key(other),
                     "unknown; there are subscribe, publish, request, websocket, routes, http, kv, policy, \
-                     serve and durable",
+                     serve, durable and files",
                 ),
             }
         }
@@ -253,6 +254,55 @@ impl Reader<'_> {
             }
         }
         actions
+    }
+
+    /// `[{ path = "/var/spool/asterisk/monitor", mode = "ro" }]`
+    fn folders(&mut self, value: &Node<'_>) -> Vec<Folder> {
+        let key = &self.key("files");
+        let example = "write [{ path = \"/var/spool/asterisk/monitor\", mode = \"ro\" }]";
+        let Some(list) = value.get_ref().as_array() else {
+            self.mistake(value.span(), key, format!("must be a list: {example}"));
+            return Vec::new();
+        };
+        let mut folders = Vec::new();
+        for item in list {
+            match item.get_ref().as_table() {
+                Some(table) => folders.extend(self.folder(key, item.span(), table)),
+                None => self.mistake(item.span(), key, format!("must be a table: {example}")),
+            }
+        }
+        folders
+    }
+
+    fn folder(&mut self, key: &str, at: Range<usize>, table: &DeTable<'_>) -> Option<Folder> {
+        let (mut path, mut is_writable) = (None, false);
+        for (name, value) in table {
+            let text = value.get_ref().as_str();
+            match (name.get_ref().as_ref(), text) {
+                ("path", Some(text)) if Folder::is_path(text) => path = Some(text.to_owned()),
+                ("path", _) => self.mistake(
+                    value.span(),
+                    &format!("{key}.path"),
+                    "must be a folder's whole path, like \"/var/spool/asterisk/monitor\", without . \
+                     and .. and without / at its end",
+                ),
+                ("mode", Some("ro")) => {}
+                ("mode", Some("rw")) => is_writable = true,
+                ("mode", _) => self.mistake(
+                    value.span(),
+                    &format!("{key}.mode"),
+                    "must be \"ro\" (it reads) or \"rw\" (it writes and removes, too)",
+                ),
+                (other, _) => {
+                    let name = format!("{key}.{other}");
+                    self.mistake(value.span(), &name, "unknown; there are path and mode");
+                }
+            }
+        }
+        if !table.iter().any(|(key, _)| key.get_ref() == "path") {
+            self.mistake(at, key, "path is missing");
+        }
+        Some(Folder { path: path?, is_writable })
     }
 
     /// `true`, or a size.

@@ -19,6 +19,11 @@ use tokio_util::task::TaskTracker;
 
 /// The header with the name of the user who asks.
 const USER: HeaderName = HeaderName::from_static("telepulse-user");
+/// The header with that user as the language writes one: what they may see and do.
+const PRINCIPAL: HeaderName = HeaderName::from_static("telepulse-principal");
+
+/// The most bytes of it that a plugin is handed.
+const LONGEST_PRINCIPAL: usize = 32 << 10;
 
 /// What requests of one listener share.
 #[derive(Clone)]
@@ -124,12 +129,18 @@ impl Desk {
     }
 }
 
-/// Tells the plugin who asks, by name; what a client says there itself does not count.
+/// Tells the plugin who asks; what a client says there itself does not count.
 fn name_user(headers: &mut HeaderMap, who: Option<&Principal>) {
     headers.remove(USER);
-    let named = who.and_then(|who| HeaderValue::from_bytes(who.name.as_bytes()).ok());
-    if let Some(name) = named {
+    headers.remove(PRINCIPAL);
+    let Some(who) = who else { return };
+    if let Ok(name) = HeaderValue::from_bytes(who.name.as_bytes()) {
         headers.insert(USER, name);
+    }
+    // One that does not fit is left out: who is not known sees nothing.
+    let whole = serde_json::to_vec(who).ok().filter(|json| json.len() <= LONGEST_PRINCIPAL);
+    if let Some(Ok(json)) = whole.map(HeaderValue::try_from) {
+        headers.insert(PRINCIPAL, json);
     }
 }
 

@@ -65,7 +65,7 @@ pub struct SetVariable {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct GetVariable {
-    /// The channel.
+    /// The channel; or a call, and then the caller's channel is meant.
     pub channel: ChannelName,
     /// The variable; no function.
     pub name: VariableName,

@@ -16,8 +16,9 @@ pub struct Listen {
 }
 
 targeted! {
-    /// `record`: with `agent`, that agent's channel, which has both sides; with `call`, the caller's.
-    /// The result of `start` is `{"file"}`.
+    /// `record`: `start` records with `agent` that agent's channel, which has both sides, and with `call`
+    /// the caller's; its result is `{"file"}`. `pause`, `resume` and `stop` are, with `agent` or `call`, for
+    /// every recording of the call: what is not to be kept is in none of them.
     Record {
         /// What is recorded.
         target,
@@ -27,7 +28,34 @@ targeted! {
         /// id and the time when left out. With `start` only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<FileName>,
+        /// How the two sides are kept; `mixed` when left out. With `start` only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<RecordMode>,
+        /// Begin although the channel is not answered yet. With `start` only.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
+        /// Seconds from one beep to the next, which tell both sides that they are recorded; 5 to 3600,
+        /// none when left out. Asterisk needs `func_periodic_hook` for it. With `start` only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beep: Option<u16>,
+        /// An extension that answers, says that the call is recorded and hangs up: both sides hear it. It
+        /// is looked up where dialled numbers are, and takes the right to `dial`. With `start` only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announcement: Option<Extension>,
     }
+}
+
+/// How a recording keeps the two sides of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum RecordMode {
+    /// Both in one.
+    #[default]
+    Mixed,
+    /// Each on a channel of its own, what the recorded side says on the left: bare samples of 16 bits, 8,000 a
+    /// second, in a file that ends in `.raw`.
+    Stereo,
 }
 
 /// What is to become of a recording.

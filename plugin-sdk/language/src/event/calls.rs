@@ -183,6 +183,53 @@ pub enum PopupReason {
     OnHook,
 }
 
+/// `recordingPolicy`: what the rules for recordings made of a call. Plugins publish it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RecordingPolicy {
+    /// The call.
+    pub call: SmolStr,
+    /// The rule that matched, by its name.
+    pub rule: SmolStr,
+    /// What came of it.
+    pub decision: RecordingDecision,
+    /// What it rests on.
+    pub reason: DecisionReason,
+    /// The file, as it was ordered; absent where nothing is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<SmolStr>,
+    /// How many days the recording is to be kept; absent where the rule does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
+}
+
+/// Whether a call is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum RecordingDecision {
+    /// It is.
+    Record,
+    /// It is not.
+    DontRecord,
+}
+
+/// What a decision on a recording rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum DecisionReason {
+    /// The rule alone.
+    Rule,
+    /// It asked for consent, which was given.
+    ConsentGiven,
+    /// It asked for consent, which was refused.
+    ConsentRefused,
+    /// It asked for consent, and nobody said anything in time: its fallback.
+    Fallback,
+}
+
 /// `callEnded`: the call summed up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -108,9 +108,12 @@ pub struct AgentComplete {
     pub talk_time: u64,
     /// Seconds waited in the queue.
     pub hold_time: u64,
-    /// The recording's file.
+    /// The file of the call's last recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recording: Option<SmolStr>,
+    /// The files of all its recordings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<SmolStr>,
     /// Who ended it: `caller`, `agent` or `transfer`.
     pub reason: SmolStr,
 }

@@ -39,11 +39,45 @@ impl Guest for Web {
                 Ok(answer) => (200, String::from_utf8_lossy(&answer).into_owned()),
                 Err(why) => (502, why),
             },
+            file if file.starts_with("/read/") => (200, told(std::fs::read(&file[5..]))),
+            file if file.starts_with("/list/") => (200, told(listed(&file[5..]))),
+            file if file.starts_with("/write/") => {
+                (200, told(std::fs::write(&file[6..], "x").map(|()| b"written".to_vec())))
+            }
+            file if file.starts_with("/remove/") => {
+                (200, told(std::fs::remove_file(&file[7..]).map(|()| b"removed".to_vec())))
+            }
+            link if link.starts_with("/link/") => (200, told(linked(&link[5..]))),
             out if out.starts_with("/out/") => (200, outside(&out["/out/".len()..])),
             _ => (200, format!("you asked for {path}")),
         };
         answer(out, status, &text);
     }
+}
+
+/// What came of something with files, in words.
+fn told(outcome: std::io::Result<Vec<u8>>) -> String {
+    match outcome {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => format!("refused: {error}"),
+    }
+}
+
+fn listed(folder: &str) -> std::io::Result<Vec<u8>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names.join(" ").into_bytes())
+}
+
+/// Tries to make a way out: a link in the folder to what lies outside, and to read through it.
+fn linked(folder: &str) -> std::io::Result<Vec<u8>> {
+    let link = format!("{folder}/way-out");
+    #[expect(deprecated, reason = "soft_link is what links here, whatever it links to")]
+    std::fs::soft_link("../secret", &link)?;
+    std::fs::read(link)
 }
 
 /// Asks `AUTHORITY/PATH`, and tells what came: status, `Location`, body; or why nothing did.

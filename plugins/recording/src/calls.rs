@@ -1,0 +1,199 @@
+//! Calls in progress: what is known of each, and how far its recording is. Pure.
+
+use crate::rules::Facts;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use telepulse_plugin_sdk::language::{DecisionReason, RecordingChange};
+
+/// The most that are followed; beyond, the oldest is forgotten.
+const MOST: usize = 10_000;
+/// The most acts of ours that are expected to show.
+const MOST_EXPECTED: usize = 20;
+/// How long after an act what happens is its doing, in milliseconds.
+const EXPECTED_MS: u64 = 10_000;
+
+/// One call.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Live {
+    pub(crate) facts: Facts,
+    pub(crate) phase: Phase,
+    /// What the rule that matched has recorded.
+    pub(crate) recorded: Option<Recorded>,
+    /// While it is paused: when it goes on by itself.
+    pub(crate) paused_until: Option<u64>,
+    /// Card data is spoken: what begins to be recorded pauses at once.
+    pub(crate) has_card: bool,
+    /// What `callerInfo` said at the places that rules ask for.
+    pub(crate) said: BTreeMap<String, String>,
+    /// What we have ordered and not seen yet.
+    expected: VecDeque<Act>,
+}
+
+/// How far the decision is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// No rule has matched yet.
+    #[default]
+    Open,
+    /// Somebody has to agree.
+    Asking { rule: String, deadline: u64, is_early: bool },
+    /// It is ordered, and not answered yet.
+    Ordered { recorded: Recorded, reason: DecisionReason, is_early: bool, tries: u32 },
+    /// It is decided.
+    Decided,
+}
+
+/// What a rule has recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    pub(crate) rule: String,
+    /// As it was ordered.
+    pub(crate) file: String,
+}
+
+/// Something that we do, which events of Asterisk's cannot tell who did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Act {
+    pub(crate) change: RecordingChange,
+    pub(crate) by: String,
+    pub(crate) why: String,
+    pub(crate) at: u64,
+}
+
+impl Live {
+    /// Whether it is worth to outlive a crash.
+    pub(crate) fn is_of_interest(&self) -> bool {
+        self.phase != Phase::Open || self.paused_until.is_some() || self.has_card
+    }
+
+    pub(crate) fn expect(&mut self, act: Act) {
+        if self.expected.len() == MOST_EXPECTED {
+            self.expected.pop_front();
+        }
+        self.expected.push_back(act);
+    }
+
+    /// Whose doing a change is that nobody's command was: one act may show on several channels.
+    pub(crate) fn doer(&mut self, change: RecordingChange, now: u64) -> Option<&Act> {
+        self.expected.retain(|act| now.saturating_sub(act.at) <= EXPECTED_MS);
+        self.expected.iter().rev().find(|act| act.change == change)
+    }
+}
+
+/// By id.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Calls {
+    live: HashMap<String, Live>,
+    /// The oldest first.
+    order: VecDeque<String>,
+    /// When which call is to be looked at; those that are over may stand here still.
+    agenda: BTreeSet<(u64, String)>,
+}
+
+impl Calls {
+    pub(crate) fn get(&mut self, call: &str) -> Option<&mut Live> {
+        self.live.get_mut(call)
+    }
+
+    /// The call, which begins if it is not known.
+    pub(crate) fn begun(&mut self, call: &str, server: &str) -> &mut Live {
+        if !self.live.contains_key(call) {
+            self.add(call.to_owned(), Live::default());
+        }
+        let live = self.live.entry(call.to_owned()).or_default();
+        if live.facts.server.is_empty() {
+            server.clone_into(&mut live.facts.server);
+        }
+        live
+    }
+
+    pub(crate) fn add(&mut self, call: String, live: Live) {
+        if self.live.insert(call.clone(), live).is_none() {
+            self.order.push_back(call);
+        }
+        while self.order.len() > MOST {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.live.remove(&oldest);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, call: &str) -> Option<Live> {
+        let live = self.live.remove(call)?;
+        self.order.retain(|other| other != call);
+        Some(live)
+    }
+
+    /// The call that an agent is in, on a server if that is known: of several, the youngest.
+    pub(crate) fn of_agent(&self, agent: &str, server: &str) -> Option<&str> {
+        let mut youngest_first = self.order.iter().rev();
+        let found = youngest_first.find(|call| {
+            self.live.get(*call).is_some_and(|live| {
+                (server.is_empty() || live.facts.server == server)
+                    && live.facts.agents().any(|own| own == agent)
+            })
+        });
+        found.map(String::as_str)
+    }
+
+    /// Has a call looked at.
+    pub(crate) fn look_at(&mut self, call: &str, moment: u64) {
+        self.agenda.insert((moment, call.to_owned()));
+    }
+
+    /// When the next call is to be looked at.
+    pub(crate) fn next(&self) -> Option<u64> {
+        self.agenda.first().map(|(moment, _)| *moment)
+    }
+
+    /// The calls to be looked at by now.
+    pub(crate) fn due(&mut self, now: u64) -> Vec<String> {
+        let later = self.agenda.split_off(&(now + 1, String::new()));
+        let due = std::mem::replace(&mut self.agenda, later);
+        let mut calls: Vec<String> = due.into_iter().map(|(_, call)| call).collect();
+        calls.dedup();
+        calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_bounded_and_found_by_agent() {
+        let mut calls = Calls::default();
+        for number in 0..MOST + 5 {
+            let live = calls.begun(&number.to_string(), "pbx1");
+            live.facts.called.push(if number % 2 == 0 { "201" } else { "202" }.to_owned());
+        }
+        assert_eq!((calls.live.len(), calls.order.len()), (MOST, MOST));
+        assert!(calls.get("4").is_none() && calls.get("5").is_some());
+        let last = (MOST + 4).to_string();
+        assert_eq!(calls.of_agent("201", "pbx1"), Some(&*last));
+        assert_eq!(calls.of_agent("201", "pbx2"), None);
+        calls.forget(&last);
+        assert_ne!(calls.of_agent("201", ""), Some(&*last));
+    }
+
+    #[test]
+    fn what_is_due_comes_once() {
+        let mut calls = Calls::default();
+        for (call, moment) in [("a", 5), ("b", 3), ("c", 7)] {
+            calls.look_at(call, moment);
+        }
+        assert_eq!(calls.next(), Some(3));
+        assert_eq!(calls.due(5), ["b", "a"]);
+        assert_eq!((calls.due(6).len(), calls.next()), (0, Some(7)));
+    }
+
+    #[test]
+    fn an_act_of_ours_is_known_again_for_a_while() {
+        let mut live = Live::default();
+        let act = |change, at| Act { change, by: "x".into(), why: String::new(), at };
+        live.expect(act(RecordingChange::Paused, 1_000));
+        assert!(live.doer(RecordingChange::Resumed, 1_000).is_none());
+        assert!(live.doer(RecordingChange::Paused, 2_000).is_some());
+        assert!(live.doer(RecordingChange::Paused, 2_000).is_some(), "on another channel, too");
+        assert!(live.doer(RecordingChange::Paused, 12_000).is_none());
+    }
+}

@@ -1,0 +1,289 @@
+//! Follows the calls, decides on each once, and keeps what is to be known of its recordings.
+
+mod changes;
+mod decisions;
+
+use crate::{
+    calls::{Calls, Live, Phase},
+    entry::Entry,
+    index,
+    orders::{self, Order},
+    retention,
+    rules::Begin,
+    settings::Settings,
+};
+use serde::Deserialize;
+use std::time::Duration;
+use telepulse_plugin_sdk::{
+    Answer, Event, Failure, StartReason, clock, kv,
+    language::{Direction, Refusal, Timestamp},
+    log,
+};
+
+/// The timer for the next call that is to be looked at.
+pub(crate) const LOOK: u64 = 1;
+/// The timer for what is to be removed.
+pub(crate) const CLEAN: u64 = 2;
+const CLEANING: Duration = Duration::from_mins(10);
+/// Where calls are kept that have to outlive a crash.
+const LIVE: &str = "live/";
+/// No call lasts longer, for all we care.
+const LONGEST_CALL: Duration = Duration::from_hours(24);
+/// How many are read at a time.
+const AT_A_TIME: u32 = 1_000;
+
+/// The instance that gets events.
+pub(crate) struct Recorder {
+    settings: Settings,
+    calls: Calls,
+    /// When the timer goes off, if it is set.
+    timer: Option<u64>,
+}
+
+/// What is read of `callStarted` and `callAnswered`.
+#[derive(Deserialize)]
+struct Leg {
+    server: String,
+    call: String,
+    agent: Option<String>,
+    queue: Option<String>,
+    from: String,
+    to: String,
+    direction: Option<Direction>,
+}
+
+/// What is read of `callEnded`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct End {
+    server: String,
+    call: String,
+    agent: Option<String>,
+    queue: Option<String>,
+    from: String,
+    to: String,
+    started: Timestamp,
+    duration: u64,
+    time: Timestamp,
+    recordings: Vec<String>,
+    merged_into: Option<String>,
+}
+
+impl Recorder {
+    /// After a crash, and when the host was down, calls go on that were recorded before.
+    pub(crate) fn new(settings: Settings, reason: StartReason) -> Result<Self, String> {
+        let mut recorder = Self { settings, calls: Calls::default(), timer: None };
+        if reason != StartReason::Reload {
+            recorder.remember()?;
+        }
+        clock::every(CLEAN, CLEANING);
+        recorder.set_timer();
+        Ok(recorder)
+    }
+
+    fn remember(&mut self) -> Result<(), String> {
+        let mut after = None::<String>;
+        loop {
+            let keys = kv::keys(LIVE, after.as_deref(), AT_A_TIME)?;
+            for key in &keys {
+                if let Some(live) = kv::get_json::<Live>(key)? {
+                    let call = key[LIVE.len()..].to_owned();
+                    self.calls.look_at(&call, 0);
+                    self.calls.add(call, live);
+                }
+            }
+            if keys.len() < AT_A_TIME as usize {
+                return Ok(());
+            }
+            after = keys.into_iter().next_back();
+        }
+    }
+
+    /// What the next instance has to know.
+    pub(crate) fn save(&self) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(&self.calls).map_err(|error| error.to_string())
+    }
+
+    /// Takes over what the instance before has saved.
+    pub(crate) fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        self.calls = serde_json::from_slice(state).map_err(|error| error.to_string())?;
+        self.set_timer();
+        Ok(())
+    }
+
+    pub(crate) fn handle(&mut self, event: &Event<'_>) -> Result<(), Failure> {
+        let unreadable = |why: Refusal| Failure::Skip(why.to_string());
+        let outcome = match event.kind {
+            "callStarted" => self.leg(event.json().map_err(unreadable)?, Begin::Ring),
+            "callAnswered" => self.leg(event.json().map_err(unreadable)?, Begin::Answer),
+            "callEnded" => self.ended(event.json().map_err(unreadable)?),
+            "recording" => self.changed(event.json().map_err(unreadable)?),
+            "callerInfo" => self.informed(&event.json().map_err(unreadable)?),
+            _ => {
+                let told = event.json().map_err(unreadable)?;
+                self.card(told, event.kind).map_err(Failure::Skip)?;
+                Ok(())
+            }
+        };
+        self.set_timer();
+        outcome.map_err(Failure::Retry)
+    }
+
+    pub(crate) fn answered(&mut self, answer: Answer) {
+        let Some((order, outcome)) = orders::answered(answer) else { return };
+        let done = match order {
+            Order::Start { call } => self.started(&call, outcome),
+            Order::Ask { call } => self.told(&call, outcome),
+            Order::Change { call, change } => {
+                self.change_answered(&call, change, outcome);
+                Ok(())
+            }
+        };
+        if let Err(why) = done {
+            log::error!("what is known of a call is not kept: {why}");
+        }
+        self.set_timer();
+    }
+
+    pub(crate) fn fired(&mut self, timer: u64) {
+        if timer == CLEAN {
+            return retention::clean(&self.settings, clock::now());
+        }
+        let now = clock::now().0;
+        self.timer = None;
+        for call in self.calls.due(now) {
+            let looked = self.decide_late(&call, now).and_then(|()| self.resume_late(&call, now));
+            if let Err(why) = looked {
+                log::error!(call = call; "what is known of a call is not kept: {why}");
+            }
+        }
+        self.set_timer();
+    }
+
+    fn set_timer(&mut self) {
+        let next = self.calls.next();
+        if let Some(moment) = next.filter(|_| next != self.timer) {
+            let wait = moment.saturating_sub(clock::now().0);
+            clock::after(LOOK, Duration::from_millis(wait));
+        }
+        self.timer = next;
+    }
+
+    /// An agent's phone rings, or an agent talks.
+    fn leg(&mut self, leg: Leg, begin: Begin) -> Result<(), String> {
+        let Leg { server, call, agent, queue, from, to, direction } = leg;
+        let facts = &mut self.calls.begun(&call, &server).facts;
+        if facts.from.is_empty() {
+            facts.from = from;
+        }
+        if facts.did.is_empty() {
+            facts.did.clone_from(&to);
+        }
+        if !to.is_empty() {
+            facts.to = to;
+        }
+        facts.queue = queue.or_else(|| facts.queue.take());
+        let Some(agent) = agent else { return Ok(()) };
+        // `callAnswered` does not say which way it goes; `callStarted` did.
+        let is_caller = direction.map_or(agent == facts.from, |way| way == Direction::Out);
+        if !facts.agents().any(|known| known == agent) {
+            if is_caller { &mut facts.callers } else { &mut facts.called }.push(agent);
+        }
+        if begin == Begin::Answer || self.settings.begins_at_ring() {
+            return self.consider(&call, begin);
+        }
+        Ok(())
+    }
+
+    /// A call is over: its entry is what it will be.
+    fn ended(&mut self, end: End) -> Result<(), String> {
+        let live = self.calls.forget(&end.call);
+        if live.as_ref().is_some_and(Live::is_of_interest) {
+            kv::take(&format!("{LIVE}{}", end.call))?;
+        }
+        if let Some(into) = &end.merged_into {
+            return self.merged(&end, live, into);
+        }
+        if end.recordings.is_empty() {
+            return Ok(());
+        }
+        let facts = live.map(|live| live.facts).unwrap_or_default();
+        let known = index::get(&end.call)?;
+        let mut entry = known.unwrap_or_else(|| Entry::new(&end.call, &facts, end.started));
+        entry.learn(&facts);
+        for (own, told) in [
+            (&mut entry.server, &end.server),
+            (&mut entry.from, &end.from),
+            (&mut entry.to, &end.to),
+        ] {
+            if own.is_empty() {
+                own.clone_from(told);
+            }
+        }
+        entry.queue = entry.queue.take().or(end.queue);
+        if let Some(agent) = &end.agent {
+            entry.add_agent(agent);
+        }
+        for file in &end.recordings {
+            entry.add_file(file, None);
+        }
+        entry.ended = Some(end.time);
+        entry.duration = Some(end.duration);
+        retention::keep(&self.settings, &entry)
+    }
+
+    /// It goes on as another call, and its recordings with it.
+    fn merged(&mut self, end: &End, live: Option<Live>, into: &str) -> Result<(), String> {
+        if let Some(live) = live {
+            let kept = self.calls.begun(into, &end.server);
+            for agent in live.facts.callers {
+                if !kept.facts.agents().any(|known| known == agent) {
+                    kept.facts.callers.push(agent);
+                }
+            }
+            for agent in live.facts.called {
+                if !kept.facts.agents().any(|known| known == agent) {
+                    kept.facts.called.push(agent);
+                }
+            }
+            if kept.phase == Phase::Open && live.phase == Phase::Decided {
+                (kept.phase, kept.recorded) = (live.phase, live.recorded);
+            }
+            kept.has_card |= live.has_card;
+            kept.paused_until = kept.paused_until.max(live.paused_until);
+            if let Some(moment) = kept.paused_until {
+                self.calls.look_at(into, moment);
+            }
+            self.keep(into)?;
+        }
+        let Some(gone) = index::take(&end.call)? else { return Ok(()) };
+        let entry = match index::get(into)? {
+            Some(mut entry) => {
+                entry.absorb(gone);
+                entry
+            }
+            None => Entry { id: into.to_owned(), ..gone },
+        };
+        retention::keep(&self.settings, &entry)
+    }
+
+    /// Changes what is listed of a call.
+    fn edit(&mut self, call: &str, change: impl FnOnce(&mut Entry)) -> Result<(), String> {
+        let facts = self.calls.get(call).map(|live| live.facts.clone()).unwrap_or_default();
+        let known = index::get(call)?;
+        let mut entry = known.unwrap_or_else(|| Entry::new(call, &facts, clock::now()));
+        entry.learn(&facts);
+        change(&mut entry);
+        retention::keep(&self.settings, &entry)
+    }
+
+    /// Has a call outlive a crash, if it is worth it.
+    fn keep(&mut self, call: &str) -> Result<(), String> {
+        match self.calls.get(call) {
+            Some(live) if live.is_of_interest() => {
+                kv::set_json(&format!("{LIVE}{call}"), live, Some(LONGEST_CALL))
+            }
+            _ => Ok(()),
+        }
+    }
+}

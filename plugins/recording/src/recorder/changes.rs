@@ -1,0 +1,165 @@
+//! What happens to recordings: by commands, by events of a CRM, and by itself when a pause has lasted.
+
+use super::Recorder;
+use crate::{calls::Act, entry::Step, orders};
+use serde::Deserialize;
+use serde_json::Value;
+use telepulse_plugin_sdk::{
+    clock,
+    language::{Code, RecordingChange, Refusal, Timestamp},
+    log, metrics,
+};
+
+/// When a resumption is ordered again that nothing came of, in milliseconds.
+const AGAIN: u64 = 5_000;
+/// Who did what rules did.
+const OURSELVES: &str = "recording";
+
+/// What is read of `recording`.
+#[derive(Deserialize)]
+pub(super) struct Changed {
+    server: String,
+    call: String,
+    agent: Option<String>,
+    queue: Option<String>,
+    time: Timestamp,
+    change: RecordingChange,
+    file: String,
+    by: Option<String>,
+}
+
+/// A CRM says that card data is spoken, or not any more.
+#[derive(Deserialize)]
+pub(super) struct Card {
+    #[serde(default)]
+    server: String,
+    call: Option<String>,
+    agent: Option<String>,
+    change: CardChange,
+    by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum CardChange {
+    Start,
+    End,
+}
+
+impl Recorder {
+    /// A recording began, paused, went on or ended.
+    pub(super) fn changed(&mut self, told: Changed) -> Result<(), String> {
+        let Changed { server, call, agent, queue, time, change, file, by } = told;
+        let now = clock::now().0;
+        let recorded = self.calls.get(&call).and_then(|live| live.recorded.clone());
+        let rule = recorded.as_ref().and_then(|recorded| self.settings.rule(&recorded.rule));
+        let (pause, mode) = (self.settings.pause_ms(rule), rule.map(|rule| rule.mode));
+        let ours = recorded.filter(|recorded| file.ends_with(&recorded.file));
+        let live = self.calls.begun(&call, &server);
+        live.facts.queue = queue.or_else(|| live.facts.queue.take());
+        let act = live.doer(change, now).filter(|_| by.is_none()).cloned();
+        let pauses_at_once = change == RecordingChange::Started && live.has_card;
+        match change {
+            RecordingChange::Paused => live.paused_until = Some(now + pause),
+            RecordingChange::Resumed | RecordingChange::Stopped => live.paused_until = None,
+            RecordingChange::Started => {}
+        }
+        if let Some(moment) = live.paused_until {
+            self.calls.look_at(&call, moment);
+        }
+        let is_ours = ours.is_some();
+        let (doer, why) = match (act, ours) {
+            (Some(Act { by, why, .. }), _) => (Some(by), Some(why)),
+            (None, Some(recorded)) if change == RecordingChange::Started && by.is_none() => {
+                (Some(OURSELVES.to_owned()), Some(format!("rule {}", recorded.rule)))
+            }
+            (None, _) => (by, None),
+        };
+        self.edit(&call, |entry| {
+            if let Some(agent) = &agent {
+                entry.add_agent(agent);
+            }
+            entry.add_file(&file, mode.filter(|_| is_ours));
+            entry.note(Step { time, change, file, by: doer, why });
+        })?;
+        if pauses_at_once {
+            self.order_change(&call, RecordingChange::Paused, OURSELVES, "card data is spoken");
+        }
+        self.keep(&call)
+    }
+
+    /// What is spoken now is not to be kept, or is again.
+    pub(super) fn card(&mut self, told: Card, kind: &str) -> Result<(), String> {
+        let Card { server, call, agent, change, by } = told;
+        let found = match (call, &agent) {
+            (Some(call), None) => Some(call),
+            (None, Some(agent)) => self.calls.of_agent(agent, &server).map(str::to_owned),
+            _ => return Err(format!("{kind}: one of `call` and `agent` says whose card it is")),
+        };
+        let by = by.or(agent).unwrap_or_else(|| kind.to_owned());
+        let Some(call) = found else { return Err(format!("{kind}: {by} is in no call")) };
+        let Some(live) = self.calls.get(&call) else {
+            return Err(format!("{kind}: there is no such call; it may be over"));
+        };
+        live.has_card = change == CardChange::Start;
+        let (change, why) = match change {
+            CardChange::Start => (RecordingChange::Paused, "card data is spoken"),
+            CardChange::End => (RecordingChange::Resumed, "no card data is spoken any more"),
+        };
+        self.order_change(&call, change, &by, why);
+        self.keep(&call)
+    }
+
+    /// A pause has lasted.
+    pub(super) fn resume_late(&mut self, call: &str, now: u64) -> Result<(), String> {
+        let Some(live) = self.calls.get(call) else { return Ok(()) };
+        match live.paused_until {
+            Some(moment) if moment <= now => {
+                live.paused_until = Some(now + AGAIN);
+                live.has_card = false;
+                self.calls.look_at(call, now + AGAIN);
+                self.order_change(
+                    call,
+                    RecordingChange::Resumed,
+                    OURSELVES,
+                    "the pause has lasted",
+                );
+                self.keep(call)
+            }
+            Some(moment) => {
+                self.calls.look_at(call, moment);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn order_change(&mut self, call: &str, change: RecordingChange, by: &str, why: &str) {
+        let Some(live) = self.calls.get(call) else { return };
+        let (by, why, at) = (by.to_owned(), why.to_owned(), clock::now().0);
+        live.expect(Act { change, by, why, at });
+        if let Err(why) = orders::change(call, &live.facts.server, change) {
+            log::error!(call = call; "its recording does not change: {why}");
+            metrics::add("failed", 1, &[]);
+        }
+    }
+
+    /// A pause that does not come about is worth a line; a resumption that never can is given up.
+    pub(super) fn change_answered(
+        &mut self,
+        call: &str,
+        change: RecordingChange,
+        outcome: Result<Value, Refusal>,
+    ) {
+        let Err(refusal) = outcome else { return };
+        let is_for_good = matches!(refusal.code, Code::Conflict | Code::NotFound);
+        if change == RecordingChange::Resumed && is_for_good {
+            if let Some(live) = self.calls.get(call) {
+                live.paused_until = None;
+            }
+        } else if !is_for_good {
+            log::error!(call = call; "its recording does not change: {refusal}");
+            metrics::add("failed", 1, &[]);
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! Phones: which extension has which device, and what Asterisk says of it.
 
+use std::collections::BTreeMap;
+
 use ami_proto::Message;
-use telepulse_language::{ExtensionStatus, SmolStr, UserStatus};
+use telepulse_language::{Device, DeviceChannel, ExtensionStatus, Filter, SmolStr, UserStatus};
 
 use crate::channel::{Ix, device_of};
 use crate::device::{Extension, PhoneState, hint_devices, hint_presence};
@@ -123,6 +125,38 @@ impl Pbx {
         Some(agent)
     }
 
+    /// Channels by the extension at whose phone they are, as far as the filter lets them through;
+    /// those at no phone are left out.
+    pub fn devices(
+        &self,
+        channels: impl IntoIterator<Item = DeviceChannel>,
+        filter: &Filter,
+    ) -> Vec<Device> {
+        let mut devices: BTreeMap<SmolStr, Vec<DeviceChannel>> = BTreeMap::new();
+        for channel in channels {
+            // Half of a `Local/` channel is a wire inside Asterisk, whatever the template says.
+            let device =
+                Some(device_of(&channel.channel)).filter(|name| !name.starts_with("Local/"));
+            let number = device.and_then(|device| self.number_of_device(device)).map(SmolStr::new);
+            let is_wanted =
+                |number: &SmolStr| filter.agents.as_ref().is_none_or(|all| all.contains(&**number));
+            if let Some(number) = number.filter(is_wanted) {
+                devices.entry(number).or_default().push(channel);
+            }
+        }
+        let server = &self.config.server;
+        let device = |(agent, channels)| Device { agent, server: server.clone(), channels };
+        devices.into_iter().map(device).collect()
+    }
+
+    /// The number of the extension that has this device, by a hint or by the template.
+    fn number_of_device<'d>(&'d self, device: &'d str) -> Option<&'d str> {
+        match self.by_device.get(device) {
+            Some(&owner) => Some(self.number(owner)),
+            None => self.template.extension(device),
+        }
+    }
+
     /// Gives channels that are nobody's to the extensions whose phones they are, now that hints
     /// told more.
     pub(crate) fn adopt_channels(&mut self, out: &mut Out<'_>) {
@@ -153,18 +187,13 @@ impl Pbx {
     }
 
     fn number_of_interface<'m>(&'m self, interface: &'m str) -> Option<&'m str> {
-        if let Some(&agent) = self.by_device.get(interface) {
-            return Some(self.number(agent));
+        if let Some(number) = self.number_of_device(interface) {
+            return Some(number);
         }
         let local = interface.strip_prefix("Local/").or_else(|| interface.strip_prefix("hint:"));
-        match local {
-            Some(local) => {
-                let number = local.split('@').next()?;
-                let is_known = self.by_number.contains_key(number);
-                (is_known || self.config.extensions.matches(number)).then_some(number)
-            }
-            None => self.template.extension(interface),
-        }
+        let number = local?.split('@').next()?;
+        let is_known = self.by_number.contains_key(number);
+        (is_known || self.config.extensions.matches(number)).then_some(number)
     }
 
     /// Tells of the extension's phone what subscribers do not know yet.

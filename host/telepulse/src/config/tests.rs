@@ -60,6 +60,7 @@ fn everything_written_is_used() {
          [[server]]\nid='pbx-1'\nhost='::1'\nport=5039\nusername='u'\nsecret='s'\nauth='plain'\n\
          device='SIP/{{ext}}-x'\ncontext='from-inside'\nvoicemail='*{{ext}}'\nextensions='^1'\nmaxCalls=7\n\
          keepAlive=5\ntls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
+         ari={{url='https://pbx.example/ari',username='a',password='p',app='desk',ca='pbx-ca.pem'}}\n\
          [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
          queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
          [commands]\nperSecond=7\ndialsPerMinute=8\ndialsPerNumber=9\ndeniedPrefixes=['00']\n\
@@ -87,6 +88,13 @@ fn everything_written_is_used() {
             ..ServerTls::default()
         }),
         filter: ServerFilter { exclude: BTreeSet::from(["RTCPSent".to_owned()]) },
+        ari: Some(ServerAri {
+            url: "https://pbx.example/ari".parse().unwrap(),
+            username: "a".to_owned(),
+            password: Secret::new("p"),
+            app: "desk".to_owned(),
+            ca: Some("/etc/tp/pbx-ca.pem".into()),
+        }),
     };
     assert_eq!(config.servers, [expected]);
     let [user] = config.users.as_slice() else { panic!("one user") };

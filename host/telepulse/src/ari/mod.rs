@@ -1,0 +1,13 @@
+//! ARI: one client and one Stasis application for a server. Its events go to the bus as they are, and
+//! fold into a table of the channels that are there, which answers the query `devices`.
+
+mod connect;
+mod event;
+mod figures;
+mod link;
+mod silence;
+mod table;
+
+pub(crate) use link::{Handle, spawn};
+
+use crate::clock::now;

@@ -51,7 +51,7 @@ const TEMPLATES: [(&str, &str); 16] = templates![
 pub(super) const ARI_PASSWORD: &str = "another secret for tests";
 
 /// What ARI takes beyond the modules that every instance has.
-const ARI_MODULES: [&str; 11] = [
+const ARI_MODULES: [&str; 12] = [
     "app_stasis",
     "res_ari",
     "res_ari_applications",
@@ -63,6 +63,7 @@ const ARI_MODULES: [&str; 11] = [
     "res_stasis_playback",
     "res_stasis_recording",
     "res_stasis_snoop",
+    "res_websocket_client",
 ];
 
 /// What may differ from one instance to the next; the default suits most tests.
@@ -91,6 +92,9 @@ pub struct Options {
     pub parking_seconds: u32,
     /// Whether there is ARI, with the HTTP server that it needs.
     pub ari: bool,
+    /// Further lines for http.conf, such as `tlsenable = yes`; `{etc}` stands for the folder of the
+    /// configuration.
+    pub http: Vec<String>,
 }
 
 impl Default for Options {
@@ -107,6 +111,7 @@ impl Default for Options {
             busy_at: 0,
             parking_seconds: 45,
             ari: false,
+            http: Vec::new(),
         }
     }
 }
@@ -165,6 +170,7 @@ pub(super) fn write(
         ("ari", if options.ari { "yes" } else { "no" }),
         ("ari_password", ARI_PASSWORD),
         ("ari_modules", &ari_modules(options.ari)),
+        ("http", &options.http.join("\n").replace("{etc}", &format!("{seen_as}/etc"))),
         ("http_port", &ports.http.to_string()),
         ("sip_port", &ports.sip.to_string()),
         ("trunk_port", &ports.trunk.to_string()),

@@ -123,3 +123,204 @@ impl Known {
         self.update(new, since);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ari::event::{Event, listing};
+    use std::collections::BTreeMap;
+
+    /// As Asterisk 22 sent them: 101 calls 102 and hangs up; then an originate rings 102, which hears
+    /// its echo until it is hung up.
+    const CALL: &str = include_str!("recorded/call.jsonl");
+    /// As Asterisk 22 answered meanwhile.
+    const RINGING: &str = include_str!("recorded/listing-ringing.json");
+    const UP: &str = include_str!("recorded/listing-up.json");
+    const ORIGINATED: &str = include_str!("recorded/listing-originated.json");
+
+    const NOW: Timestamp = Timestamp(1);
+
+    fn tell(table: &mut Table, line: &str, now: Timestamp) {
+        if let Some((fate, channel)) = Event::read(line).unwrap().channel().unwrap() {
+            table.apply(fate, &channel, now);
+        }
+    }
+
+    fn list(table: &mut Table, text: &str) {
+        table.begin();
+        table.finish(&listing(text.as_bytes()).unwrap(), NOW);
+    }
+
+    /// All but when it was.
+    fn shown(table: &Table) -> Vec<String> {
+        let shown = |channel: DeviceChannel| {
+            let DeviceChannel { channel, state, outbound, number, name, .. } = channel;
+            let way = if outbound { "to" } else { "from" };
+            format!("{way} {channel}: {state}, {number} {name:?}")
+        };
+        table.channels().into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn a_call_is_followed_by_its_events() {
+        let mut table = Table::default();
+        let mut seen: Vec<Vec<String>> = Vec::new();
+        for line in CALL.lines() {
+            tell(&mut table, line, NOW);
+            let now = shown(&table);
+            if seen.last() != Some(&now) {
+                seen.push(now);
+            }
+        }
+        let (caller, callee, echo) =
+            ("from PJSIP/101-00000000", "to PJSIP/102-00000001", "to PJSIP/102-00000002");
+        let expected = [
+            vec![format!("{caller}: ring, 102 \"\"")],
+            vec![format!("{caller}: ring, 102 \"\""), format!("{callee}: down,  \"\"")],
+            vec![format!("{caller}: ring, 102 \"\""), format!("{callee}: down, 101 \"Phone 101\"")],
+            vec![
+                format!("{caller}: ring, 102 \"Phone 102\""),
+                format!("{callee}: down, 101 \"Phone 101\""),
+            ],
+            vec![
+                format!("{caller}: ring, 102 \"Phone 102\""),
+                format!("{callee}: ringing, 101 \"Phone 101\""),
+            ],
+            vec![
+                format!("{caller}: ring, 102 \"Phone 102\""),
+                format!("{callee}: up, 101 \"Phone 101\""),
+            ],
+            vec![
+                format!("{caller}: up, 102 \"Phone 102\""),
+                format!("{callee}: up, 101 \"Phone 101\""),
+            ],
+            vec![format!("{caller}: up, 102 \"Phone 102\"")],
+            vec![],
+            vec![format!("{echo}: down,  \"\"")],
+            vec![format!("{echo}: ringing,  \"\"")],
+            vec![format!("{echo}: up,  \"\"")],
+            vec![],
+        ];
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_listing_says_the_same() {
+        let check = |text: &str, expected: &[&str]| {
+            let mut table = Table::default();
+            list(&mut table, text);
+            assert_eq!(shown(&table), expected);
+        };
+        let caller = "from PJSIP/101-00000000";
+        check(
+            RINGING,
+            &[
+                &format!("{caller}: ring, 102 \"Phone 102\""),
+                "to PJSIP/102-00000001: ringing, 101 \"Phone 101\"",
+            ],
+        );
+        check(
+            UP,
+            &[
+                &format!("{caller}: up, 102 \"Phone 102\""),
+                "to PJSIP/102-00000001: up, 101 \"Phone 101\"",
+            ],
+        );
+        // Once it runs a dialplan of its own, nothing tells any more who called whom.
+        check(ORIGINATED, &["from PJSIP/102-00000002: up, 800 \"\""]);
+        check("[]", &[]);
+    }
+
+    #[test]
+    fn a_listing_does_not_forget_who_called_whom() {
+        let mut table = Table::default();
+        let is_up = |line: &&str| !line.contains("\"app_name\":\"Echo\"");
+        CALL.lines().take_while(is_up).for_each(|line| tell(&mut table, line, NOW));
+        list(&mut table, ORIGINATED);
+        assert_eq!(shown(&table), ["to PJSIP/102-00000002: up,  \"\""]);
+    }
+
+    /// Channels after each event as a listing has them, made of what the events show.
+    fn listings() -> Vec<String> {
+        let mut there: BTreeMap<String, String> = BTreeMap::new();
+        let mut listings = vec!["[]".to_owned()];
+        for line in CALL.lines() {
+            if let Some((fate, channel)) = Event::read(line).unwrap().channel().unwrap() {
+                let event: serde_json::Value = serde_json::from_str(line).unwrap();
+                there.remove(&*channel.id);
+                if fate != Fate::Destroyed {
+                    there.insert(channel.id.to_string(), event["channel"].to_string());
+                }
+            }
+            let all: Vec<&str> = there.values().map(String::as_str).collect();
+            listings.push(format!("[{}]", all.join(",")));
+        }
+        listings
+    }
+
+    /// Whenever the connection is made, the listing is taken and arrives: from then on the table has
+    /// what one has that saw every event.
+    #[test]
+    fn a_listing_and_events_come_together_in_any_order() {
+        let lines: Vec<&str> = CALL.lines().collect();
+        let listings = listings();
+        let states = |table: &Table| -> Vec<(SmolStr, SmolStr)> {
+            table.channels().into_iter().map(|one| (one.channel, one.state)).collect()
+        };
+        let mut expected = vec![Vec::new()];
+        let mut all = Table::default();
+        for line in &lines {
+            tell(&mut all, line, NOW);
+            expected.push(states(&all));
+        }
+        for connected in 0..lines.len() {
+            for taken in connected..lines.len().min(connected + 12) {
+                for arrived in [taken, taken + 1, (taken + 9).min(lines.len())] {
+                    let mut table = Table::default();
+                    // What was known from a connection before, and lost since.
+                    list(&mut table, ORIGINATED);
+                    table.begin();
+                    lines[connected..arrived].iter().for_each(|line| tell(&mut table, line, NOW));
+                    table.finish(&listing(listings[taken].as_bytes()).unwrap(), NOW);
+                    for at in arrived..=lines.len() {
+                        assert_eq!(
+                            states(&table),
+                            expected[at],
+                            "{connected} {taken} {arrived} {at}"
+                        );
+                        lines.get(at).inspect(|line| tell(&mut table, line, NOW));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn since_is_when_the_state_was_seen_to_come() {
+        let mut table = Table::default();
+        for (second, line) in (1..).zip(CALL.lines()) {
+            tell(&mut table, line, Timestamp(second * 1000));
+            if line.contains("ChannelEnteredBridge") {
+                break;
+            }
+        }
+        let since = |table: &Table| -> Vec<u64> {
+            table.channels().iter().map(|channel| channel.since.0 / 1000).collect()
+        };
+        assert_eq!(since(&table), [32, 27], "when each was up");
+        list(&mut table, UP);
+        assert_eq!(since(&table), [32, 27], "a listing says nothing new");
+        list(&mut table, RINGING);
+        let created = 1_795_307_799;
+        assert_eq!(since(&table), [created, created], "a change that nobody saw");
+    }
+
+    #[test]
+    fn late_words_bring_nobody_back() {
+        let mut table = Table::default();
+        list(&mut table, "[]");
+        let late = CALL.lines().find(|line| line.contains("ChannelStateChange")).unwrap();
+        tell(&mut table, late, NOW);
+        assert_eq!(table.len(), 0);
+    }
+}

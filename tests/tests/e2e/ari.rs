@@ -251,9 +251,15 @@ async fn after_a_cut_the_table_is_as_asterisk_lists_it() -> Result<()> {
 
     // A transfer gives a channel another name for a moment; Asterisk itself comes anew.
     let caller = Phone::call(&pbx, "109", "800")?;
-    client.lines("109", &[("up", "800")]).await?;
-    client.ok(json!({"action": "transfer", "agent": "109", "to": "801"})).await.ok();
-    equals_the_listing(&mut client, &pbx).await.context("after a transfer")?;
+    let channel = wait::until("109 to hear its echo", SOON, async || {
+        let of_agent = json!({"agents": ["109"]});
+        let asked = json!({"action": "query", "query": "devices", "filter": of_agent});
+        let found = client.ok(asked).await?["items"][0]["channels"][0].clone();
+        Ok((found["state"] == "up").then(|| found["channel"].clone()))
+    })
+    .await?;
+    client.ok(json!({"action": "transfer", "channel": channel, "to": "801"})).await?;
+    ensure!(equals_the_listing(&mut client, &pbx).await.context("after a transfer")? > 0);
     drop((caller, calls));
     pbx.kill()?;
     ari_state(&platform, "pbx1", "DISCONNECTED").await?;

@@ -226,3 +226,72 @@ impl Pbx {
         self.tell_person(agent, out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PbxConfig;
+    use telepulse_language::Timestamp;
+
+    fn pbx() -> Pbx {
+        let mut pbx = Pbx::new(PbxConfig {
+            server: "pbx1".into(),
+            device: "PJSIP/{ext}".into(),
+            extensions: "^[0-9]{3}$".parse().unwrap(),
+            context: "internal".into(),
+            voicemail: None,
+            max_calls: None,
+        });
+        let hint = "Event: ExtensionStatus\r\nExten: 101\r\nContext: internal\r\n\
+                    Hint: PJSIP/desk&SIP/101\r\nStatus: 0\r\n";
+        let hint = Message::parse(hint.as_bytes()).unwrap();
+        pbx.apply(&hint, Timestamp(1), &mut Vec::new());
+        pbx
+    }
+
+    fn channel(name: &str) -> DeviceChannel {
+        DeviceChannel {
+            channel: name.into(),
+            id: name.into(),
+            state: "up".into(),
+            outbound: true,
+            number: SmolStr::default(),
+            name: SmolStr::default(),
+            since: Timestamp(1),
+        }
+    }
+
+    fn check(filter: &Filter, expected: &[(&str, &[&str])]) {
+        let names = [
+            "PJSIP/102-00000001",
+            "PJSIP/desk-00000002",
+            "PJSIP/trunk-00000003",
+            "SIP/101-00000004",
+            "Local/103@internal-00000005;1",
+            "PJSIP/102-00000006",
+        ];
+        let devices = pbx().devices(names.map(channel), filter);
+        let found: Vec<(&str, Vec<&str>)> = devices
+            .iter()
+            .map(|device| {
+                assert_eq!(device.server, "pbx1");
+                let channels = device.channels.iter().map(|channel| channel.channel.as_str());
+                (device.agent.as_str(), channels.collect())
+            })
+            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(agent, names)| (*agent, names.to_vec())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn channels_are_at_the_phones_of_hints_and_of_the_template() {
+        let of_102 = ("102", &["PJSIP/102-00000001", "PJSIP/102-00000006"][..]);
+        let of_101 = ("101", &["PJSIP/desk-00000002", "SIP/101-00000004"][..]);
+        check(&Filter::default(), &[of_101, of_102]);
+        let only =
+            |agent: &str| Filter { agents: Some([agent.to_owned()].into()), ..Filter::default() };
+        check(&only("102"), &[of_102]);
+        check(&only("104"), &[]);
+    }
+}

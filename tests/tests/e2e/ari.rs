@@ -297,7 +297,22 @@ async fn a_refused_login_is_told_and_the_manager_goes_on() -> Result<()> {
     ensure!(!shown.to_string().contains("not-the-one"), "{shown}");
     let since = shown["since"].clone();
 
-    // The right password over the admin API: ARI comes, the link and its calls go on.
+    // The right password, by another configuration: ARI comes, the link and its calls go on.
+    let right = platform.changed(|text| text.replace("not-the-one", pbx.ari_password()))?;
+    let changes = platform.app.reconfigure(right).await.servers;
+    ensure!(changes.changed == ["pbx1"], "{changes:?}");
+    ari_state(&platform, "pbx1", "CONNECTED").await?;
+    let goes_on = async || -> Result<()> {
+        let shown = platform.server("pbx1").await?;
+        ensure!(shown["state"] == "CONNECTED" && shown["since"] == since, "{shown}");
+        ensure!(shown["figures"]["reconnects"] == 0, "{shown}");
+        Ok(())
+    };
+    goes_on().await?;
+    let metrics = reqwest::get(platform.admin("/metrics")).await?.text().await?;
+    let connected = "telepulse_server_ari_state{server=\"pbx1\",state=\"CONNECTED\"} 1";
+    ensure!(metrics.lines().any(|line| line == connected), "{metrics}");
+
     let url = platform.admin("/servers/pbx1");
     let settings = json!({
         "url": format!("http://{}/ari", pbx.http()), "username": "telepulse",
@@ -305,16 +320,6 @@ async fn a_refused_login_is_told_and_the_manager_goes_on() -> Result<()> {
     });
     let put =
         async |ari: Option<Value>| send(&url, Method::PUT, Some(described(&pbx, ari)), None).await;
-    let changed = put(Some(settings.clone())).await?;
-    ensure!(changed.status == StatusCode::OK, "{}", changed.body);
-    ensure!(!changed.body.to_string().contains(pbx.ari_password()), "{}", changed.body);
-    ari_state(&platform, "pbx1", "CONNECTED").await?;
-    let after = platform.server("pbx1").await?;
-    ensure!(after["state"] == "CONNECTED" && after["since"] == since, "{after}");
-    ensure!(after["figures"]["reconnects"] == 0, "{after}");
-    let metrics = reqwest::get(platform.admin("/metrics")).await?.text().await?;
-    let connected = "telepulse_server_ari_state{server=\"pbx1\",state=\"CONNECTED\"} 1";
-    ensure!(metrics.lines().any(|line| line == connected), "{metrics}");
 
     // Another client of the same name takes the application over, and that is said.
     let mut other = described(&pbx, Some(settings.clone()));
@@ -325,13 +330,15 @@ async fn a_refused_login_is_told_and_the_manager_goes_on() -> Result<()> {
     let replaced = ari_state(&platform, "pbx1", "REJECTED").await?;
     let reason = replaced["reason"].as_str().context("a reason")?;
     ensure!(reason.contains("give each one an `app` of its own"), "{reason}");
-    // The password of before is good for the same server.
+    // Over the admin API the password of before is good for the same server.
     let mut own = settings.clone();
     own["app"] = "telepulse-1".into();
     own.as_object_mut().context("an object")?.remove("password");
     let changed = put(Some(own)).await?;
     ensure!(changed.status == StatusCode::OK, "{}", changed.body);
+    ensure!(!changed.body.to_string().contains(pbx.ari_password()), "{}", changed.body);
     ari_state(&platform, "pbx1", "CONNECTED").await?;
+    goes_on().await?;
     ari_state(&platform, "pbx2", "CONNECTED").await?;
 
     // Stopped with the server, and started; then done without.

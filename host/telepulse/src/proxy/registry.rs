@@ -33,7 +33,7 @@ pub(crate) struct Registry {
 pub struct ServerChanges {
     /// Those that are new.
     pub added: Vec<String>,
-    /// Those that were ended and begun anew, with other settings.
+    /// Those with other settings: ended and begun anew, or their ARI alone if nothing else differs.
     pub changed: Vec<String>,
     /// Those that are gone.
     pub removed: Vec<String>,

@@ -191,8 +191,9 @@ pub(super) fn write(
 }
 
 fn ari_modules(ari: bool) -> String {
-    let modules = ARI_MODULES.iter().filter(|_| ari);
-    modules.map(|name| format!("load => {name}.so\n")).collect()
+    let lines: Vec<String> =
+        ARI_MODULES.iter().filter(|_| ari).map(|name| format!("load => {name}.so")).collect();
+    lines.join("\n")
 }
 
 /// The numbers of the phones that never register.

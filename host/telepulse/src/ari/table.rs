@@ -259,40 +259,45 @@ mod tests {
         listings
     }
 
+    fn states(table: &Table) -> Vec<(SmolStr, SmolStr)> {
+        table.channels().into_iter().map(|one| (one.channel, one.state)).collect()
+    }
+
+    /// What a table shows after each event from where the listing arrived on, if the connection was
+    /// made before the event `connected`, and the listing, as it was taken, comes at `arrived`.
+    fn joined(connected: usize, taken: &str, arrived: usize) -> Vec<Vec<(SmolStr, SmolStr)>> {
+        let mut table = Table::default();
+        // What was known from a connection before, and lost since.
+        list(&mut table, ORIGINATED);
+        table.begin();
+        for line in CALL.lines().take(arrived).skip(connected) {
+            tell(&mut table, line, NOW);
+        }
+        table.finish(&listing(taken.as_bytes()).unwrap(), NOW);
+        let mut shown = vec![states(&table)];
+        for line in CALL.lines().skip(arrived) {
+            tell(&mut table, line, NOW);
+            shown.push(states(&table));
+        }
+        shown
+    }
+
     /// Whenever the connection is made, the listing is taken and arrives: from then on the table has
     /// what one has that saw every event.
     #[test]
     fn a_listing_and_events_come_together_in_any_order() {
-        let lines: Vec<&str> = CALL.lines().collect();
-        let listings = listings();
-        let states = |table: &Table| -> Vec<(SmolStr, SmolStr)> {
-            table.channels().into_iter().map(|one| (one.channel, one.state)).collect()
-        };
-        let mut expected = vec![Vec::new()];
         let mut all = Table::default();
-        for line in &lines {
+        let mut expected = vec![Vec::new()];
+        for line in CALL.lines() {
             tell(&mut all, line, NOW);
             expected.push(states(&all));
         }
-        for connected in 0..lines.len() {
-            for taken in connected..lines.len().min(connected + 12) {
-                for arrived in [taken, taken + 1, (taken + 9).min(lines.len())] {
-                    let mut table = Table::default();
-                    // What was known from a connection before, and lost since.
-                    list(&mut table, ORIGINATED);
-                    table.begin();
-                    lines[connected..arrived].iter().for_each(|line| tell(&mut table, line, NOW));
-                    table.finish(&listing(listings[taken].as_bytes()).unwrap(), NOW);
-                    for at in arrived..=lines.len() {
-                        assert_eq!(
-                            states(&table),
-                            expected[at],
-                            "{connected} {taken} {arrived} {at}"
-                        );
-                        if let Some(line) = lines.get(at) {
-                            tell(&mut table, line, NOW);
-                        }
-                    }
+        let last = CALL.lines().count();
+        for (taken, listing) in listings().iter().enumerate() {
+            for connected in taken.saturating_sub(12)..=taken {
+                for arrived in [taken, taken + 1, taken + 9].map(|arrived| arrived.min(last)) {
+                    let shown = joined(connected, listing, arrived);
+                    assert_eq!(shown, expected[arrived..], "{connected} {taken} {arrived}");
                 }
             }
         }

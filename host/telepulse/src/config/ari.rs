@@ -3,11 +3,7 @@
 use super::{Secret, Server, ServerTls, rules};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{fmt, path::PathBuf, str::FromStr};
 use telepulse_language::Refusal;
 
 /// The Stasis application that we are, by default.
@@ -154,32 +150,19 @@ impl ServerAri {
             }
         }
         for (key, value) in object {
-            let rule = Self::rule(key).ok_or_else(|| {
-                let message = "is unknown".to_owned() + &rules::perhaps(key, &Self::KEYS);
-                Refusal::field(field(key), message)
-            })?;
-            let Some(text) = value.as_str() else {
-                return Err(Refusal::field(field(key), "must be a string"));
+            let good = value.as_str().ok_or_else(|| "must be a string".to_owned());
+            let good = match key.as_str() {
+                "url" => good.and_then(rules::ari_url),
+                "username" => good.and_then(rules::user),
+                "password" => good.and_then(rules::ami_value),
+                "app" => good.and_then(rules::id),
+                // There is no file here that it could be relative to.
+                "ca" => good.and_then(rules::absolute),
+                _ => Err("is unknown".to_owned() + &rules::perhaps(key, &Self::KEYS)),
             };
-            rule(text).map_err(|message| Refusal::field(field(key), message))?;
+            good.map_err(|message| Refusal::field(field(key), message))?;
         }
         Ok(())
-    }
-
-    /// What a field must be over the admin API.
-    fn rule(key: &str) -> Option<fn(&str) -> Result<(), String>> {
-        Some(match key {
-            "url" => rules::ari_url,
-            "username" => rules::user,
-            "password" => rules::ami_value,
-            "app" => rules::id,
-            // There is no file here that it could be relative to.
-            "ca" => |path| match Path::new(path).is_absolute() {
-                true => Ok(()),
-                false => Err("must be an absolute path".to_owned()),
-            },
-            _ => return None,
-        })
     }
 }
 

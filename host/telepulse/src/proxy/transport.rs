@@ -87,13 +87,11 @@ pub(crate) async fn encrypt(
 
 fn tls_failure(tls: &ServerTls, said: &Said, error: &io::Error) -> String {
     let way_out = if error.to_string().contains("certificate") {
-        match &tls.ca {
-            Some(ca) => format!("; is its certificate signed by one in {}?", ca.display()),
-            None => {
-                let set = said.ca;
-                format!("; is its certificate signed by an authority of your own? Set {set}")
-            }
-        }
+        let set = said.ca;
+        tls.ca.as_ref().map_or_else(
+            || format!("; is its certificate signed by an authority of your own? Set {set}"),
+            |ca| format!("; is its certificate signed by one in {}?", ca.display()),
+        )
     } else {
         format!("; is this the port of {}?", said.listens)
     };

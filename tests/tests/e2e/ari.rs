@@ -21,7 +21,9 @@ use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     fault_proxy::{Fault, FaultProxy},
     phones::{Call, Phone},
-    ports, wait,
+    ports,
+    storm::Storm,
+    wait,
 };
 
 /// An Asterisk with ARI.
@@ -79,15 +81,18 @@ async fn table_is(client: &mut Client, expected: &[&str]) -> Result<()> {
     found.await.with_context(|| format!("last: {last:?}"))
 }
 
+/// Asterisk's own list of channels.
+async fn listing(pbx: &Asterisk) -> Result<Vec<Value>> {
+    let asked = reqwest::Client::new().get(format!("http://{}/ari/channels", pbx.http()));
+    let answer = asked.basic_auth("telepulse", Some(pbx.ari_password())).send().await?;
+    Ok(answer.error_for_status()?.json().await?)
+}
+
 /// Waits until the table has what Asterisk itself lists of phones, channel by channel; answers how many.
 async fn equals_the_listing(client: &mut Client, pbx: &Asterisk) -> Result<usize> {
-    let url = format!("http://{}/ari/channels", pbx.http());
     let mut last = String::new();
     let found = wait::until("the table to equal the listing", SOON, async || {
-        let asked = reqwest::Client::new().get(&url);
-        let asked = asked.basic_auth("telepulse", Some(pbx.ari_password())).send().await?;
-        let listed: Vec<Value> = asked.error_for_status()?.json().await?;
-        let theirs: BTreeSet<String> = listed.iter().filter_map(phone).collect();
+        let theirs: BTreeSet<String> = listing(pbx).await?.iter().filter_map(phone).collect();
         let result = client.ok(json!({"action": "query", "query": "devices"})).await?;
         let mut ours = BTreeSet::new();
         for device in result["items"].as_array().context("items")? {
@@ -266,6 +271,36 @@ async fn after_a_cut_the_table_is_as_asterisk_lists_it() -> Result<()> {
     pbx.start_again().await?;
     ari_state(&platform, "pbx1", "CONNECTED").await?;
     table_is(&mut client, &[]).await.context("nobody outlives Asterisk")?;
+    platform.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_passes_and_nothing_stays() -> Result<()> {
+    let name = "ari::a_storm_passes_and_nothing_stays";
+    let Some(pbx) = start(name).await? else { return Ok(()) };
+    let builder = Platform::builder().server("pbx1", &pbx).raw(&ari(&pbx, pbx.http()));
+    let platform = builder.start().await?;
+    platform.connected("pbx1").await?;
+    let storm = Storm::start(&pbx, 50).await?;
+    storm.made_more(100, SOON).await?;
+    // In the middle of it the connection is made anew.
+    ari_state(&platform, "pbx1", "CONNECTED").await?;
+    let restart = platform.admin("/servers/pbx1/restart");
+    let restarted = send(&restart, Method::POST, None, None).await?;
+    ensure!(restarted.status == StatusCode::ACCEPTED, "{}", restarted.body);
+    storm.made_more(300, SOON).await?;
+    let made = storm.stop().await;
+    let mut last = String::new();
+    let empty = wait::until("the storm to pass", SOON, async || {
+        let (theirs, shown) = (listing(&pbx).await?.len(), platform.server("pbx1").await?);
+        last = format!("listed: {theirs}, ours: {}", shown["ari"]);
+        Ok((theirs == 0 && shown["ari"]["figures"]["channels"] == 0).then_some(shown))
+    });
+    let shown = empty.await.with_context(|| last.clone())?["ari"].clone();
+    ensure!(shown["state"] == "CONNECTED" && shown["figures"]["reconnects"] == 1, "{shown}");
+    ensure!(shown["figures"]["unreadable"] == 0, "{shown}");
+    eprintln!("{made} calls, {} events", shown["figures"]["events"]);
     platform.stop().await;
     Ok(())
 }

@@ -5,6 +5,7 @@ use super::{
     connect::{self, Failed, Socket},
     event::{self, Event},
     figures::Figures,
+    handle::{Ask, Handle, QUEUE, Status},
     silence::{Silence, Turn},
     table::Table,
 };
@@ -17,9 +18,9 @@ use ami_proto::Backoff;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::{future::Future, sync::Arc, time::Duration};
-use telepulse_language::{DeviceChannel, ServerState, Timestamp};
+use telepulse_language::ServerState;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::{Instant, sleep},
 };
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -27,50 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Who is refused is not soon welcome: another try comes this seldom.
 const REJECTED_PAUSE: Duration = Duration::from_mins(5);
-/// Questions that may wait for the task; more are answered with nothing.
-const QUEUE: usize = 256;
 /// How long saying good-bye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// Where the connection stands.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Status {
-    pub state: ServerState,
-    pub reason: Option<String>,
-    pub since: Timestamp,
-}
-
-/// A handle to the task.
-#[derive(Clone)]
-pub(crate) struct Handle {
-    pub settings: Arc<ServerAri>,
-    pub status: watch::Receiver<Status>,
-    pub figures: Arc<Figures>,
-    asks: mpsc::Sender<oneshot::Sender<Vec<DeviceChannel>>>,
-    end: CancellationToken,
-    done: CancellationToken,
-}
-
-impl Handle {
-    /// All channels that are known, the oldest first; none if the task is gone or asked too much.
-    pub(crate) async fn channels(&self) -> Vec<DeviceChannel> {
-        let (reply, answer) = oneshot::channel();
-        if self.asks.try_send(reply).is_err() {
-            return Vec::new();
-        }
-        answer.await.unwrap_or_default()
-    }
-
-    /// Ends the task, whatever the server's goal is.
-    pub(crate) fn end(&self) {
-        self.end.cancel();
-    }
-
-    /// Waits until it has ended.
-    pub(crate) async fn ended(&self) {
-        self.done.cancelled().await;
-    }
-}
 
 /// Starts the task of a server's ARI, if it has one. It runs, rests and ends with the server's goal.
 pub(crate) fn spawn(
@@ -117,7 +76,7 @@ struct Link {
     settings: Arc<ServerAri>,
     goal: watch::Receiver<Goal>,
     end: CancellationToken,
-    asks: mpsc::Receiver<oneshot::Sender<Vec<DeviceChannel>>>,
+    asks: mpsc::Receiver<Ask>,
     status: watch::Sender<Status>,
     figures: Arc<Figures>,
     events: Option<Leaves>,
@@ -311,7 +270,7 @@ impl Link {
         }
     }
 
-    fn answer(&self, reply: oneshot::Sender<Vec<DeviceChannel>>) {
+    fn answer(&self, reply: Ask) {
         // Whoever asked may have gone: nobody to tell.
         drop(reply.send(self.table.channels()));
     }

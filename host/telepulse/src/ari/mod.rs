@@ -4,10 +4,12 @@
 mod connect;
 mod event;
 mod figures;
+mod handle;
 mod link;
 mod silence;
 mod table;
 
-pub(crate) use link::{Handle, spawn};
+pub(crate) use handle::Handle;
+pub(crate) use link::spawn;
 
 use crate::clock::now;

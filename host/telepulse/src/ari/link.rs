@@ -146,22 +146,22 @@ impl Link {
             Some(Err(Failed::Away(reason))) => End::Lost { reason, was_connected: false },
             Some(Ok(mut socket)) => {
                 let end = self.follow(&mut socket).await;
-                // So that Asterisk need not find out by itself; whether it listens is its own affair.
-                drop(tokio::time::timeout(GOODBYE, socket.close(None)).await);
+                drop(tokio::time::timeout(GOODBYE, leave(socket)).await);
                 end
             }
         }
     }
 
     /// Follows the events until the connection ends. The listing is asked for once they come, so that
-    /// nothing falls between the two.
+    /// nothing falls between the two; and again when none came for long: where a client goes and one
+    /// of its name comes at the same moment, Asterisk can leave the new one without any.
     async fn follow(&mut self, socket: &mut Socket) -> End {
         self.state(ServerState::Syncing, None);
         self.table.begin();
         let (server, settings) = (self.server.clone(), self.settings.clone());
         let listing = connect::channels(&server, &settings);
         tokio::pin!(listing);
-        let mut is_true = false;
+        let (mut is_listing, mut is_true, mut is_quiet) = (true, false, true);
         let mut silence =
             Silence::new(Duration::from_secs(self.server.keep_alive.into()), Instant::now());
         let look = sleep(Duration::ZERO);
@@ -172,14 +172,24 @@ impl Link {
                 _ = self.goal.changed() => return End::GoalChanged,
                 () = self.end.cancelled() => return End::GoalChanged,
                 Some(reply) = self.asks.recv() => self.answer(reply),
-                listed = &mut listing, if !is_true => {
-                    if let Err(reason) = listed.and_then(|listed| self.list(&listed)) {
-                        return lost(reason);
+                listed = &mut listing, if is_listing => {
+                    is_listing = false;
+                    match listed.and_then(|listed| self.list(&listed)) {
+                        Err(reason) => return lost(reason),
+                        Ok(true) if is_true && is_quiet => {
+                            return lost("Asterisk tells of no changes any more".to_owned());
+                        }
+                        Ok(_) if is_true => {}
+                        Ok(_) => {
+                            is_true = true;
+                            self.figures.connected();
+                            self.state(ServerState::Connected, None);
+                        }
                     }
-                    is_true = true;
                 }
                 message = socket.next() => {
                     silence.broken(Instant::now());
+                    is_quiet &= !matches!(message, Some(Ok(Message::Text(_))));
                     match self.message(message) {
                         Ok(()) => {}
                         Err(Gone::Replaced(reason)) => return End::Rejected(reason),
@@ -192,6 +202,11 @@ impl Link {
                         if let Err(error) = socket.send(Message::Ping(Bytes::new())).await {
                             return lost(error.to_string());
                         }
+                        if !is_listing {
+                            self.table.begin();
+                            listing.set(connect::channels(&server, &settings));
+                            (is_listing, is_quiet) = (true, true);
+                        }
                     }
                     Turn::GiveUp => return lost("Asterisk does not answer any more".to_owned()),
                 },
@@ -199,13 +214,12 @@ impl Link {
         }
     }
 
-    fn list(&mut self, listed: &[u8]) -> Result<(), String> {
+    /// Folds a listing in, and answers whether it said anything new.
+    fn list(&mut self, listed: &[u8]) -> Result<bool, String> {
         let listing = event::listing(listed).map_err(|error| error.to_string())?;
-        self.table.finish(&listing, super::now());
+        let is_new = self.table.finish(&listing, super::now());
         self.figures.channels(self.table.len());
-        self.figures.connected();
-        self.state(ServerState::Connected, None);
-        Ok(())
+        Ok(is_new)
     }
 
     fn message(
@@ -288,6 +302,14 @@ impl Link {
         if changed {
             tracing::info!(server = %self.id, state = ?new.state, reason = new.reason, "ARI status");
         }
+    }
+}
+
+/// Closes, and waits until Asterisk has closed, too: only then it has let go of the application, and
+/// takes nothing away from whoever is it next.
+async fn leave(mut socket: Socket) {
+    if socket.close(None).await.is_ok() {
+        while let Some(Ok(_)) = socket.next().await {}
     }
 }
 

@@ -50,19 +50,25 @@ impl Table {
     }
 
     /// Folds the listing in: what events told since is newer, and what neither a listing has nor an
-    /// event made since is gone.
-    pub(super) fn finish(&mut self, listing: &[Channel<'_>], now: Timestamp) {
+    /// event made since is gone. Answers whether it said anything that no event had told.
+    pub(super) fn finish(&mut self, listing: &[Channel<'_>], now: Timestamp) -> bool {
+        let before = self.channels.len();
         let told = self.told.take().unwrap_or_default();
         let listed: FxHashMap<&str, &Channel<'_>> =
             listing.iter().map(|channel| (&*channel.id, channel)).collect();
         self.channels
             .retain(|id, _| listed.contains_key(&**id) || told.get(id) == Some(&Fate::Created));
+        let mut differs = self.channels.len() != before;
         for channel in listing.iter().filter(|channel| !told.contains_key(&channel.id)) {
             match self.channels.get_mut(&channel.id) {
-                Some(known) => known.list(channel),
-                None => self.put(channel, channel.created().unwrap_or(now)),
+                Some(known) => differs |= known.list(channel),
+                None => {
+                    differs = true;
+                    self.put(channel, channel.created().unwrap_or(now));
+                }
             }
         }
+        differs
     }
 
     /// All channels, the oldest first.
@@ -118,10 +124,13 @@ impl Known {
         own.name = new.connected.name.clone();
     }
 
-    /// Takes over what a listing says; when the state changed is not known.
-    fn list(&mut self, new: &Channel<'_>) {
+    /// Takes over what a listing says, and answers whether the state is another; when it changed is
+    /// not known.
+    fn list(&mut self, new: &Channel<'_>) -> bool {
         let since = new.created().unwrap_or(self.channel.since);
+        let before = self.channel.state.clone();
         self.update(new, since);
+        self.channel.state != before
     }
 }
 
@@ -147,9 +156,22 @@ mod tests {
         }
     }
 
-    fn list(table: &mut Table, text: &str) {
+    fn list(table: &mut Table, text: &str) -> bool {
         table.begin();
-        table.finish(&listing(text.as_bytes()).unwrap(), NOW);
+        table.finish(&listing(text.as_bytes()).unwrap(), NOW)
+    }
+
+    #[test]
+    fn a_listing_shows_what_no_event_told() {
+        let mut table = Table::default();
+        assert!(!list(&mut table, "[]"));
+        assert!(list(&mut table, RINGING), "two channels came");
+        assert!(!list(&mut table, RINGING));
+        assert!(list(&mut table, UP), "another state");
+        assert!(list(&mut table, "[]"), "both are gone");
+        table.begin();
+        CALL.lines().take(27).for_each(|line| tell(&mut table, line, NOW));
+        assert!(!table.finish(&listing(UP.as_bytes()).unwrap(), NOW), "events told of both");
     }
 
     /// All but when it was.

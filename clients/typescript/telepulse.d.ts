@@ -480,6 +480,34 @@ export interface ConferenceUnmuteCommand {
   server?: string;
 }
 
+/** What goes on at the phones of one extension, as ARI tells it. */
+export interface Device {
+  /** The extension. */
+  agent: string;
+  /** The channels between Asterisk and its phones, the oldest first. */
+  channels: DeviceChannel[];
+  /** The server. */
+  server: string;
+}
+
+/** One channel between Asterisk and a phone. */
+export interface DeviceChannel {
+  /** The channel's name. */
+  channel: string;
+  /** Its id: the Uniqueid of AMI. */
+  id: string;
+  /** The other side's name; empty where it is not known. */
+  name: string;
+  /** The other side's number, or what was dialled; empty where neither is known. */
+  number: string;
+  /** Whether Asterisk called the phone; else the phone called Asterisk. */
+  outbound: boolean;
+  /** In this state since; where that was not seen, since the channel was made. */
+  since: string;
+  /** Its state: `down`, `ring`, `ringing`, `up`, `busy`, … */
+  state: string;
+}
+
 /** `dial`. Its result is `{"actionId","call"}`; whether it was answered comes as events. */
 export interface DialCommand {
   action: "dial";
@@ -939,7 +967,7 @@ export interface Query {
 }
 
 /** What can be asked for. */
-export type QueryKind = "calls" | "endedCalls" | "lines" | "users" | "queues" | "agents" | "parked" | "conferences" | "servers" | "snapshot";
+export type QueryKind = "calls" | "endedCalls" | "lines" | "users" | "queues" | "agents" | "parked" | "conferences" | "servers" | "devices" | "snapshot";
 
 /** The answer to a query, true as of `seq`. */
 export interface QueryResult {

@@ -1,7 +1,9 @@
 //! Phones: which extension has which device, and what Asterisk says of it.
 
+use std::collections::BTreeMap;
+
 use ami_proto::Message;
-use telepulse_language::{ExtensionStatus, SmolStr, UserStatus};
+use telepulse_language::{Device, DeviceChannel, ExtensionStatus, Filter, SmolStr, UserStatus};
 
 use crate::channel::{Ix, device_of};
 use crate::device::{Extension, PhoneState, hint_devices, hint_presence};
@@ -123,6 +125,38 @@ impl Pbx {
         Some(agent)
     }
 
+    /// Channels by the extension at whose phone they are, as far as the filter lets them through;
+    /// those at no phone are left out.
+    pub fn devices(
+        &self,
+        channels: impl IntoIterator<Item = DeviceChannel>,
+        filter: &Filter,
+    ) -> Vec<Device> {
+        let mut devices: BTreeMap<SmolStr, Vec<DeviceChannel>> = BTreeMap::new();
+        for channel in channels {
+            // Half of a `Local/` channel is a wire inside Asterisk, whatever the template says.
+            let device =
+                Some(device_of(&channel.channel)).filter(|name| !name.starts_with("Local/"));
+            let number = device.and_then(|device| self.number_of_device(device)).map(SmolStr::new);
+            let is_wanted =
+                |number: &SmolStr| filter.agents.as_ref().is_none_or(|all| all.contains(&**number));
+            if let Some(number) = number.filter(is_wanted) {
+                devices.entry(number).or_default().push(channel);
+            }
+        }
+        let server = &self.config.server;
+        let device = |(agent, channels)| Device { agent, server: server.clone(), channels };
+        devices.into_iter().map(device).collect()
+    }
+
+    /// The number of the extension that has this device, by a hint or by the template.
+    fn number_of_device<'d>(&'d self, device: &'d str) -> Option<&'d str> {
+        match self.by_device.get(device) {
+            Some(&owner) => Some(self.number(owner)),
+            None => self.template.extension(device),
+        }
+    }
+
     /// Gives channels that are nobody's to the extensions whose phones they are, now that hints
     /// told more.
     pub(crate) fn adopt_channels(&mut self, out: &mut Out<'_>) {
@@ -153,18 +187,13 @@ impl Pbx {
     }
 
     fn number_of_interface<'m>(&'m self, interface: &'m str) -> Option<&'m str> {
-        if let Some(&agent) = self.by_device.get(interface) {
-            return Some(self.number(agent));
+        if let Some(number) = self.number_of_device(interface) {
+            return Some(number);
         }
         let local = interface.strip_prefix("Local/").or_else(|| interface.strip_prefix("hint:"));
-        match local {
-            Some(local) => {
-                let number = local.split('@').next()?;
-                let is_known = self.by_number.contains_key(number);
-                (is_known || self.config.extensions.matches(number)).then_some(number)
-            }
-            None => self.template.extension(interface),
-        }
+        let number = local?.split('@').next()?;
+        let is_known = self.by_number.contains_key(number);
+        (is_known || self.config.extensions.matches(number)).then_some(number)
     }
 
     /// Tells of the extension's phone what subscribers do not know yet.
@@ -195,5 +224,74 @@ impl Pbx {
             self.extensions[agent].told.status = Some(status);
         }
         self.tell_person(agent, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PbxConfig;
+    use telepulse_language::Timestamp;
+
+    fn pbx() -> Pbx {
+        let mut pbx = Pbx::new(PbxConfig {
+            server: "pbx1".into(),
+            device: "PJSIP/{ext}".into(),
+            extensions: "^[0-9]{3}$".parse().unwrap(),
+            context: "internal".into(),
+            voicemail: None,
+            max_calls: None,
+        });
+        let hint = "Event: ExtensionStatus\r\nExten: 101\r\nContext: internal\r\n\
+                    Hint: PJSIP/desk&SIP/101\r\nStatus: 0\r\n";
+        let hint = Message::parse(hint.as_bytes()).unwrap();
+        pbx.apply(&hint, Timestamp(1), &mut Vec::new());
+        pbx
+    }
+
+    fn channel(name: &str) -> DeviceChannel {
+        DeviceChannel {
+            channel: name.into(),
+            id: name.into(),
+            state: "up".into(),
+            outbound: true,
+            number: SmolStr::default(),
+            name: SmolStr::default(),
+            since: Timestamp(1),
+        }
+    }
+
+    fn check(filter: &Filter, expected: &[(&str, &[&str])]) {
+        let names = [
+            "PJSIP/102-00000001",
+            "PJSIP/desk-00000002",
+            "PJSIP/trunk-00000003",
+            "SIP/101-00000004",
+            "Local/103@internal-00000005;1",
+            "PJSIP/102-00000006",
+        ];
+        let devices = pbx().devices(names.map(channel), filter);
+        let found: Vec<(&str, Vec<&str>)> = devices
+            .iter()
+            .map(|device| {
+                assert_eq!(device.server, "pbx1");
+                let channels = device.channels.iter().map(|channel| channel.channel.as_str());
+                (device.agent.as_str(), channels.collect())
+            })
+            .collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(agent, names)| (*agent, names.to_vec())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn channels_are_at_the_phones_of_hints_and_of_the_template() {
+        let of_102 = ("102", &["PJSIP/102-00000001", "PJSIP/102-00000006"][..]);
+        let of_101 = ("101", &["PJSIP/desk-00000002", "SIP/101-00000004"][..]);
+        check(&Filter::default(), &[of_101, of_102]);
+        let only =
+            |agent: &str| Filter { agents: Some([agent.to_owned()].into()), ..Filter::default() };
+        check(&only("102"), &[of_102]);
+        check(&only("104"), &[]);
     }
 }

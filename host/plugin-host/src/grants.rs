@@ -5,8 +5,9 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// Addresses that only the proxy writes (contract section 1).
-const READ_ONLY: [&str; 2] = ["telepulse.proxy.event", "telepulse.proxy.status"];
+/// Addresses that only the host writes (contract section 1).
+const READ_ONLY: [&str; 3] =
+    ["telepulse.proxy.event", "telepulse.proxy.status", "telepulse.ari.event"];
 /// An address that is only written to, by request.
 const WRITE_ONLY: &str = "telepulse.proxy.action";
 
@@ -208,7 +209,7 @@ pub enum Denied {
         /// What was asked for.
         address: String,
     },
-    /// Only the proxy publishes there, or nobody does.
+    /// Only the host publishes there, or nobody does.
     #[error("no plugin publishes to {0:?}")]
     NotPublishable(String),
     /// Nobody answers there.
@@ -317,7 +318,11 @@ mod tests {
         };
         assert!(grants.may_publish("telepulse.event.callerInfo").is_ok());
         assert!(grants.may_request("telepulse.proxy.action").is_ok());
-        for address in ["telepulse.proxy.event.pbx1.X", "telepulse.proxy.status.pbx1"] {
+        for address in [
+            "telepulse.proxy.event.pbx1.X",
+            "telepulse.proxy.status.pbx1",
+            "telepulse.ari.event.pbx1.ChannelCreated",
+        ] {
             assert_eq!(grants.may_publish(address), Err(Denied::NotPublishable(address.into())));
             assert_eq!(grants.may_request(address), Err(Denied::NotRequestable(address.into())));
         }

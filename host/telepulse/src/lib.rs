@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod app;
+mod ari;
 mod audit;
 pub mod auth;
 pub mod bus;

@@ -18,6 +18,38 @@ pub struct Lines {
     pub lines: Vec<Line>,
 }
 
+/// What goes on at the phones of one extension, as ARI tells it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Device {
+    /// The extension.
+    pub agent: SmolStr,
+    /// The server.
+    pub server: SmolStr,
+    /// The channels between Asterisk and its phones, the oldest first.
+    pub channels: Vec<DeviceChannel>,
+}
+
+/// One channel between Asterisk and a phone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeviceChannel {
+    /// The channel's name.
+    pub channel: SmolStr,
+    /// Its id: the Uniqueid of AMI.
+    pub id: SmolStr,
+    /// Its state: `down`, `ring`, `ringing`, `up`, `busy`, …
+    pub state: SmolStr,
+    /// Whether Asterisk called the phone; else the phone called Asterisk.
+    pub outbound: bool,
+    /// The other side's number, or what was dialled; empty where neither is known.
+    pub number: SmolStr,
+    /// The other side's name; empty where it is not known.
+    pub name: SmolStr,
+    /// In this state since; where that was not seen, since the channel was made.
+    pub since: Timestamp,
+}
+
 /// An extension.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -36,8 +36,8 @@ pub use event::{
 };
 pub use filter::Filter;
 pub use items::{
-    Agent, Call, CallChannel, CallState, Caller, ConferenceParty, ConferenceRoom, EndedCall, Lines,
-    ParkedCall, Queue, Server, Snapshot, User,
+    Agent, Call, CallChannel, CallState, Caller, ConferenceParty, ConferenceRoom, Device,
+    DeviceChannel, EndedCall, Lines, ParkedCall, Queue, Server, Snapshot, User,
 };
 pub use principal::{Permission, Principal};
 pub use query::{Page, Query, QueryKind, QueryResult};

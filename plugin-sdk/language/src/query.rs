@@ -27,6 +27,8 @@ pub enum QueryKind {
     Conferences,
     /// Asterisk servers: `Server`.
     Servers,
+    /// Extensions with a channel to a phone, as ARI tells it; none of servers without ARI: `Device`.
+    Devices,
     /// Everything at once: `Snapshot` as the only item. Asked by gateways when a client subscribes.
     Snapshot,
 }
@@ -90,7 +92,7 @@ impl Page {
 }
 
 const KINDS: &str =
-    "calls, endedCalls, lines, users, queues, agents, parked, conferences or servers";
+    "calls, endedCalls, lines, users, queues, agents, parked, conferences, servers or devices";
 
 impl Query {
     /// A question about all that `filter` lets through.

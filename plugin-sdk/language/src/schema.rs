@@ -1,8 +1,8 @@
 //! The types of the language as JSON Schema, one entry each: for the published document.
 
 use crate::{
-    Agent, Call, Command, ConferenceRoom, Details, EndedCall, Filter, Id, Lines, ParkedCall, Query,
-    QueryResult, Queue, Refusal, Server, Snapshot, User,
+    Agent, Call, Command, ConferenceRoom, Details, Device, EndedCall, Filter, Id, Lines,
+    ParkedCall, Query, QueryResult, Queue, Refusal, Server, Snapshot, User,
 };
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value};
@@ -27,7 +27,7 @@ pub fn answers() -> Schemas {
         macro_rules! list {
             ($($type:ident)*) => { vec![$( (stringify!($type), generator.subschema_for::<$type>()) ),*] };
         }
-        list!(Agent Call ConferenceRoom EndedCall Lines ParkedCall QueryResult Queue Refusal Server Snapshot User)
+        list!(Agent Call ConferenceRoom Device EndedCall Lines ParkedCall QueryResult Queue Refusal Server Snapshot User)
     })
 }
 

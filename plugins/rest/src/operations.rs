@@ -64,6 +64,7 @@ const USERS: List = List { query: "users", key: "agent", item: "User" };
 const QUEUES: List = List { query: "queues", key: "queue", item: "Queue" };
 const PARKED: List = List { query: "parked", key: "call", item: "ParkedCall" };
 const CONFERENCES: List = List { query: "conferences", key: "conference", item: "ConferenceRoom" };
+const DEVICES: List = List { query: "devices", key: "agent", item: "Device" };
 const SERVERS: List = List { query: "servers", key: "server", item: "Server" };
 
 const MEMBER: &str = "/v1/queues/{queue}/members/{agent}";
@@ -102,6 +103,7 @@ pub(crate) const OPERATIONS: &[Operation] = {
         operation("PUT", MEMBER, Command("queueAdd", Result), "Logs an agent on to a queue"),
         operation("PATCH", MEMBER, Pause, "Pauses an agent in a queue, or ends the pause"),
         operation("DELETE", MEMBER, Command("queueRemove", Nothing), "Logs an agent off from a queue"),
+        operation("GET", "/v1/devices", Does::List(DEVICES), "Extensions with a channel to a phone, as ARI tells it"),
         operation("GET", "/v1/servers", Does::List(SERVERS), "Asterisk servers with their state"),
         operation("POST", "/v1/commands", AnyCommand, "Gives any command of the language"),
         operation("GET", "/v1/openapi.json", Describe, "This description"),

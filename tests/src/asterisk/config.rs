@@ -28,7 +28,8 @@ macro_rules! templates {
 }
 
 /// File name and template, one for each file in `tests/asterisk`.
-const TEMPLATES: [(&str, &str); 15] = templates![
+const TEMPLATES: [(&str, &str); 16] = templates![
+    "ari.conf",
     "asterisk.conf",
     "cdr.conf",
     "confbridge.conf",
@@ -44,6 +45,25 @@ const TEMPLATES: [(&str, &str); 15] = templates![
     "queues.conf",
     "res_parking.conf",
     "rtp.conf",
+];
+
+/// The password of the ARI user `telepulse`.
+pub(super) const ARI_PASSWORD: &str = "another secret for tests";
+
+/// What ARI takes beyond the modules that every instance has.
+const ARI_MODULES: [&str; 12] = [
+    "app_stasis",
+    "res_ari",
+    "res_ari_applications",
+    "res_ari_channels",
+    "res_ari_events",
+    "res_ari_model",
+    "res_stasis_answer",
+    "res_stasis_device_state",
+    "res_stasis_playback",
+    "res_stasis_recording",
+    "res_stasis_snoop",
+    "res_websocket_client",
 ];
 
 /// What may differ from one instance to the next; the default suits most tests.
@@ -70,6 +90,11 @@ pub struct Options {
     pub busy_at: u32,
     /// Seconds after which a parked call returns.
     pub parking_seconds: u32,
+    /// Whether there is ARI, with the HTTP server that it needs.
+    pub ari: bool,
+    /// Further lines for http.conf, such as `tlsenable = yes`; `{etc}` stands for the folder of the
+    /// configuration.
+    pub http: Vec<String>,
 }
 
 impl Default for Options {
@@ -85,6 +110,8 @@ impl Default for Options {
             qualify_seconds: 0,
             busy_at: 0,
             parking_seconds: 45,
+            ari: false,
+            http: Vec::new(),
         }
     }
 }
@@ -94,6 +121,7 @@ impl Default for Options {
 pub(super) struct Ports {
     pub(super) manager: u16,
     pub(super) sip: u16,
+    pub(super) http: u16,
     pub(super) trunk: u16,
     /// Extension and port of each phone.
     pub(super) phones: Vec<(u16, u16)>,
@@ -104,6 +132,7 @@ impl Ports {
         Ok(Self {
             manager: ports::free()?,
             sip: ports::free()?,
+            http: ports::free()?,
             trunk: ports::free()?,
             phones: all()
                 .map(|extension| Ok((extension, ports::free()?)))
@@ -138,6 +167,11 @@ pub(super) fn write(
         ("busy_at", &options.busy_at.to_string()),
         ("parking_seconds", &options.parking_seconds.to_string()),
         ("manager_port", &ports.manager.to_string()),
+        ("ari", if options.ari { "yes" } else { "no" }),
+        ("ari_password", ARI_PASSWORD),
+        ("ari_modules", &ari_modules(options.ari)),
+        ("http", &options.http.join("\n").replace("{etc}", &format!("{seen_as}/etc"))),
+        ("http_port", &ports.http.to_string()),
         ("sip_port", &ports.sip.to_string()),
         ("trunk_port", &ports.trunk.to_string()),
         ("rtp_start", &rtp_start.to_string()),
@@ -154,6 +188,12 @@ pub(super) fn write(
             .with_context(|| format!("writing {name}"))?;
     }
     fs::write(dir.join("moh/hum.sln"), hum()).context("writing music on hold")
+}
+
+fn ari_modules(ari: bool) -> String {
+    let lines: Vec<String> =
+        ARI_MODULES.iter().filter(|_| ari).map(|name| format!("load => {name}.so")).collect();
+    lines.join("\n")
 }
 
 /// The numbers of the phones that never register.

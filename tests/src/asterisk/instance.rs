@@ -147,6 +147,16 @@ impl Asterisk {
         (Ipv4Addr::LOCALHOST, self.ports.manager).into()
     }
 
+    /// Where its HTTP server listens, with [`Options::ari`].
+    pub fn http(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports.http).into()
+    }
+
+    /// The password of the ARI user `telepulse`, whose rights are in `tests/asterisk/ari.conf`.
+    pub fn ari_password(&self) -> &'static str {
+        config::ARI_PASSWORD
+    }
+
     /// Where SIP listens (UDP).
     pub fn sip(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.sip).into()

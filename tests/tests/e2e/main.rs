@@ -1,6 +1,7 @@
 //! The whole platform, driven from outside: a real Asterisk with phones at one end, WebSocket and
 //! REST clients at the other, both gateways as sandboxed plugins in between.
 
+mod ari;
 mod audited;
 mod bad_input;
 mod browser;

@@ -41,6 +41,7 @@ pub(crate) fn check_items(query: &Value, result: &Value) -> Result<()> {
         "parked" => "ParkedCall",
         "conferences" => "ConferenceRoom",
         "servers" => "Server",
+        "devices" => "Device",
         _ => "Snapshot",
     };
     let of_item = validator(item).with_context(|| format!("the schema of {item}"))?;

@@ -48,6 +48,17 @@ const OF_A_SERVER: [(&str, &str, &str); 8] = [
     ),
 ];
 
+/// The same of its ARI.
+const OF_ARI: [(&str, &str, &str); 3] = [
+    ("events", "telepulse_server_ari_events_total", "ARI events"),
+    (
+        "unreadable",
+        "telepulse_server_ari_unreadable_total",
+        "Messages of ARI that could not be read",
+    ),
+    ("reconnects", "telepulse_server_ari_reconnects_total", "ARI connections after the first"),
+];
+
 pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
     let servers = servers::ask(&api, json!({ "command": "list" })).await?;
     let plugins = api.plugins.list();
@@ -88,14 +99,37 @@ fn server(item: &Value) {
         gauge!("telepulse_server_state", "server" => id.clone(), "state" => state).set(is_so);
     }
     let figures = &item["figures"];
-    for (key, name, what) in OF_A_SERVER {
-        describe_counter!(name, what);
-        counter!(name, "server" => id.clone()).absolute(figures[key].as_u64().unwrap_or_default());
-    }
+    counters(&id, figures, &OF_A_SERVER);
     if let Some(latency) = figures["latencyMs"].as_f64() {
         let name = "telepulse_server_latency_seconds";
         describe_gauge!(name, Unit::Seconds, "How long the latest answer took");
-        gauge!(name, "server" => id).set(latency / 1000.0);
+        gauge!(name, "server" => id.clone()).set(latency / 1000.0);
+    }
+    if item["ari"].is_object() {
+        ari(&id, &item["ari"]);
+    }
+}
+
+fn ari(id: &str, item: &Value) {
+    describe_gauge!("telepulse_server_ari_state", "1 for the state that its ARI is in");
+    // A login is part of connecting here.
+    for state in LINK_STATES.into_iter().filter(|state| *state != "AUTHENTICATING") {
+        let is_so = f64::from(u8::from(item["state"] == state));
+        gauge!("telepulse_server_ari_state", "server" => id.to_owned(), "state" => state)
+            .set(is_so);
+    }
+    counters(id, &item["figures"], &OF_ARI);
+    let name = "telepulse_server_ari_channels";
+    describe_gauge!(name, "Channels that are there, by ARI");
+    gauge!(name, "server" => id.to_owned())
+        .set(item["figures"]["channels"].as_f64().unwrap_or_default());
+}
+
+fn counters(id: &str, figures: &Value, counters: &[(&'static str, &'static str, &'static str)]) {
+    for (key, name, what) in counters {
+        describe_counter!(*name, *what);
+        let count = figures[key].as_u64().unwrap_or_default();
+        counter!(*name, "server" => id.to_owned()).absolute(count);
     }
 }
 
@@ -163,7 +197,8 @@ mod tests {
         let servers = [json!({
             "id": "pbx1", "state": "CONNECTED",
             "figures": {"events": 7, "bytesIn": 100, "bytesOut": 10, "actions": 3, "reconnects": 1,
-                "unreadable": 0, "eventsLeftOut": 2, "differencesMended": 0, "latencyMs": 4}
+                "unreadable": 0, "eventsLeftOut": 2, "differencesMended": 0, "latencyMs": 4},
+            "ari": {"state": "REJECTED", "figures": {"events": 9, "reconnects": 2, "channels": 3}}
         })];
         let text = render(&servers, &[], 42);
         for line in [
@@ -173,6 +208,11 @@ mod tests {
             "telepulse_server_state{server=\"pbx1\",state=\"CONNECTED\"} 1",
             "telepulse_server_state{server=\"pbx1\",state=\"REJECTED\"} 0",
             "telepulse_server_latency_seconds{server=\"pbx1\"} 0.004",
+            "telepulse_server_ari_events_total{server=\"pbx1\"} 9",
+            "telepulse_server_ari_reconnects_total{server=\"pbx1\"} 2",
+            "telepulse_server_ari_channels{server=\"pbx1\"} 3",
+            "telepulse_server_ari_state{server=\"pbx1\",state=\"REJECTED\"} 1",
+            "telepulse_server_ari_state{server=\"pbx1\",state=\"CONNECTED\"} 0",
             "telepulse_stream_events_total 42",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");

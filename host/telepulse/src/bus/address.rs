@@ -47,6 +47,15 @@ impl Address {
         Ok(Self { text: text.into(), kind: tokens.last().copied().unwrap_or_default().into() })
     }
 
+    /// The address one token further down; the token is escaped.
+    pub fn below(&self, token: &str) -> Result<Self, AddressError> {
+        let mut text = self.text.to_string();
+        text.push('.');
+        escape(token, &mut text);
+        check(&text, |_| true)?;
+        Ok(Self { text: text.into(), kind: token.into() })
+    }
+
     /// The address as it is written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -278,6 +287,9 @@ mod tests {
         assert_eq!(address.as_str(), "telepulse.proxy.status.K%C3%B6ln%201%2Ex");
         assert_eq!(address.kind(), "Köln 1.x");
         assert_eq!(Address::parse(address.as_str()).unwrap().kind(), "Köln 1.x");
+        let below = Address::parse("telepulse.proxy.status").unwrap().below("Köln 1.x").unwrap();
+        assert_eq!((below.as_str(), below.kind()), (address.as_str(), address.kind()));
+        assert!(below.below("").is_err());
         assert_eq!(Address::parse("a.100%").unwrap().kind(), "100%");
         assert_eq!(Address::parse("a.%FF").unwrap().kind(), "%FF");
     }

@@ -7,6 +7,7 @@
 mod address;
 mod beside;
 mod entry;
+mod leaves;
 mod local;
 mod requests;
 mod stream;
@@ -15,6 +16,7 @@ mod subscriptions;
 pub use address::{Address, AddressError, Below, MAX_LEN, Pattern};
 pub use beside::After;
 pub use entry::Entry;
+pub(crate) use leaves::Leaves;
 pub use local::LocalBus;
 pub use plugin_host::ports::{EventSink, Guard};
 pub use stream::{Missed, Stream};

@@ -55,7 +55,7 @@ impl Source {
 fn read_line() -> std::io::Result<String> {
     let input = std::io::stdin().lock();
     if input.is_terminal() {
-        eprint!("The manager user's secret (shown as you type): ");
+        eprint!("A secret, the manager user's first (shown as you type): ");
     }
     let mut line = String::new();
     input.take(MAX).read_line(&mut line)?;

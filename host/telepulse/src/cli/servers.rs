@@ -6,7 +6,7 @@ use super::{
 };
 use clap::{Args, Subcommand};
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::{
     io::{self, Write as _},
     path::PathBuf,
@@ -81,7 +81,55 @@ pub(super) struct Add {
     #[arg(long, value_name = "EVENT", value_delimiter = ',')]
     exclude: Vec<String>,
     #[command(flatten)]
+    ari: Ari,
+    #[command(flatten)]
     client: Client,
+}
+
+/// ARI; a server without these has none.
+#[derive(Args)]
+struct Ari {
+    /// Where its ARI is, such as http://192.0.2.10:8088/ari.
+    #[arg(long = "ari-url", id = "ari_url", value_name = "URL", requires_all = ["ari_username", "ari_password"])]
+    url: Option<String>,
+    /// User of ari.conf.
+    #[arg(long = "ari-username", id = "ari_username", value_name = "NAME", requires = "ari_url")]
+    username: Option<String>,
+    /// Where that user's password is: env:NAME, file:PATH, or - for the standard input.
+    #[arg(long = "ari-password", id = "ari_password", value_name = "SOURCE", requires = "ari_url")]
+    password: Option<secret::Source>,
+    /// The Stasis application, one of its own for each client [default: telepulse].
+    #[arg(long = "ari-app", id = "ari_app", value_name = "NAME", requires = "ari_url")]
+    app: Option<String>,
+    /// Trust the authorities in this file (PEM) only.
+    #[arg(long = "ari-ca", id = "ari_ca", value_name = "FILE", requires = "ari_url")]
+    ca: Option<PathBuf>,
+}
+
+impl Ari {
+    /// As the API takes it.
+    fn body(&self) -> anyhow::Result<Option<Value>> {
+        let password = self.password.as_ref().map(secret::Source::read).transpose()?;
+        let fields = [
+            ("url", self.url.clone().map(Value::from)),
+            ("username", self.username.clone().map(Value::from)),
+            ("password", password.map(Value::from)),
+            ("app", self.app.clone().map(Value::from)),
+            ("ca", self.ca.as_ref().and_then(path)),
+        ];
+        Ok(self.url.as_ref().map(|_| given(fields)))
+    }
+}
+
+/// The fields that were given.
+fn given(fields: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Value {
+    let given = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    Value::Object(given.collect())
+}
+
+/// The host reads files by their absolute paths.
+fn path(path: &PathBuf) -> Option<Value> {
+    std::path::absolute(path).ok()?.to_str().map(Value::from)
 }
 
 /// Encryption; any of these turns it on.
@@ -105,18 +153,16 @@ struct Tls {
 }
 
 impl Tls {
-    /// As the API takes it; the host reads files by their absolute paths.
+    /// As the API takes it.
     fn body(&self) -> Option<Value> {
-        let path = |path: &PathBuf| std::path::absolute(path).ok()?.to_str().map(Value::from);
         let fields = [
             ("ca", self.ca.as_ref().and_then(path)),
             ("serverName", self.server_name.clone().map(Value::from)),
             ("cert", self.cert.as_ref().and_then(path)),
             ("key", self.key.as_ref().and_then(path)),
         ];
-        let given: Map<_, _> =
-            fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        (self.on || !given.is_empty()).then_some(Value::Object(given))
+        let is_given = self.on || fields.iter().any(|(_, value)| value.is_some());
+        is_given.then(|| given(fields))
     }
 }
 
@@ -125,7 +171,7 @@ impl Order {
         match self {
             Self::List(client) => list(&client).await,
             Self::Add(add) => {
-                let body = Content::Json(add.body(&add.secret.read()?));
+                let body = Content::Json(add.body(&add.secret.read()?, add.ari.body()?));
                 let added = add.client.call(Method::POST, "/servers", body).await?;
                 tell(&add.client, &add.id, "added", &added)
             }
@@ -151,9 +197,9 @@ impl Named {
 
 impl Add {
     /// The server as the API takes it; what is not said is left to its defaults.
-    fn body(&self, secret: &str) -> Value {
+    fn body(&self, secret: &str, ari: Option<Value>) -> Value {
         let exclude = (!self.exclude.is_empty()).then(|| json!({ "exclude": self.exclude }));
-        let fields: [(&str, Option<Value>); 14] = [
+        given([
             ("id", Some(self.id.as_str().into())),
             ("host", Some(self.host.as_str().into())),
             ("port", self.port.map(Value::from)),
@@ -168,9 +214,8 @@ impl Add {
             ("keepAlive", self.keep_alive.map(Value::from)),
             ("tls", self.tls.body()),
             ("filter", exclude),
-        ];
-        let given = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-        Value::Object(given.collect::<Map<_, _>>())
+            ("ari", ari),
+        ])
     }
 }
 
@@ -213,7 +258,8 @@ mod tests {
     fn body(words: &[&str]) -> Value {
         let words = ["x", "add", "pbx1", "--host", "h", "--username", "u"].iter().chain(words);
         let Order::Add(add) = Words::try_parse_from(words).unwrap().order else { panic!("add") };
-        add.body("s")
+        let ari = add.ari.body().unwrap();
+        add.body("s", ari)
     }
 
     #[test]
@@ -221,6 +267,8 @@ mod tests {
         use crate::config::{Secret, Server, ServerAuth};
         let least = Server::from_json(body(&[])).unwrap();
         assert_eq!((least.port, &least.secret), (5038, &Secret::new("s")));
+        let password = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(password.path(), "p\n").unwrap();
         let all = body(&[
             "--port=1",
             "--auth=plain",
@@ -232,6 +280,10 @@ mod tests {
             "--keep-alive=5",
             "--tls-server-name=pbx.example",
             "--exclude=Wink,Flash",
+            "--ari-url=https://h/ari",
+            "--ari-username=a",
+            &format!("--ari-password=file:{}", password.path().display()),
+            "--ari-app=desk",
         ]);
         for key in Server::KEYS {
             assert!(all.get(key).is_some(), "{key} can be given");
@@ -240,6 +292,8 @@ mod tests {
         assert_eq!((all.auth, all.max_calls), (ServerAuth::Plain, Some(2)));
         assert_eq!(all.tls.unwrap().server_name.as_deref(), Some("pbx.example"));
         assert_eq!(all.filter.exclude.len(), 2);
+        let ari = all.ari.unwrap();
+        assert_eq!((ari.app.as_str(), ari.password), ("desk", Secret::new("p")));
         assert_eq!(body(&["--tls"])["tls"], json!({}));
         let ca = body(&["--tls-ca=ca.pem"])["tls"]["ca"].clone();
         assert!(ca.as_str().is_some_and(|ca| ca.starts_with('/')), "{ca}");

@@ -1,5 +1,6 @@
 //! The configuration: read as it is written, with places; checked whole; used as [`Config`].
 
+mod ari;
 mod environment;
 mod fields;
 mod load;
@@ -16,6 +17,7 @@ pub(crate) mod tls;
 mod user;
 mod written;
 
+pub use ari::{AriUrl, AriUrlError, ServerAri};
 pub use load::{DEFAULT_FILE, Source};
 pub use mistake::Mistakes;
 pub use redis::Redis;

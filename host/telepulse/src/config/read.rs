@@ -1,5 +1,6 @@
 //! From the configuration as written to the configuration as used, section by section.
 
+mod ari;
 mod auth;
 
 use super::{
@@ -160,6 +161,8 @@ fn server(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Server {
         filter: subsection(reader, fields, "filter", "server.filter")
             .map(|filter| self::filter(reader, &filter))
             .unwrap_or_default(),
+        ari: subsection(reader, fields, "ari", "server.ari")
+            .and_then(|ari| self::ari::ari(reader, &ari)),
     }
 }
 

@@ -46,6 +46,16 @@ pub(super) fn keys_url(url: &str) -> Result<(), String> {
     said(!host.is_empty() && (uri.scheme_str() == Some("https") || is_here), wanted)
 }
 
+/// Where ARI is.
+pub(super) fn ari_url(url: &str) -> Result<(), String> {
+    url.parse::<super::AriUrl>().map(drop).map_err(|error| error.to_string())
+}
+
+/// A path of the admin API, which has no folder of its own.
+pub(super) fn absolute(path: &str) -> Result<(), String> {
+    said(std::path::Path::new(path).is_absolute(), "must be an absolute path")
+}
+
 /// An address, or a network of them.
 pub(super) fn network(text: &str) -> Result<ipnet::IpNet, String> {
     let address = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);

@@ -28,10 +28,11 @@ pub(super) const SERVER: Section = Section {
     named_by: Some("id"),
     keys: &super::Server::KEYS,
     later: &[],
-    inner: &[TLS, FILTER],
+    inner: &[TLS, FILTER, ARI],
 };
 pub(super) const TLS: Section = single(&["server", "tls"], &super::ServerTls::KEYS, &[]);
 pub(super) const FILTER: Section = single(&["server", "filter"], &super::ServerFilter::KEYS, &[]);
+pub(super) const ARI: Section = single(&["server", "ari"], &super::ServerAri::KEYS, &[]);
 pub(super) const AUTH: Section = single(&["auth"], &["user", "role", "jwt"], &[]);
 pub(super) const USER: Section = Section {
     path: &["auth", "user"],

@@ -1,9 +1,9 @@
 //! An Asterisk server, as `[[server]]` and as `POST /servers` describe it.
 
-use super::{Secret, ServerTls, rules};
+use super::{Secret, ServerAri, ServerTls, rules};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 use telepulse_language::{Code, Refusal};
 
 /// The port that Asterisk's manager listens on by default.
@@ -61,6 +61,9 @@ pub struct Server {
     /// What the server is asked to send.
     #[serde(default, skip_serializing_if = "ServerFilter::is_default")]
     pub filter: ServerFilter,
+    /// Its ARI. `None`: it has none, or we do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ari: Option<ServerAri>,
 }
 
 /// Which events a server is asked to send: by default those that the model and the plugins read.
@@ -133,7 +136,7 @@ fn default_extensions() -> String {
 
 impl Server {
     /// All fields, by their names in JSON and TOML.
-    pub const KEYS: [&'static str; 14] = [
+    pub const KEYS: [&'static str; 15] = [
         "id",
         "host",
         "port",
@@ -148,6 +151,7 @@ impl Server {
         "keepAlive",
         "tls",
         "filter",
+        "ari",
     ];
 
     /// Reads a server from the admin API. A refusal names the field; no message repeats a value.
@@ -165,6 +169,7 @@ impl Server {
             match key.as_str() {
                 "tls" => ServerTls::shape(value)?,
                 "filter" => ServerFilter::shape(value)?,
+                "ari" => ServerAri::shape(value)?,
                 _ => shape(key, value).map_err(|error| Refusal::field(key, error))?,
             }
         }
@@ -185,9 +190,14 @@ impl Server {
         for (field, outcome) in checks {
             outcome.map_err(|error| Refusal::field(field, error))?;
         }
-        let tls = server.tls.iter().flat_map(|tls| tls.check(|path| std::fs::read_to_string(path)));
-        if let Some((key, message)) = tls.into_iter().next() {
-            return Err(Refusal::field(format!("tls.{key}"), message));
+        let authority = server.ari.as_ref().and_then(|ari| ari.ca.clone());
+        let authority = ServerTls { ca: authority, ..ServerTls::default() };
+        for (table, tls) in [("tls", server.tls.as_ref()), ("ari", Some(&authority))] {
+            let mut wrong =
+                tls.into_iter().flat_map(|tls| tls.check(|path| fs::read_to_string(path)));
+            if let Some((key, message)) = wrong.next() {
+                return Err(Refusal::field(format!("{table}.{key}"), message));
+            }
         }
         Ok(server)
     }

@@ -60,6 +60,7 @@ fn everything_written_is_used() {
          [[server]]\nid='pbx-1'\nhost='::1'\nport=5039\nusername='u'\nsecret='s'\nauth='plain'\n\
          device='SIP/{{ext}}-x'\ncontext='from-inside'\nvoicemail='*{{ext}}'\nextensions='^1'\nmaxCalls=7\n\
          keepAlive=5\ntls={{ca='ca.pem',serverName='pbx.example'}}\nfilter={{exclude=['RTCPSent']}}\n\
+         ari={{url='https://pbx.example/ari',username='a',password='p',app='desk',ca='pbx-ca.pem'}}\n\
          [[auth.user]]\nname='w'\ntoken='{TOKEN}'\nextension='201'\nagents=['201','202']\n\
          queues=[]\nservers=['pbx-1']\nallow=['dial','hangup:own']\n\
          [commands]\nperSecond=7\ndialsPerMinute=8\ndialsPerNumber=9\ndeniedPrefixes=['00']\n\
@@ -87,6 +88,13 @@ fn everything_written_is_used() {
             ..ServerTls::default()
         }),
         filter: ServerFilter { exclude: BTreeSet::from(["RTCPSent".to_owned()]) },
+        ari: Some(ServerAri {
+            url: "https://pbx.example/ari".parse().unwrap(),
+            username: "a".to_owned(),
+            password: Secret::new("p"),
+            app: "desk".to_owned(),
+            ca: Some("/etc/tp/pbx-ca.pem".into()),
+        }),
     };
     assert_eq!(config.servers, [expected]);
     let [user] = config.users.as_slice() else { panic!("one user") };
@@ -238,6 +246,7 @@ fn mistakes_of_a_server() {
             "[server.filter]\nexclude=['(.*']",
             "7: server.filter.exclude: must be names of AMI events, like \"RTCPSent\"",
         ),
+        ("ari='http://h/ari'", "6: server.ari: must be a table: write [server.ari]"),
     ];
     for (line, expected) in cases {
         assert_eq!(mistakes(&format!("{SERVER}{line}"), &[]), [*expected], "{line}");
@@ -250,6 +259,26 @@ fn mistakes_of_a_server() {
             "3: server.host: must be a host name or an IP address; the port has a key of its own",
             "4: server.username: is empty",
             "5: server.secret: holds a control character: remove it",
+        ]
+    );
+    let ari = "[server.ari]\nurl='http://u:canary@h/ari'\nusername='a:b'\npassword=''\napp='a.b'\nca='none.pem'\npsw='x'";
+    assert_eq!(
+        mistakes(&format!("{SERVER}{ari}"), &[]),
+        [
+            "7: server.ari.url: holds a user or a password: put them into username and password",
+            "8: server.ari.username: must be 1 to 64 bytes without a colon or control characters",
+            "9: server.ari.password: is empty where it is kept",
+            "10: server.ari.app: must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -",
+            "11: server.ari.ca: cannot read /etc/tp/none.pem: entity not found",
+            "12: server.ari.psw: is unknown; there are url, username, password, app, ca",
+        ]
+    );
+    assert_eq!(
+        mistakes(&format!("{SERVER}[server.ari]"), &[]),
+        [
+            "6: server.ari.url: is missing: say where it is, like \"http://127.0.0.1:8088/ari\"",
+            "6: server.ari.username: is missing: name the user of ari.conf",
+            "6: server.ari.password: is missing: write \"env:NAME\", \"file:PATH\" or the password",
         ]
     );
     let [pattern] = mistakes(&format!("{SERVER}extensions='('"), &[]).try_into().unwrap();
@@ -412,6 +441,9 @@ fn the_environment_takes_precedence() {
         ("TELEPULSE_SERVER__PBX_2__PORT", "5099"),
         ("TELEPULSE_SERVER__PBX_2__MAX_CALLS", "3"),
         ("TELEPULSE_SERVER__PBX_2__TLS__SERVER_NAME", "pbx2.example"),
+        ("TELEPULSE_SERVER__PBX_2__ARI__URL", "http://pbx2.example:8088/ari/"),
+        ("TELEPULSE_SERVER__PBX_2__ARI__USERNAME", "a"),
+        ("TELEPULSE_SERVER__PBX_2__ARI__PASSWORD", "p"),
         ("TELEPULSE_SERVER__PBX_2__FILTER__EXCLUDE", "Wink, Flash"),
         ("TELEPULSE_AUTH__USER__WALL_BOARD__ALLOW", "dial, hangup:own"),
         ("TELEPULSE_TOKEN", "is no key"),
@@ -429,6 +461,11 @@ fn the_environment_takes_precedence() {
     assert_eq!((config.servers[1].port, config.servers[1].max_calls), (5099, Some(3)));
     let tls = config.servers[1].tls.as_ref().unwrap();
     assert_eq!(tls.server_name.as_deref(), Some("pbx2.example"));
+    let ari = config.servers[1].ari.as_ref().unwrap();
+    assert_eq!(
+        (ari.url.to_string().as_str(), ari.app.as_str()),
+        ("http://pbx2.example:8088/ari", "telepulse")
+    );
     assert_eq!(config.servers[1].filter.exclude.len(), 2);
     assert_eq!(config.users[0].allow.len(), 2);
 }
@@ -502,7 +539,7 @@ fn the_example_is_good_when_its_examples_are_taken() {
     };
     // An ellipsis stands for what one has to make.
     let lines: Vec<_> = text.lines().map(taken).filter(|line| !line.contains('…')).collect();
-    let config = parse(&lines.join("\n"), &[("PBX1_SECRET", "s")]).unwrap();
+    let config = parse(&lines.join("\n"), &[("PBX1_SECRET", "s"), ("PBX1_ARI", "p")]).unwrap();
     assert_eq!((config.servers.len(), config.users.len()), (1, 1));
 }
 
@@ -515,7 +552,7 @@ fn a_file_that_is_not_there_says_what_to_do() {
 
 #[test]
 fn a_server_of_the_api_follows_the_same_rules() {
-    use serde_json::json;
+    use serde_json::{Value, json};
     let good = json!({"id": "pbx1", "host": "h", "username": "u", "secret": "s"});
     let server = Server::from_json(good.clone()).unwrap();
     assert_eq!(parse(SERVER, &[]).unwrap().servers, std::slice::from_ref(&server));
@@ -545,7 +582,35 @@ fn a_server_of_the_api_follows_the_same_rules() {
         let refusal = Server::from_json(bad).unwrap_err();
         assert_eq!((refusal.field.as_deref(), refusal.message.as_str()), (Some(field), message));
     }
+    let ari = |key: &str, value: Value| {
+        let mut ari = json!({"url": "http://h/ari", "username": "u", "password": "p"});
+        ari[key] = value;
+        ari
+    };
     for (key, inner, field, message) in [
+        ("ari", json!("http://h/ari"), "ari", "must be an object with url, username and password"),
+        ("ari", json!({"url": "http://h/ari"}), "ari.username", "is missing"),
+        ("ari", ari("password", json!(7)), "ari.password", "must be a string"),
+        (
+            "ari",
+            ari("password", json!("a\nb")),
+            "ari.password",
+            "holds a control character: remove it",
+        ),
+        (
+            "ari",
+            ari("url", json!("http://h")),
+            "ari.url",
+            "must be the http or https URL of ARI with its path, like \"http://127.0.0.1:8088/ari\"",
+        ),
+        ("ari", ari("ap", json!("x")), "ari.ap", "is unknown; do you mean \"app\"?"),
+        ("ari", ari("ca", json!("x.pem")), "ari.ca", "must be an absolute path"),
+        (
+            "ari",
+            ari("ca", json!("/no/x.pem")),
+            "ari.ca",
+            "cannot read /no/x.pem: No such file or directory (os error 2)",
+        ),
         ("tls", json!({"ca": "x.pem"}), "tls.ca", "must be an absolute path"),
         (
             "tls",

@@ -74,8 +74,7 @@ impl ServerTls {
             let good = match key.as_str() {
                 "serverName" => rules::host(text),
                 // There is no file here that it could be relative to.
-                _ if !Path::new(text).is_absolute() => Err("must be an absolute path".to_owned()),
-                _ => Ok(()),
+                _ => rules::absolute(text),
             };
             good.map_err(|message| Refusal::field(field(key), message))?;
         }

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Value, json};
 use telepulse_language::{
-    Code, Principal, Query, QueryKind, QueryResult, Refusal, Server, Snapshot,
+    Code, Device, Filter, Principal, Query, QueryKind, QueryResult, Refusal, Server, Snapshot,
 };
 use tokio::sync::oneshot;
 
@@ -35,10 +35,10 @@ pub(super) async fn answer(
         if who.is_some_and(Principal::is_anonymous) {
             return Err(Refusal::new(Code::Unauthorized, "log in first"));
         }
-        let result = if query.query == QueryKind::EndedCalls {
-            ended(history, bus, who, &query).await?
-        } else {
-            run(registry, bus, who, &query).await
+        let result = match query.query {
+            QueryKind::EndedCalls => ended(history, bus, who, &query).await?,
+            QueryKind::Devices => devices(registry, bus, who, &query.filter).await,
+            _ => run(registry, bus, who, &query).await,
         };
         serde_json::to_value(result)
             .map_err(|error| Refusal::new(Code::Internal, format!("the answer: {error}")))
@@ -58,19 +58,37 @@ async fn ended(
     Ok(QueryResult { seq, epoch, items, next, parts: Vec::new() })
 }
 
+/// What ARI tells is no part of the event stream: the answer is true as of now.
+async fn devices(
+    registry: &Registry,
+    bus: &dyn Bus,
+    who: Option<&Principal>,
+    filter: &Filter,
+) -> QueryResult {
+    let (epoch, seq) = (bus.stream().epoch().to_owned(), bus.stream().tail());
+    let links = asked(registry, filter);
+    let parts = join_all(links.iter().map(|link| link.devices(filter.clone()))).await;
+    let may_see = |device: &Device| {
+        who.is_none_or(|who| who.may_see(Some(&device.server), Some(&device.agent), None))
+    };
+    let items = values(parts.into_iter().flatten().filter(may_see).collect());
+    QueryResult { seq, epoch, items, next: None, parts: Vec::new() }
+}
+
+/// The servers that a filter lets through.
+fn asked(registry: &Registry, filter: &Filter) -> Vec<LinkHandle> {
+    let wanted = |id: &str| filter.servers.as_ref().is_none_or(|servers| servers.contains(id));
+    let links = registry.links();
+    links.values().filter(|link| wanted(&link.server.id)).cloned().collect()
+}
+
 async fn run(
     registry: &Registry,
     bus: &dyn Bus,
     who: Option<&Principal>,
     query: &Query,
 ) -> QueryResult {
-    let links = registry.links();
-    let wanted = |id: &str| match &query.filter.servers {
-        Some(servers) => servers.contains(id),
-        None => true,
-    };
-    let links: Vec<LinkHandle> =
-        links.values().filter(|link| wanted(&link.server.id)).cloned().collect();
+    let links = asked(registry, &query.filter);
     // Read before any part: the whole is true at least up to here.
     let floor = bus.stream().tail();
     let parts = if query.query == QueryKind::Servers {
@@ -127,8 +145,8 @@ fn items(kind: QueryKind, whole: Snapshot) -> Vec<Value> {
         QueryKind::Conferences => values(whole.conferences),
         QueryKind::Servers => values(whole.servers),
         QueryKind::Snapshot => vec![json!(whole)],
-        // Answered by the history.
-        QueryKind::EndedCalls => Vec::new(),
+        // Answered by the history, and by ARI.
+        QueryKind::EndedCalls | QueryKind::Devices => Vec::new(),
     }
 }
 

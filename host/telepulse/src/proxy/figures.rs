@@ -42,6 +42,13 @@ pub(crate) struct LastError {
     pub reason: String,
 }
 
+impl LastError {
+    /// What went wrong just now.
+    pub(crate) fn now(reason: &str) -> Self {
+        Self { time: super::now(), reason: reason.to_owned() }
+    }
+}
+
 /// The figures as the admin API shows them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,8 +92,7 @@ impl Figures {
     }
 
     pub(super) fn failed(&self, reason: &str) {
-        let error = LastError { time: super::now(), reason: reason.to_owned() };
-        self.last_error.store(Some(Arc::new(error)));
+        self.last_error.store(Some(Arc::new(LastError::now(reason))));
     }
 
     /// Adds what a session has counted since the last time.
@@ -126,7 +132,7 @@ const PLACES: usize = 16;
 
 /// Events by the second. One task counts, anybody reads; an idle link's rate falls by itself.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     origin: Instant,
     /// The second in the upper half, its count in the lower.
     seconds: [AtomicU64; PLACES],
@@ -145,7 +151,7 @@ impl Rate {
         now.saturating_duration_since(self.origin).as_secs()
     }
 
-    fn count(&self, events: u64, now: Instant) {
+    pub(crate) fn count(&self, events: u64, now: Instant) {
         let second = self.second(now);
         let place = &self.seconds[usize::try_from(second).unwrap_or(0) % PLACES];
         let old = place.load(Relaxed);
@@ -155,7 +161,7 @@ impl Rate {
     }
 
     /// Over the seconds that are complete.
-    fn per_second(&self, now: Instant) -> f64 {
+    pub(crate) fn per_second(&self, now: Instant) -> f64 {
         let second = self.second(now);
         let window = second.saturating_sub(WINDOW)..second;
         let whole: u64 = self

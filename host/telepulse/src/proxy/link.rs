@@ -9,11 +9,11 @@ use super::{
     talk::{End, Talk},
     transport,
 };
-use crate::{bus::Bus, config::Server};
+use crate::{ari, bus::Bus, config::Server};
 use ami_proto::Backoff;
 use call_model::{Pbx, PbxConfig};
 use std::{future::Future, sync::Arc, time::Duration};
-use telepulse_language::{Query, ServerState, Timestamp};
+use telepulse_language::{Device, DeviceChannel, Filter, Query, ServerState, Timestamp};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, sleep},
@@ -43,6 +43,7 @@ pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, Str
     let (asks_in, asks) = mpsc::channel(QUEUE);
     let (goal_in, goal) = watch::channel(Goal::Run(0));
     let interest_changed = bus.subscriptions_changed();
+    let ari = ari::spawn(&server, goal.clone(), &bus);
     let publisher = Publisher::new(&server.id, bus);
     let figures = Arc::new(Figures::default());
     let handle = LinkHandle {
@@ -52,6 +53,7 @@ pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, Str
         figures: figures.clone(),
         goal: goal_in,
         done: CancellationToken::new(),
+        ari,
     };
     let done = handle.done.clone().drop_guard();
     let link = Link {
@@ -196,6 +198,7 @@ impl Link {
             Ask::Action { reply, .. } => drop(reply.send(Err(refusal))),
             Ask::Command { reply, .. } | Ask::Audit { reply } => drop(reply.send(Err(refusal))),
             Ask::Query { query, reply } => self.part(&query, reply),
+            Ask::Devices { channels, filter, reply } => self.devices(channels, &filter, reply),
             Ask::Knows { command, reply } => {
                 let _ = reply.send(self.pbx.concerned(&command).is_some());
             }
@@ -205,6 +208,17 @@ impl Link {
     /// Answers with this server's part of a query.
     pub(super) fn part(&mut self, query: &Query, reply: oneshot::Sender<Part>) {
         self.publisher.part(self.pbx.query(query), reply);
+    }
+
+    /// Answers whose phones the channels are at.
+    pub(super) fn devices(
+        &self,
+        channels: Vec<DeviceChannel>,
+        filter: &Filter,
+        reply: oneshot::Sender<Vec<Device>>,
+    ) {
+        // Whoever asked may have gone: nobody to tell.
+        drop(reply.send(self.pbx.devices(channels, filter)));
     }
 
     /// Milliseconds on the session's clock.

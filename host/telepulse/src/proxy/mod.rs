@@ -2,6 +2,7 @@
 
 mod audit;
 mod away;
+mod describe;
 mod figures;
 mod interest;
 mod keep;
@@ -15,13 +16,14 @@ mod running;
 mod talk;
 mod transport;
 
+pub(crate) use figures::{LastError, Rate};
 pub(crate) use interest::Interest;
 pub use keep::KeepError;
-pub(crate) use link::model;
+pub(crate) use link::{Goal, model};
 pub(crate) use registry::Registry;
 pub use registry::ServerChanges;
 pub(crate) use request::{Ask, LinkHandle, Part};
 pub(crate) use talk::session_config;
-pub(crate) use transport::open;
+pub(crate) use transport::{Said, encrypt, open, tcp};
 
 use crate::clock::now;

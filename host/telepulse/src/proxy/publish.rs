@@ -4,16 +4,13 @@ use super::{
     away::Away,
     request::{Part, Status},
 };
-use crate::bus::{Address, Below, Bus};
+use crate::bus::{Address, Below, Bus, Leaves};
 use ami_proto::Message;
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use telepulse_language::{Event, ServerState, ServerStatus, SmolStr, Snapshot};
 use tokio::sync::{oneshot, watch};
 
-/// How many event names get a ready-made address; a PBX knows about 200.
-const CACHED_NAMES: usize = 512;
 /// From so many on, a batch is encoded on the bus's own thread while the link reads on; for fewer,
 /// waking that thread would cost more than it saves.
 const MANY: usize = 32;
@@ -23,10 +20,8 @@ pub(super) struct Publisher {
     server: Arc<str>,
     bus: Arc<dyn Bus>,
     status: watch::Sender<Status>,
-    /// Which raw events somebody reads, as of the subscriptions last looked at.
-    raw: Below,
-    subscriptions: watch::Receiver<u64>,
-    addresses: FxHashMap<Box<str>, Address>,
+    /// Raw events; `None` if the server's id makes no address.
+    raw: Option<Leaves>,
     /// Events of the language that are not in the stream yet: many cost little more than one there.
     pending: Vec<Event>,
     away: Arc<Away>,
@@ -40,16 +35,12 @@ impl Publisher {
             asterisk: None,
             since: super::now(),
         };
-        let mut subscriptions = bus.subscriptions_changed();
-        // So that it is looked at before the first event.
-        subscriptions.mark_changed();
+        let raw = Leaves::below(bus.clone(), &["telepulse", "proxy", "event", server]);
         Self {
             server: server.into(),
             bus,
             status: watch::Sender::new(status),
-            raw: Below::none(),
-            subscriptions,
-            addresses: FxHashMap::default(),
+            raw: raw.ok(),
             pending: Vec::new(),
             away: Arc::default(),
         }
@@ -65,10 +56,7 @@ impl Publisher {
 
     /// Which raw events somebody reads.
     pub(super) fn wanted(&self) -> Below {
-        match Address::build(&["telepulse", "proxy", "event", &self.server]) {
-            Ok(root) => self.bus.wanted_below(&root),
-            Err(_) => Below::none(),
-        }
+        self.raw.as_ref().map_or_else(Below::none, Leaves::wanted)
     }
 
     /// Answers with this server's part of a query, true as of the stream's end: once all that was
@@ -174,33 +162,11 @@ impl Publisher {
 
     /// Publishes a raw message as JSON, if anybody reads its address.
     pub(super) fn raw(&mut self, name: &str, message: &Message) {
-        // An error means that the bus is gone, and with it whoever read.
-        if self.subscriptions.has_changed().unwrap_or(false) {
-            self.subscriptions.mark_unchanged();
-            self.raw = self.wanted();
-        }
-        let is_wanted = match &self.raw {
-            Below::All => true,
-            Below::Names(names) => !names.is_empty() && names.contains(name),
-        };
-        if !is_wanted {
-            return;
-        }
-        let Some(address) = self.address(name) else { return };
-        let mut json = Vec::with_capacity(message.as_bytes().len() * 2);
-        message.write_json(&self.server, &mut json);
-        self.bus.publish(&address, Some(&self.server), Bytes::from(json));
-    }
-
-    fn address(&mut self, name: &str) -> Option<Address> {
-        if let Some(address) = self.addresses.get(name) {
-            return Some(address.clone());
-        }
-        let address = Address::build(&["telepulse", "proxy", "event", &self.server, name]).ok()?;
-        // A lying server could invent names without end.
-        if self.addresses.len() < CACHED_NAMES {
-            self.addresses.insert(name.into(), address.clone());
-        }
-        Some(address)
+        let Some(raw) = &mut self.raw else { return };
+        raw.publish(name, &self.server, || {
+            let mut json = Vec::with_capacity(message.as_bytes().len() * 2);
+            message.write_json(&self.server, &mut json);
+            Some(Bytes::from(json))
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! Which servers there are: starts and ends their tasks, and serves `telepulse.proxy.command`.
 
 use super::{
+    describe::describe,
     keep::{KeepError, Kept},
     link::{self, Goal},
     request::{Ask, LinkHandle},
@@ -32,7 +33,7 @@ pub(crate) struct Registry {
 pub struct ServerChanges {
     /// Those that are new.
     pub added: Vec<String>,
-    /// Those that were ended and begun anew, with other settings.
+    /// Those with other settings: ended and begun anew, or their ARI alone if nothing else differs.
     pub changed: Vec<String>,
     /// Those that are gone.
     pub removed: Vec<String>,
@@ -105,13 +106,10 @@ impl Registry {
             let id = server.id.clone();
             let told = match self.links().get(&id) {
                 Some(link) if *link.server == server => continue,
-                Some(link) => {
-                    end(link).await;
-                    &mut changes.changed
-                }
+                Some(_) => &mut changes.changed,
                 None => &mut changes.added,
             };
-            match link::spawn(server, self.shared.bus.clone()) {
+            match self.begin(server).await {
                 Ok(handle) => {
                     if keeper.kept.stopped.contains(&id) {
                         handle.goal.send_replace(Goal::Stop);
@@ -133,7 +131,7 @@ impl Registry {
         }
         for link in links.values() {
             // A server that does not listen is left behind.
-            drop(timeout(GOODBYE, link.done.cancelled()).await);
+            drop(timeout(GOODBYE, link.ended()).await);
         }
     }
 
@@ -185,7 +183,7 @@ impl Registry {
             let message = format!("server {:?} exists already; change it with PUT", server.id);
             return Err(Refusal::new(Code::Conflict, message).with_field("id"));
         }
-        self.put(&mut keeper, server)
+        self.put(&mut keeper, server).await
     }
 
     /// Secrets never come back, so who changes something else need not know it.
@@ -194,17 +192,20 @@ impl Registry {
         let old = self.existing(&read_id(&argument["id"])?)?;
         if let Some(fields) = argument.as_object_mut() {
             fields.entry("secret").or_insert_with(|| old.server.secret.expose().into());
+            let known = old.server.ari.as_ref().map(|ari| ari.password.expose());
+            if let (Some(Value::Object(ari)), Some(known)) = (fields.get_mut("ari"), known) {
+                ari.entry("password").or_insert_with(|| known.into());
+            }
         }
         let server = read_server(argument)?;
         if *old.server == server {
             return Ok(describe(&old));
         }
-        end(&old).await;
-        self.put(&mut keeper, server)
+        self.put(&mut keeper, server).await
     }
 
     /// Writes the file first: what was answered as done survives a crash.
-    fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
+    async fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
         let id = server.id.clone();
         keeper.update(|kept| {
             kept.servers.retain(|old| old.id != id);
@@ -212,11 +213,25 @@ impl Registry {
             kept.removed.remove(&id);
             kept.stopped.remove(&id);
         })?;
-        let handle = link::spawn(server, self.shared.bus.clone())
-            .map_err(|error| Refusal::field("extensions", error))?;
+        let handle =
+            self.begin(server).await.map_err(|error| Refusal::field("extensions", error))?;
         let description = describe(&handle);
         self.edit(|links| drop(links.insert(id, handle)));
         Ok(description)
+    }
+
+    /// Starts a server's tasks, in place of those that it had. Where nothing but ARI differs the link
+    /// and its calls go on.
+    async fn begin(&self, server: Server) -> Result<LinkHandle, String> {
+        let bus = &self.shared.bus;
+        match self.links().get(&server.id) {
+            Some(old) if old.server.is_same_but_for_ari(&server) => {
+                return Ok(old.with_ari(server, bus).await);
+            }
+            Some(old) => end(old).await,
+            None => {}
+        }
+        link::spawn(server, bus.clone())
     }
 
     async fn remove(&self, id: &str) -> Result<Value, Refusal> {
@@ -289,51 +304,9 @@ fn running(old: Goal, step: u64) -> Goal {
 
 async fn end(link: &LinkHandle) {
     link.goal.send_replace(Goal::Remove);
-    if timeout(GOODBYE, link.done.cancelled()).await.is_err() {
-        tracing::warn!(server = link.server.id, "the server's task is slow to end");
+    if timeout(GOODBYE, link.ended()).await.is_err() {
+        tracing::warn!(server = link.server.id, "the server's tasks are slow to end");
     }
-}
-
-/// A server as the API shows it; the secret never comes back.
-fn describe(link: &LinkHandle) -> Value {
-    let server = &link.server;
-    let status = link.status.borrow().clone();
-    let mut item = json!({
-        "id": server.id,
-        "host": server.host,
-        "port": server.port,
-        "username": server.username,
-        "auth": server.auth,
-        "device": server.device,
-        "context": server.context,
-        "extensions": server.extensions,
-        "keepAlive": server.keep_alive,
-        "state": status.state,
-        "since": status.since,
-    });
-    if let Some(voicemail) = &server.voicemail {
-        item["voicemail"] = voicemail.as_str().into();
-    }
-    if let Some(max_calls) = server.max_calls {
-        item["maxCalls"] = max_calls.into();
-    }
-    if let Some(tls) = &server.tls {
-        item["tls"] = json!(tls);
-    }
-    if !server.filter.exclude.is_empty() {
-        item["filter"] = json!(server.filter);
-    }
-    item["figures"] = json!(link.figures.shown());
-    if let Some(error) = link.figures.last_error() {
-        item["lastError"] = json!(*error);
-    }
-    if let Some(reason) = status.reason {
-        item["reason"] = reason.into();
-    }
-    if let Some(asterisk) = status.asterisk {
-        item["asterisk"] = asterisk.into();
-    }
-    item
 }
 
 fn read_id(argument: &Value) -> Result<String, Refusal> {

@@ -1,11 +1,12 @@
 //! What can be asked of a link's task, and the handle to ask it.
 
 use super::{figures::Figures, link::Goal};
-use crate::config::Server;
+use crate::{ari, bus::Bus, config::Server};
 use bytes::Bytes;
 use std::sync::Arc;
 use telepulse_language::{
-    Code, Command, Principal, Query, Refusal, ServerState, SmolStr, Snapshot, Timestamp,
+    Code, Command, Device, DeviceChannel, Filter, Principal, Query, Refusal, ServerState, SmolStr,
+    Snapshot, Timestamp,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -31,6 +32,8 @@ pub(crate) enum Ask {
     Audit { reply: Answer<serde_json::Value> },
     /// The state of the model, as of the stream's end.
     Query { query: Query, reply: oneshot::Sender<Part> },
+    /// Whose phones these channels are at.
+    Devices { channels: Vec<DeviceChannel>, filter: Filter, reply: oneshot::Sender<Vec<Device>> },
     /// Whether what the command is about is here.
     Knows { command: Command, reply: oneshot::Sender<bool> },
 }
@@ -80,6 +83,8 @@ pub(crate) struct LinkHandle {
     pub figures: Arc<Figures>,
     pub goal: watch::Sender<Goal>,
     pub done: CancellationToken,
+    /// The server's ARI, if it has one.
+    pub ari: Option<ari::Handle>,
 }
 
 impl LinkHandle {
@@ -95,6 +100,35 @@ impl LinkHandle {
             ),
             mpsc::error::TrySendError::Closed(_) => unavailable(&self.server.id, "it was stopped"),
         })
+    }
+
+    /// Channels by extension, as ARI tells them; none where there is no ARI.
+    pub(crate) async fn devices(&self, filter: Filter) -> Vec<Device> {
+        let Some(ari) = &self.ari else { return Vec::new() };
+        let (channels, (reply, answer)) = (ari.channels().await, oneshot::channel());
+        match self.ask(Ask::Devices { channels, filter, reply }) {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The same link, with the ARI of a server that differs in nothing else.
+    pub(crate) async fn with_ari(&self, server: Server, bus: &Arc<dyn Bus>) -> Self {
+        if let Some(ari) = &self.ari {
+            ari.end();
+            ari.ended().await;
+        }
+        let server = Arc::new(server);
+        let ari = ari::spawn(&server, self.goal.subscribe(), bus);
+        Self { server, ari, ..self.clone() }
+    }
+
+    /// Waits until all tasks of the server have ended.
+    pub(crate) async fn ended(&self) {
+        self.done.cancelled().await;
+        if let Some(ari) = &self.ari {
+            ari.ended().await;
+        }
     }
 
     /// Sends one question built around a reply channel and waits for the answer.

@@ -307,6 +307,7 @@ impl Talk {
         match ask {
             // Whoever asked may have gone: nobody to tell.
             Ask::Query { query, reply } => link.part(&query, reply),
+            Ask::Devices { channels, filter, reply } => link.devices(channels, &filter, reply),
             Ask::Knows { command, reply } => {
                 let _ = reply.send(link.pbx.concerned(&command).is_some());
             }

@@ -19,6 +19,7 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
+    client::TlsStream,
     rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
 };
 
@@ -32,7 +33,8 @@ pub(crate) type Halves = (Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite 
 pub(crate) async fn open(server: &Server) -> Result<Halves, String> {
     let place = format!("{}:{}", server.host, server.port);
     let opening = async {
-        let stream = tcp(server).await.map_err(|error| format!("{place}: {error}"))?;
+        let stream = tcp(&server.host, server.port).await;
+        let stream = stream.map_err(|error| format!("{place}: {error}"))?;
         match &server.tls {
             None => {
                 let (reader, writer) = stream.into_split();
@@ -40,12 +42,9 @@ pub(crate) async fn open(server: &Server) -> Result<Halves, String> {
                 Ok(halves)
             }
             Some(tls) => {
-                let name = tls.server_name.as_ref().unwrap_or(&server.host);
-                let name = ServerName::try_from(name.clone())
-                    .map_err(|error| format!("{place}: tls.serverName {name:?}: {error}"))?;
-                let connector = TlsConnector::from(Arc::new(client(tls)?));
-                let stream = connector.connect(name, stream).await;
-                let stream = stream.map_err(|error| tls_failure(&place, tls, &error))?;
+                let said = Said { ca: "tls.ca", listens: "tlsbindaddr in manager.conf" };
+                let stream = encrypt(stream, tls, &server.host, &said).await;
+                let stream = stream.map_err(|error| format!("{place}: {error}"))?;
                 let (reader, writer) = tokio::io::split(stream);
                 let halves: Halves = (Box::new(reader), Box::new(writer));
                 Ok(halves)
@@ -56,23 +55,47 @@ pub(crate) async fn open(server: &Server) -> Result<Halves, String> {
     opened.unwrap_or_else(|_| Err(format!("{place} did not answer within 5 s")))
 }
 
-async fn tcp(server: &Server) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((server.host.as_str(), server.port)).await?;
+pub(crate) async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
     // Commands are short and must not wait for each other.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-fn tls_failure(place: &str, tls: &ServerTls, error: &io::Error) -> String {
+/// What the ways out of a failure name.
+pub(crate) struct Said {
+    /// The setting of our own for the authorities.
+    pub ca: &'static str,
+    /// Where Asterisk says on which port it encrypts.
+    pub listens: &'static str,
+}
+
+/// Encrypts a connection to `host`, whose certificate is looked at.
+pub(crate) async fn encrypt(
+    stream: TcpStream,
+    tls: &ServerTls,
+    host: &str,
+    said: &Said,
+) -> Result<TlsStream<TcpStream>, String> {
+    let name = tls.server_name.as_deref().unwrap_or(host);
+    let name = ServerName::try_from(name.to_owned())
+        .map_err(|error| format!("tls.serverName {name:?}: {error}"))?;
+    let connector = TlsConnector::from(Arc::new(client(tls)?));
+    let stream = connector.connect(name, stream).await;
+    stream.map_err(|error| tls_failure(tls, said, &error))
+}
+
+fn tls_failure(tls: &ServerTls, said: &Said, error: &io::Error) -> String {
     let way_out = if error.to_string().contains("certificate") {
-        match &tls.ca {
-            Some(ca) => format!("; is its certificate signed by one in {}?", ca.display()),
-            None => "; is its certificate signed by an authority of your own? Set tls.ca".into(),
-        }
+        let set = said.ca;
+        tls.ca.as_ref().map_or_else(
+            || format!("; is its certificate signed by an authority of your own? Set {set}"),
+            |ca| format!("; is its certificate signed by one in {}?", ca.display()),
+        )
     } else {
-        "; is this the port of tlsbindaddr in manager.conf?".to_owned()
+        format!("; is this the port of {}?", said.listens)
     };
-    format!("{place}: TLS: {error}{way_out}")
+    format!("TLS: {error}{way_out}")
 }
 
 /// Reads the files anew for each connection: certificates are renewed while we run.

@@ -24,6 +24,8 @@ const RING: Duration = Duration::from_millis(200);
 const A_MOMENT: Duration = Duration::from_secs(1);
 /// Where recordings are found.
 const ROOT: &str = "/v1/recordings";
+/// More bytes than the plugin has memory.
+const LARGE: u64 = 80 << 20;
 /// So many samples are a second.
 const SECOND: usize = 8_000;
 
@@ -287,6 +289,11 @@ async fn is_heard(centre: &Centre, entry: &Value, file: &str) -> Result<()> {
     let head = centre.ask(Method::HEAD, "sup", audio, &[]).await?;
     let told = head.headers().get("content-length").and_then(|it| it.to_str().ok());
     assert_eq!((head.status(), told), (StatusCode::OK, Some(&*length.to_string())));
+    // What a plugin may have of memory is no bound for what it sends.
+    fs::File::create(centre.pbx.file(file))?.set_len(LARGE)?;
+    let large = centre.get("sup", audio, &[("range", "bytes=0-"), ("if-range", &tag)]).await?;
+    assert_eq!(large.status(), StatusCode::OK, "it is another file than the one of that tag");
+    assert_eq!(large.bytes().await?.len() as u64, LARGE);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::desk::{ENTROPY, NOW, command, does, live, pbx, plan, refused, shown};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use telepulse_language::{Code, Principal};
+use telepulse_language::{Code, Details, Principal};
 
 const DESK: &str = "PJSIP/desk-00000001";
 
@@ -127,6 +127,28 @@ fn a_recording_has_two_sides_beeps_and_is_announced() {
     ] {
         refused(&record(more), "badRequest", Some(field), words);
     }
+}
+
+#[test]
+fn a_recording_that_is_over_before_asterisk_has_named_its_file_has_the_one_that_was_ordered() {
+    let mut pbx = pbx();
+    let named = json!({"action": "record", "agent": "101", "change": "start", "file": "a.wav"});
+    plan(&mut pbx, &named).unwrap();
+    let of = |event: &str, id: &str| format!("Event: {event}\nChannel: {DESK}\nUniqueid: {id}\n");
+    assert_eq!(live(&mut pbx, &of("MixMonitorStart", "1.1")).len(), 1, "the line's state");
+    let told = live(&mut pbx, &of("MixMonitorStop", "1.1"));
+    let files = told.iter().filter_map(|event| match &event.details {
+        Details::Recording(recording) => Some(recording.file.as_str()),
+        _ => None,
+    });
+    assert_eq!(files.collect::<Vec<_>>(), ["a.wav", "a.wav"]);
+    live(&mut pbx, &of("Hangup", "1.1"));
+    let ended = live(&mut pbx, &of("Hangup", "1.2"));
+    let files = ended.iter().find_map(|event| match &event.details {
+        Details::CallEnded(ended) => Some(ended.recordings.clone()),
+        _ => None,
+    });
+    assert_eq!(files, Some(vec!["a.wav".into()]));
 }
 
 #[test]

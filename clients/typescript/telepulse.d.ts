@@ -61,8 +61,10 @@ export interface AgentCompleteEvent {
   queue: string;
   /** Who ended it: `caller`, `agent` or `transfer`. */
   reason: string;
-  /** The recording's file. */
+  /** The file of the call's last recording. */
   recording?: string;
+  /** The files of all its recordings. */
+  recordings?: string[];
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */
@@ -480,6 +482,9 @@ export interface ConferenceUnmuteCommand {
   server?: string;
 }
 
+/** What a decision on a recording rests on. */
+export type DecisionReason = "rule" | "consentGiven" | "consentRefused" | "fallback";
+
 /** What goes on at the phones of one extension, as ARI tells it. */
 export interface Device {
   /** The extension. */
@@ -587,7 +592,7 @@ export interface EndedCall {
 }
 
 /** What the platform tells. */
-export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | CallerInfoEvent | PopupEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | MessageEvent | ResyncEvent;
+export type Event = ServerStatusEvent | UserStatusEvent | ActiveUsersEvent | ActiveLinesEvent | ChannelStateEvent | CallStartedEvent | CallAnsweredEvent | CallHeldEvent | CallResumedEvent | CallTransferredEvent | CallEndedEvent | CallerInfoEvent | PopupEvent | AgentNameEvent | ExtensionStatusEvent | PresenceEvent | QueueMemberStatusEvent | QueueCountEvent | QueueCallerEvent | PhoneNumberEvent | AgentCompleteEvent | OriginateFailedEvent | ParkedEvent | UnparkedEvent | ConferenceEvent | RecordingEvent | RecordingPolicyEvent | MessageEvent | ResyncEvent;
 
 /** States of an extension (AMI ExtensionStatus, DeviceStateChange). */
 export type ExtensionState = "not_inuse" | "ringing" | "inuse" | "ringinuse" | "busy" | "onhold" | "unavailable" | "unknown";
@@ -623,7 +628,7 @@ export interface Filter {
 /** `getVariable`. Its result is `{"value"}`, empty if it is not set. */
 export interface GetVariableCommand {
   action: "getVariable";
-  /** The channel. */
+  /** The channel; or a call, and then the caller's channel is meant. */
   channel: string;
   /** Given back in the reply. */
   id?: string | number;
@@ -1125,24 +1130,40 @@ export interface QueueUnpauseCommand {
 export interface RecordCommand {
   action: "record";
   agent?: string;
+  /** An extension that answers, says that the call is recorded and hangs up: both sides hear it. It
+   * is looked up where dialled numbers are, and takes the right to `dial`. With `start` only. */
+  announcement?: string;
+  /** Seconds from one beep to the next, which tell both sides that they are recorded; 5 to 3600,
+   * none when left out. Asterisk needs `func_periodic_hook` for it. With `start` only. */
+  beep?: number;
   call?: string;
   /** What to do. */
   change: RecordOrder;
   channel?: string;
+  /** Begin although the channel is not answered yet. With `start` only. */
+  early?: boolean;
   /** The file to make on the Asterisk server, below its folder for recordings; one by the call's
    * id and the time when left out. With `start` only. */
   file?: string;
   /** Given back in the reply. */
   id?: string | number;
+  /** How the two sides are kept; `mixed` when left out. With `start` only. */
+  mode?: RecordMode;
   /** The Asterisk server, where several could be meant. */
   server?: string;
 }
+
+/** How a recording keeps the two sides of a call. */
+export type RecordMode = "mixed" | "stereo";
 
 /** What is to become of a recording. */
 export type RecordOrder = "start" | "pause" | "resume" | "stop";
 
 /** What happened to a recording. */
 export type RecordingChange = "started" | "paused" | "resumed" | "stopped";
+
+/** Whether a call is recorded. */
+export type RecordingDecision = "record" | "dontRecord";
 
 /** `recording`: a channel's recording (AMI MixMonitorStart, MixMonitorMute, MixMonitorStop). */
 export interface RecordingEvent {
@@ -1161,6 +1182,32 @@ export interface RecordingEvent {
   file: string;
   /** Scope: the queue concerned. */
   queue?: string;
+  /** The number in the event stream. */
+  seq: number;
+  /** The Asterisk server. */
+  server: string;
+  time: string;
+}
+
+/** `recordingPolicy`: what the rules for recordings made of a call. Plugins publish it. */
+export interface RecordingPolicyEvent {
+  /** Scope: the extension concerned. */
+  agent?: string;
+  /** The call. */
+  call: string;
+  /** What came of it. */
+  decision: RecordingDecision;
+  event: "recordingPolicy";
+  /** The file, as it was ordered; absent where nothing is recorded. */
+  file?: string;
+  /** Scope: the queue concerned. */
+  queue?: string;
+  /** What it rests on. */
+  reason: DecisionReason;
+  /** How many days the recording is to be kept; absent where the rule does not say. */
+  retentionDays?: number;
+  /** The rule that matched, by its name. */
+  rule: string;
   /** The number in the event stream. */
   seq: number;
   /** The Asterisk server. */

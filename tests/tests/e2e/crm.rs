@@ -265,7 +265,10 @@ async fn a_call_that_ends_while_nobody_listens_is_told_all_the_same() -> Result<
     let order = |what: &str| http.post(platform.admin(&format!("/plugins/crm/{what}"))).send();
     ensure!(order("stop").await?.status().is_success());
     let refused = client.refused(json!({"action": "note", "call": call, "text": "x"})).await?;
-    assert_eq!((&refused["code"], &refused["field"]), (&json!("badRequest"), &json!("action")));
+    assert_eq!(
+        (&refused["code"], &refused["field"]),
+        (&json!("serverUnavailable"), &json!("action"))
+    );
     client.ok(json!({"action": "hangup", "call": call})).await?;
     caller.finished(SOON).await?;
     client

@@ -71,7 +71,7 @@ impl Desk {
             return plugin.carry_out(request, who).await;
         }
         if !Command::ACTIONS.contains(&action.as_str()) {
-            return Err(self.served.unknown());
+            return Err(self.served.unserved(&action));
         }
         let envelope = CommandEnvelope::from_request(request)?;
         rights::may_give(&action, who.as_deref())?;

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Weak},
 };
-use telepulse_language::{Code, Command, Principal, Refusal, Request};
+use telepulse_language::{Code, Command, Principal, Refusal, Request, SERVED};
 
 /// Who serves what.
 #[derive(Clone, Default)]
@@ -71,7 +71,12 @@ impl Served {
     }
 
     /// For an action that nobody serves.
-    pub(super) fn unknown(&self) -> Refusal {
+    pub(super) fn unserved(&self, action: &str) -> Refusal {
+        if SERVED.contains(&action) {
+            let message =
+                format!("{action} is for a plugin to carry out, and none that does is running");
+            return Refusal::new(Code::ServerUnavailable, message).with_field("action");
+        }
         let table = self.0.load();
         let served = table.keys().map(String::as_str);
         let known: Vec<&str> = Command::ACTIONS.iter().copied().chain(served).collect();
@@ -149,10 +154,11 @@ mod tests {
         let result = plugin.carry_out(request(note), Some(Arc::new(ann))).await.unwrap();
         let command = json!({"action": "note", "call": "c1", "text": "x"});
         assert_eq!(result, json!({"who": "ann", "command": command}));
-        assert!(served.unknown().message.contains("note"));
+        assert!(served.unserved("nothing").message.contains("note"));
         drop(guard);
         assert!(served.by("note").is_none());
-        assert!(!served.unknown().message.contains("note"));
+        assert!(!served.unserved("nothing").message.contains("note"));
+        assert_eq!(served.unserved("note").code, Code::ServerUnavailable);
     }
 
     #[test]

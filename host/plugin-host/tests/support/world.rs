@@ -509,14 +509,29 @@ impl Commands for Port {
     }
 }
 
-/// Nobody is out there.
+/// Where requests are echoed.
+const ECHO: u16 = 9;
+
+/// Nobody else is out there.
 impl Outgoing for Port {
     fn send(
         &self,
-        _: http::Request<plugin_host::ports::Body>,
-        _: Origin,
+        request: http::Request<plugin_host::ports::Body>,
+        origin: Origin,
         _: Timeouts,
     ) -> BoxFuture<'static, Result<http::Response<plugin_host::ports::Body>, OutgoingError>> {
-        Box::pin(async { Err(OutgoingError::ConnectTimeout) })
+        Box::pin(async move {
+            if origin.port != ECHO {
+                return Err(OutgoingError::ConnectTimeout);
+            }
+            let (head, body) = request.into_parts();
+            let body =
+                body.collect().await.map_err(|error| OutgoingError::Http(error.to_string()))?;
+            let text = [head.method.as_str().as_bytes(), b" ", &body.to_bytes()].concat();
+            let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync();
+            let response = http::Response::builder().status(201).header("X-Twice", "a");
+            let response = response.header("X-Twice", "b").body(body);
+            response.map_err(|error| OutgoingError::Http(error.to_string()))
+        })
     }
 }

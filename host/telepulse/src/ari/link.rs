@@ -89,6 +89,8 @@ enum End {
     GoalChanged,
     /// It is not taken.
     Rejected(String),
+    /// Another one took its place.
+    Replaced(String),
     /// It is gone.
     Lost {
         reason: String,
@@ -97,10 +99,23 @@ enum End {
     },
 }
 
+impl End {
+    /// Who was replaced takes the place back once: it may have been an attempt of our own that came
+    /// late. Replaced again soon, there is a rival.
+    fn once_more(self, replaced: &mut Option<Instant>) -> Self {
+        let Self::Replaced(reason) = self else { return self };
+        match replaced.replace(Instant::now()) {
+            Some(before) if before.elapsed() < REJECTED_PAUSE => Self::Rejected(reason),
+            _ => Self::Lost { reason, was_connected: true },
+        }
+    }
+}
+
 impl Link {
     /// Connects, follows, pauses, and again.
     async fn live(&mut self) {
         let mut backoff = Backoff::default();
+        let mut replaced = None;
         loop {
             // Every handle is gone: the platform was dropped without a good-bye.
             if self.end.is_cancelled() || self.goal.has_changed().is_err() {
@@ -113,9 +128,9 @@ impl Link {
                     self.state(ServerState::Disconnected, Some("stopped by the operator"));
                     None
                 }
-                Goal::Run(_) => match self.connect_and_follow().await {
+                Goal::Run(_) => match self.connect_and_follow().await.once_more(&mut replaced) {
                     End::GoalChanged => continue,
-                    End::Rejected(reason) => {
+                    End::Rejected(reason) | End::Replaced(reason) => {
                         self.figures.failed(&reason);
                         self.state(ServerState::Rejected, Some(&reason));
                         Some(REJECTED_PAUSE)
@@ -192,7 +207,7 @@ impl Link {
                     is_quiet &= !matches!(message, Some(Ok(Message::Text(_))));
                     match self.message(message) {
                         Ok(()) => {}
-                        Err(Gone::Replaced(reason)) => return End::Rejected(reason),
+                        Err(Gone::Replaced(reason)) => return End::Replaced(reason),
                         Err(Gone::Lost(reason)) => return lost(reason),
                     }
                 }

@@ -60,12 +60,11 @@ impl Table {
             .retain(|id, _| listed.contains_key(&**id) || told.get(id) == Some(&Fate::Created));
         let mut differs = self.channels.len() != before;
         for channel in listing.iter().filter(|channel| !told.contains_key(&channel.id)) {
-            match self.channels.get_mut(&channel.id) {
-                Some(known) => differs |= known.list(channel),
-                None => {
-                    differs = true;
-                    self.put(channel, channel.created().unwrap_or(now));
-                }
+            if let Some(known) = self.channels.get_mut(&channel.id) {
+                differs |= known.list(channel);
+            } else {
+                differs = true;
+                self.put(channel, channel.created().unwrap_or(now));
             }
         }
         differs

@@ -22,6 +22,8 @@ use telepulse_plugin_sdk::{
 const ROOT: &str = "/v1/crm";
 const JSON: &str = "application/json";
 const NS_PER_MS: u64 = 1_000_000;
+/// Entries that are listed at a time.
+const LISTED: usize = 1_000;
 /// The longest record, as JSON.
 const LARGEST: usize = 60_000;
 
@@ -73,8 +75,8 @@ fn segments(path: &str) -> Option<Vec<String>> {
 }
 
 fn state(settings: &Settings) -> Result<Response, Problem> {
-    let waiting = outbox::entries().map_err(unread)?.len();
-    let aside = outbox::asides().map_err(unread)?.len();
+    let waiting = outbox::count_entries().map_err(unread)?;
+    let aside = outbox::count_asides().map_err(unread)?;
     let body = json!({
         "lookup": settings.source.word(), "source": settings.name,
         "logs": settings.logs, "waiting": waiting, "aside": aside,
@@ -143,7 +145,7 @@ fn replace_book(request: &Request) -> Result<Response, Problem> {
 }
 
 fn asides() -> Result<Response, Problem> {
-    let asides = outbox::asides().map_err(unread)?;
+    let asides = outbox::asides(LISTED).map_err(unread)?;
     let items: Vec<Value> = asides
         .into_iter()
         .map(|(id, aside)| {

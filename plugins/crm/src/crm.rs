@@ -91,7 +91,7 @@ impl Crm {
         settings.plan.read("+385 1 4812345");
         let (book, outbox) = (book::load()?, Outbox::load()?);
         let (calls, lookups, clients, courier) = Default::default();
-        let crm = Self { settings, calls, lookups, clients, courier, outbox, book };
+        let mut crm = Self { settings, calls, lookups, clients, courier, outbox, book };
         say(WHO_IS_THERE, &json!({}));
         if reason != StartReason::Reload {
             ask_for_lines();
@@ -237,7 +237,7 @@ impl Crm {
         self.set_alarm();
     }
 
-    fn set_alarm(&self) {
+    fn set_alarm(&mut self) {
         let next = [self.lookups.next(), self.outbox.next()].into_iter().flatten().min();
         let Some(next) = next else { return };
         let delay = Duration::from_nanos(next.saturating_sub(clock::now_ns()));

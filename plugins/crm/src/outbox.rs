@@ -8,13 +8,16 @@ use crate::template::Values;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-pub(crate) use store::{Aside, aside, asides, drop_aside, entries, logged, remember};
+pub(crate) use store::{Aside, aside, asides, count_asides, count_entries, drop_aside, logged};
+use store::{entries, remember};
 
 /// Notes of a call whose end nobody hears are told by themselves after so long, in nanoseconds.
 const COLLECT: u64 = 2 * 3_600 * 1_000_000_000;
 /// The first pause after a failure, in nanoseconds; each further one is twice as long, up to the longest.
 const PAUSE: u64 = 1_000_000_000;
 const LONGEST_PAUSE: u64 = 300 * PAUSE;
+/// The most that may wait: a CRM that is away for long must not take the plugin with it.
+const MOST: usize = 10_000;
 /// How long a delivery may take before it counts as lost: longer than any request.
 const LOST: u64 = 45 * PAUSE;
 
@@ -55,15 +58,20 @@ struct Queue {
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     queues: BTreeMap<String, Queue>,
+    /// How many entries wait in them.
+    count: usize,
+    /// When there will be something to send, as far as it has been found out.
+    next: Option<Option<u64>>,
 }
 
 impl Outbox {
     /// All that the instance before has left on disk.
     pub(crate) fn load() -> Result<Self, String> {
         let mut outbox = Self::default();
-        for (call, number, entry) in entries()? {
+        for (call, number, entry) in entries(MOST)? {
             outbox.queues.entry(call).or_default().entries.insert(number, entry);
         }
+        outbox.count = outbox.queues.values().map(|queue| queue.entries.len()).sum();
         for (call, queue) in &mut outbox.queues {
             queue.logged = logged(call)?;
         }
@@ -84,15 +92,22 @@ impl Outbox {
                 queue.under_way = Some(sent);
             }
         }
+        self.next = None;
     }
 
     /// How many entries wait.
     pub(crate) fn len(&self) -> usize {
-        self.queues.values().map(|queue| queue.entries.len()).sum()
+        self.count
+    }
+
+    /// Whether no more can be taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count >= MOST
     }
 
     /// Takes an entry; it is on disk when this returns.
     pub(crate) fn add(&mut self, call: &str, entry: Entry) -> Result<(), String> {
+        self.next = None;
         let logged = logged(call)?;
         let is_call = matches!(entry, Entry::Call { .. });
         let queue = self.queues.entry(call.to_owned()).or_default();
@@ -105,6 +120,7 @@ impl Outbox {
         let first = queue.entries.last_key_value().map_or(1, |(number, _)| number + 1);
         let number = store::append(call, first, &entry)?;
         queue.entries.insert(number, entry);
+        self.count += 1;
         Ok(())
     }
 
@@ -119,6 +135,10 @@ impl Outbox {
     /// What can be sent now; it counts as under way from here on.
     pub(crate) fn due(&mut self, now: u64) -> Vec<Delivery> {
         let mut due = Vec::new();
+        if self.next().is_none_or(|next| next > now) {
+            return due;
+        }
+        self.next = None;
         for (call, queue) in &mut self.queues {
             if queue.under_way.is_some_and(|(_, until)| until > now) || queue.not_before > now {
                 continue;
@@ -133,17 +153,20 @@ impl Outbox {
     }
 
     /// When there will be something to send.
-    pub(crate) fn next(&self) -> Option<u64> {
-        self.queues.values().filter_map(Queue::next).min()
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        // Asked with each event of a call, and found out where something has changed.
+        *self.next.get_or_insert_with(|| self.queues.values().filter_map(Queue::next).min())
     }
 
     /// The CRM has it.
     pub(crate) fn delivered(&mut self, call: &str, up_to: u64) -> Result<(), String> {
         let Some(queue) = self.queues.get_mut(call) else { return Ok(()) };
+        self.next = None;
         queue.under_way = None;
         queue.failures = 0;
         let rest = queue.entries.split_off(&(up_to + 1));
         let told = std::mem::replace(&mut queue.entries, rest);
+        self.count -= told.len();
         for entry in told.values() {
             if let Entry::Call { values } = entry {
                 remember(call, values)?;
@@ -160,6 +183,7 @@ impl Outbox {
     /// It came to nothing this time.
     pub(crate) fn failed(&mut self, call: &str, now: u64) {
         let Some(queue) = self.queues.get_mut(call) else { return };
+        self.next = None;
         queue.under_way = None;
         queue.not_before = now + (PAUSE << queue.failures.min(10)).min(LONGEST_PAUSE);
         queue.failures += 1;
@@ -174,10 +198,12 @@ impl Outbox {
         now: u64,
     ) -> Result<usize, String> {
         let Some(queue) = self.queues.get_mut(call) else { return Ok(0) };
+        self.next = None;
         queue.under_way = None;
         queue.failures = 0;
         let rest = queue.entries.split_off(&(up_to + 1));
         let refused = std::mem::replace(&mut queue.entries, rest);
+        self.count -= refused.len();
         for (number, entry) in &refused {
             store::set_aside(
                 call,
@@ -193,7 +219,9 @@ impl Outbox {
     /// Entries that were set aside and are to be tried again are in the queue once more.
     pub(crate) fn again(&mut self, call: &str) -> Result<(), String> {
         let entries = store::entries_of(call)?;
+        self.next = None;
         let queue = self.queues.entry(call.to_owned()).or_default();
+        self.count = self.count - queue.entries.len() + entries.len();
         queue.entries = entries;
         queue.logged = logged(call)?;
         queue.not_before = 0;

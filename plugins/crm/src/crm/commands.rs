@@ -45,6 +45,10 @@ impl Crm {
             let message = "no CRM takes notes here: [settings] adapter and log of the plugin crm";
             return Err(Refusal::new(Code::Conflict, message));
         }
+        if self.outbox.is_full() {
+            let message = "the CRM has been away for so long that no more notes can be kept";
+            return Err(Refusal::new(Code::ServerUnavailable, message));
+        }
         let values = self.values_of(&call)?;
         if !values.as_ref().is_some_and(|values| may_see(who, values)) {
             let message = format!("there is no call {call}, or it ended too long ago");

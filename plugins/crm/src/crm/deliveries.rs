@@ -35,6 +35,11 @@ impl Crm {
         let Some(values) = self.summary(end, call.as_ref(), agent, &event.event.server) else {
             return Ok(());
         };
+        if self.outbox.is_full() {
+            metrics::add("told", 1, &[("outcome", "dropped")]);
+            log::error!(call = end.call.as_str(); "the CRM has been away for too long: a call is not told to it");
+            return Ok(());
+        }
         // Not done before it is on disk.
         self.outbox.add(&end.call, Entry::Call { values }).map_err(Failure::Retry)?;
         self.deliver();

@@ -55,14 +55,14 @@ pub(crate) fn logged(call: &str) -> Result<Option<Values>, String> {
 }
 
 /// A call was told.
-pub(crate) fn remember(call: &str, values: &Values) -> Result<(), String> {
+pub(super) fn remember(call: &str, values: &Values) -> Result<(), String> {
     kv::set_json(&format!("{TOLD}{call}"), values, Some(DAY))
 }
 
-/// All entries that wait: call, number, entry.
-pub(crate) fn entries() -> Result<Vec<(String, u64, Entry)>, String> {
+/// Entries that wait, at most so many: call, number, entry.
+pub(super) fn entries(most: usize) -> Result<Vec<(String, u64, Entry)>, String> {
     let mut entries = Vec::new();
-    for (name, entry) in all(OUT)? {
+    for (name, entry) in all(OUT, most)? {
         if let Some((call, number)) = parts(&name) {
             entries.push((call.to_owned(), number, entry));
         }
@@ -72,13 +72,23 @@ pub(crate) fn entries() -> Result<Vec<(String, u64, Entry)>, String> {
 
 /// Those of one call.
 pub(super) fn entries_of(call: &str) -> Result<BTreeMap<u64, Entry>, String> {
-    let all = all(&format!("{OUT}{call}/"))?;
+    let all = all(&format!("{OUT}{call}/"), usize::MAX)?;
     Ok(all.into_iter().filter_map(|(name, entry)| Some((parts(&name)?.1, entry))).collect())
 }
 
-/// Everything that was set aside, by id.
-pub(crate) fn asides() -> Result<Vec<(String, Aside)>, String> {
-    let all = all(ASIDE)?;
+/// How many entries wait.
+pub(crate) fn count_entries() -> Result<usize, String> {
+    keys(OUT, usize::MAX).map(|keys| keys.len())
+}
+
+/// How many were set aside.
+pub(crate) fn count_asides() -> Result<usize, String> {
+    keys(ASIDE, usize::MAX).map(|keys| keys.len())
+}
+
+/// What was set aside, by id, at most so many.
+pub(crate) fn asides(most: usize) -> Result<Vec<(String, Aside)>, String> {
+    let all = all(ASIDE, most)?;
     Ok(all.into_iter().map(|(name, aside)| (name[ASIDE.len()..].to_owned(), aside)).collect())
 }
 
@@ -105,18 +115,27 @@ fn parts(key: &str) -> Option<(&str, u64)> {
     Some((call, number.parse().ok()?))
 }
 
-fn all<T: for<'de> Deserialize<'de>>(prefix: &str) -> Result<Vec<(String, T)>, String> {
-    let (mut found, mut after) = (Vec::new(), None::<String>);
-    loop {
-        let keys = kv::keys(prefix, after.as_deref(), AT_A_TIME)?;
-        let is_last = keys.len() < AT_A_TIME as usize;
-        after = keys.last().cloned();
-        for key in keys {
-            if let Some(value) = kv::get_json(&key)? {
-                found.push((key, value));
-            }
+fn all<T: for<'de> Deserialize<'de>>(
+    prefix: &str,
+    most: usize,
+) -> Result<Vec<(String, T)>, String> {
+    let mut found = Vec::new();
+    for key in keys(prefix, most)? {
+        if let Some(value) = kv::get_json(&key)? {
+            found.push((key, value));
         }
-        if is_last {
+    }
+    Ok(found)
+}
+
+fn keys(prefix: &str, most: usize) -> Result<Vec<String>, String> {
+    let mut found: Vec<String> = Vec::new();
+    loop {
+        let keys = kv::keys(prefix, found.last().map(String::as_str), AT_A_TIME)?;
+        let is_last = keys.len() < AT_A_TIME as usize;
+        found.extend(keys);
+        if is_last || found.len() >= most {
+            found.truncate(most);
             return Ok(found);
         }
     }

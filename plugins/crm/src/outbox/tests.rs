@@ -60,3 +60,20 @@ fn what_is_on_disk_is_found_in_order() {
         (0, 7.into())
     );
 }
+
+#[test]
+fn what_waits_is_bounded() {
+    let _host = FakeHost::install();
+    let mut outbox = Outbox::default();
+    for number in 0..MOST {
+        assert!(!outbox.is_full());
+        outbox.add(&format!("c{number}"), call()).unwrap();
+    }
+    assert!(outbox.is_full());
+    assert_eq!(
+        (outbox.due(1).len(), outbox.len(), Outbox::load().unwrap().len()),
+        (MOST, MOST, MOST)
+    );
+    outbox.delivered("c0", 1).unwrap();
+    assert!(!outbox.is_full());
+}

@@ -102,7 +102,7 @@ fn what_is_refused_for_good_is_set_aside_where_people_see_it() {
     scene.stage.advance(Duration::from_mins(10));
     assert_eq!(scene.host.fetches(), []);
     assert_eq!(scene.host.counted("told", &[("outcome", "refused")]), 1);
-    let asides = crate::outbox::asides().unwrap();
+    let asides = crate::outbox::asides(10).unwrap();
     assert_eq!(asides.len(), 2, "the note, and the call");
     assert!(asides[0].1.why.contains("no such owner"), "{}", asides[0].1.why);
     // Mended, it is tried again.

@@ -60,8 +60,16 @@ pub(crate) struct Outbox {
     queues: BTreeMap<String, Queue>,
     /// How many entries wait in them.
     count: usize,
-    /// When there will be something to send, as far as it has been found out.
-    next: Option<Option<u64>>,
+    /// When there will be something to send.
+    next: Next,
+}
+
+/// When there will be something to send, if that has been found out since something changed.
+#[derive(Clone, Copy, Debug, Default)]
+enum Next {
+    #[default]
+    Unknown,
+    Known(Option<u64>),
 }
 
 impl Outbox {
@@ -92,7 +100,7 @@ impl Outbox {
                 queue.under_way = Some(sent);
             }
         }
-        self.next = None;
+        self.next = Next::Unknown;
     }
 
     /// How many entries wait.
@@ -107,7 +115,7 @@ impl Outbox {
 
     /// Takes an entry; it is on disk when this returns.
     pub(crate) fn add(&mut self, call: &str, entry: Entry) -> Result<(), String> {
-        self.next = None;
+        self.next = Next::Unknown;
         let logged = logged(call)?;
         let is_call = matches!(entry, Entry::Call { .. });
         let queue = self.queues.entry(call.to_owned()).or_default();
@@ -138,7 +146,7 @@ impl Outbox {
         if self.next().is_none_or(|next| next > now) {
             return due;
         }
-        self.next = None;
+        self.next = Next::Unknown;
         for (call, queue) in &mut self.queues {
             if queue.under_way.is_some_and(|(_, until)| until > now) || queue.not_before > now {
                 continue;
@@ -155,13 +163,18 @@ impl Outbox {
     /// When there will be something to send.
     pub(crate) fn next(&mut self) -> Option<u64> {
         // Asked with each event of a call, and found out where something has changed.
-        *self.next.get_or_insert_with(|| self.queues.values().filter_map(Queue::next).min())
+        let next = match self.next {
+            Next::Known(next) => next,
+            Next::Unknown => self.queues.values().filter_map(Queue::next).min(),
+        };
+        self.next = Next::Known(next);
+        next
     }
 
     /// The CRM has it.
     pub(crate) fn delivered(&mut self, call: &str, up_to: u64) -> Result<(), String> {
         let Some(queue) = self.queues.get_mut(call) else { return Ok(()) };
-        self.next = None;
+        self.next = Next::Unknown;
         queue.under_way = None;
         queue.failures = 0;
         let rest = queue.entries.split_off(&(up_to + 1));
@@ -183,7 +196,7 @@ impl Outbox {
     /// It came to nothing this time.
     pub(crate) fn failed(&mut self, call: &str, now: u64) {
         let Some(queue) = self.queues.get_mut(call) else { return };
-        self.next = None;
+        self.next = Next::Unknown;
         queue.under_way = None;
         queue.not_before = now + (PAUSE << queue.failures.min(10)).min(LONGEST_PAUSE);
         queue.failures += 1;
@@ -198,7 +211,7 @@ impl Outbox {
         now: u64,
     ) -> Result<usize, String> {
         let Some(queue) = self.queues.get_mut(call) else { return Ok(0) };
-        self.next = None;
+        self.next = Next::Unknown;
         queue.under_way = None;
         queue.failures = 0;
         let rest = queue.entries.split_off(&(up_to + 1));
@@ -219,7 +232,7 @@ impl Outbox {
     /// Entries that were set aside and are to be tried again are in the queue once more.
     pub(crate) fn again(&mut self, call: &str) -> Result<(), String> {
         let entries = store::entries_of(call)?;
-        self.next = None;
+        self.next = Next::Unknown;
         let queue = self.queues.entry(call.to_owned()).or_default();
         self.count = self.count - queue.entries.len() + entries.len();
         queue.entries = entries;

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 use std::path::Path;
-use telepulse_language::{Command, CommandEnvelope, Details, Request, Stamped};
+use telepulse_language::{
+    Command, CommandEnvelope, Details, LookupAnswer, Note, PopupClose, Request, SERVED, Stamped,
+    read_fields,
+};
 use telepulse_schema::{EXAMPLES, PROMISED, breaks, document, published};
 
 fn file(name: &str) -> Option<String> {
@@ -45,6 +48,20 @@ fn every_word_has_an_example_that_the_types_read() {
         let command = CommandEnvelope::from_request(Request::new(fields).unwrap()).unwrap();
         assert_eq!(command.command.action(), *action);
         assert!(told["result"].is_object(), "{action}");
+    }
+    for action in SERVED {
+        let text =
+            example(&format!("command-{action}")).unwrap_or_else(|| panic!("none of {action}"));
+        let told: Value = serde_json::from_str(&text).unwrap();
+        let mut fields = told["command"].as_object().unwrap().clone();
+        assert_eq!(fields.remove("action"), Some(json!(action)));
+        let read = match *action {
+            "note" => read_fields::<Note>(fields).map(drop),
+            "popupClose" => read_fields::<PopupClose>(fields).map(drop),
+            "lookupAnswer" => read_fields::<LookupAnswer>(fields).map(drop),
+            other => panic!("{other} has no type"),
+        };
+        assert_eq!(read, Ok(()), "{action}");
     }
 }
 

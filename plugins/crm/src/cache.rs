@@ -11,6 +11,11 @@ struct Known {
     info: Value,
 }
 
+/// What a number may take, in bytes; what is larger is told and not kept.
+const LARGEST: usize = 16 << 10;
+/// Keys that are removed at a time when room is needed.
+const AT_A_TIME: u32 = 1_000;
+
 fn key(number: &str) -> String {
     format!("number/{number}")
 }
@@ -22,10 +27,23 @@ pub(crate) fn get(number: &str) -> Result<Option<Value>, String> {
 
 /// This is known from now on, for so long.
 pub(crate) fn set(number: &str, info: &Value, ttl: Duration) -> Result<(), String> {
-    kv::set_json(&key(number), &Known { info: info.clone() }, Some(ttl))
+    let known =
+        serde_json::to_vec(&Known { info: info.clone() }).map_err(|error| error.to_string())?;
+    if known.len() > LARGEST {
+        return Err(format!("it has {} bytes; {LARGEST} are the most", known.len()));
+    }
+    kv::set(&key(number), &known, Some(ttl))
 }
 
 /// Nothing is known any more; answers whether something was.
 pub(crate) fn forget(number: &str) -> Result<bool, String> {
     Ok(kv::take(&key(number))?.is_some())
+}
+
+/// Forgets some numbers: the room is needed for what cannot be asked again.
+pub(crate) fn give_way() -> Result<(), String> {
+    for key in kv::keys(&key(""), None, AT_A_TIME)? {
+        kv::take(&key)?;
+    }
+    Ok(())
 }

@@ -57,12 +57,16 @@ pub(crate) struct Call {
     agents: BTreeMap<String, Side>,
     /// Extensions that ever talked in it, the last one last.
     pub(crate) talked: Vec<String>,
+    /// Those, and those whose phone only rang.
+    pub(crate) ever: BTreeSet<String>,
 }
 
 /// An extension in a call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Side {
     is_up: bool,
+    /// Somebody was told of it: what comes from an outage is no news.
+    is_shown: bool,
     /// Nobody wants to see it any more.
     is_closed: bool,
 }
@@ -95,19 +99,22 @@ impl Calls {
         calls.map(|(id, _)| id.clone()).collect()
     }
 
-    /// An extension's lines have changed: they are these.
+    /// An extension's lines have changed: they are these. What is no news is remembered, and told when it comes again.
     pub(crate) fn lines(
         &mut self,
         plan: &Plan,
-        server: &str,
-        agent: &str,
+        (server, agent): (&str, &str),
         lines: &[Line],
+        is_news: bool,
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut present = BTreeSet::new();
         for line in lines {
-            if self.line(plan, server, agent, line, &mut changes) {
+            if self.follow(plan, server, line) {
                 present.insert(line.call.to_string());
+                if is_news || !self.is_at(&line.call, agent) {
+                    self.stand(agent, line, is_news, &mut changes);
+                }
             }
         }
         let agents = self.lines.entry(server.to_owned()).or_default();
@@ -121,53 +128,63 @@ impl Calls {
         changes
     }
 
-    /// One of them; answers whether it is of a call that is followed.
-    fn line(
-        &mut self,
-        plan: &Plan,
-        server: &str,
-        agent: &str,
-        line: &Line,
-        changes: &mut Vec<Change>,
-    ) -> bool {
-        let is_up = match line.state {
-            LineState::Ringing => false,
-            // Whoever dials sees nothing before somebody answers.
-            LineState::Dialing => return self.known.contains_key(line.call.as_str()),
-            _ => true,
-        };
+    /// Whether a line is of a call that is followed, from now on if not before.
+    fn follow(&mut self, plan: &Plan, server: &str, line: &Line) -> bool {
         let id = line.call.as_str();
-        if !self.known.contains_key(id) {
-            let Some(number) = plan.read(&line.number) else { return false };
-            let is_out = line.direction == Direction::Out;
-            self.add(
-                id,
-                Call {
-                    server: server.to_owned(),
-                    number,
-                    caller: Caller::Unasked,
-                    is_out,
-                    agents: BTreeMap::new(),
-                    talked: Vec::new(),
-                },
-            );
-        }
-        let Some(call) = self.known.get_mut(id) else { return false };
-        let before = call.agents.get(agent).cloned();
-        let side = Side { is_up, is_closed: before.as_ref().is_some_and(|it| it.is_closed) };
-        if before.as_ref() == Some(&side) {
+        if self.known.contains_key(id) {
             return true;
         }
+        // Whoever dials sees nothing before somebody answers.
+        if line.state == LineState::Dialing {
+            return false;
+        }
+        let Some(number) = plan.read(&line.number) else { return false };
+        let call = Call {
+            server: server.to_owned(),
+            number,
+            caller: Caller::Unasked,
+            is_out: line.direction == Direction::Out,
+            agents: BTreeMap::new(),
+            talked: Vec::new(),
+            ever: BTreeSet::new(),
+        };
+        self.add(id, call);
+        true
+    }
+
+    fn is_at(&self, id: &str, agent: &str) -> bool {
+        self.known.get(id).is_some_and(|call| call.agents.contains_key(agent))
+    }
+
+    /// An extension stands in a call as its line says.
+    fn stand(&mut self, agent: &str, line: &Line, is_news: bool, changes: &mut Vec<Change>) {
+        let id = line.call.as_str();
+        let is_up = match line.state {
+            LineState::Ringing => false,
+            LineState::Dialing => return,
+            _ => true,
+        };
+        let Some(call) = self.known.get_mut(id) else { return };
+        let before = call.agents.get(agent).cloned().unwrap_or_default();
+        let is_new = !before.is_shown;
+        let side = Side { is_up, is_shown: is_news, is_closed: before.is_closed };
+        if before == side {
+            return;
+        }
         call.agents.insert(agent.to_owned(), side.clone());
+        call.ever.insert(agent.to_owned());
         if is_up {
             call.talked.retain(|other| other != agent);
             call.talked.push(agent.to_owned());
+        }
+        if !is_news {
+            return;
         }
         if !side.is_closed {
             let state = if is_up { PopupState::Up } else { PopupState::Ringing };
             changes.push(popup(id, call, agent, state, None));
         }
-        if before.is_none() {
+        if is_new {
             let call_id = id.to_owned();
             changes.push(match call.caller {
                 Caller::Unasked => {
@@ -178,7 +195,6 @@ impl Calls {
                 Caller::Known(_) => Change::Tell { call: call_id, agent: agent.to_owned() },
             });
         }
-        true
     }
 
     fn add(&mut self, id: &str, call: Call) {
@@ -194,7 +210,7 @@ impl Calls {
     fn leave(&mut self, id: &str, agent: &str) -> Option<Change> {
         let call = self.known.get_mut(id)?;
         let side = call.agents.remove(agent)?;
-        if side.is_closed {
+        if side.is_closed || !side.is_shown {
             return None;
         }
         let is_talked = call.agents.values().any(|side| side.is_up);

@@ -45,8 +45,12 @@ pub(crate) struct Courier {
     pub(crate) breaker: Breaker,
 }
 
-/// What is handed over to the next instance; the token is asked for anew.
-pub(crate) type Legacy = Breaker;
+/// What is handed over to the next instance; the token is asked for anew, and what waited for one is tried again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Legacy {
+    breaker: Breaker,
+    waiting: Vec<Purpose>,
+}
 
 struct Token {
     value: String,
@@ -68,16 +72,24 @@ impl Courier {
         request: fetch::Request,
         purpose: Purpose,
     ) -> Result<(), String> {
-        let now = clock::now_ns();
-        if !self.breaker.admit(now) {
+        if !self.breaker.admit(clock::now_ns()) {
             return Err(
                 "the CRM has failed again and again, and is left alone for a while".to_owned()
             );
         }
+        self.go(settings, request, purpose)
+    }
+
+    fn go(
+        &mut self,
+        settings: &Settings,
+        request: fetch::Request,
+        purpose: Purpose,
+    ) -> Result<(), String> {
         let Some(auth) = settings.adapter.as_ref().map(|adapter| &adapter.auth) else {
             return Err("no CRM is set up ([settings] adapter)".to_owned());
         };
-        match self.credentials(auth, now) {
+        match self.credentials(auth, clock::now_ns()) {
             Ok(Some((name, value))) => {
                 submit(settings, &request.with_header(name, value), &purpose)
             }
@@ -134,7 +146,8 @@ impl Courier {
             Ok(token) => {
                 self.token = Some(token);
                 let sent = waiting.into_iter().filter_map(|(request, purpose)| {
-                    self.send(settings, request, purpose.clone()).err().map(|why| (purpose, why))
+                    // The breaker has let them through.
+                    self.go(settings, request, purpose.clone()).err().map(|why| (purpose, why))
                 });
                 sent.collect()
             }
@@ -143,6 +156,17 @@ impl Courier {
                 waiting.into_iter().map(|(_, purpose)| (purpose, why.clone())).collect()
             }
         }
+    }
+
+    pub(crate) fn hand_over(&self) -> Legacy {
+        let waiting = self.waiting.iter().map(|(_, purpose)| purpose.clone()).collect();
+        Legacy { breaker: self.breaker.clone(), waiting }
+    }
+
+    /// Answers what waited for a token.
+    pub(crate) fn take_over(&mut self, legacy: Legacy) -> Vec<Purpose> {
+        self.breaker = legacy.breaker;
+        legacy.waiting
     }
 
     /// The CRM does not take the token any more.

@@ -16,12 +16,12 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 use telepulse_plugin_sdk::{
     Answer, Event, Failure, StartReason,
     bus::{self, Submit},
     clock, fetch,
-    language::{ActiveLines, Lines, Popup, QueryResult, Refusal, Reply},
+    language::{ActiveLines, Lines, Popup, QueryResult, Refusal, Reply, Timestamp},
     log,
 };
 
@@ -46,6 +46,11 @@ pub(crate) struct Crm {
     courier: Courier,
     outbox: Outbox,
     book: Book,
+    /// Extensions whose lines changed before the answer came that says how all were: it is older. None: it has come.
+    heard: Option<HashSet<(String, String)>>,
+    /// Calls that began before this moment may pop up somewhere though nothing is known of them: the instance before
+    /// has failed.
+    blind_before: Option<Timestamp>,
 }
 
 /// What `telepulse.crm.changed` tells.
@@ -91,9 +96,12 @@ impl Crm {
         settings.plan.read("+385 1 4812345");
         let (book, outbox) = (book::load()?, Outbox::load()?);
         let (calls, lookups, clients, courier) = Default::default();
-        let mut crm = Self { settings, calls, lookups, clients, courier, outbox, book };
+        let heard = (reason != StartReason::Reload).then(HashSet::new);
+        let blind_before = (reason == StartReason::CrashRestart).then(clock::now);
+        let mut crm =
+            Self { settings, calls, lookups, clients, courier, outbox, book, heard, blind_before };
         say(WHO_IS_THERE, &json!({}));
-        if reason != StartReason::Reload {
+        if crm.heard.is_some() {
             ask_for_lines();
         }
         crm.set_alarm();
@@ -106,7 +114,10 @@ impl Crm {
         match event.kind {
             "activeLines" => {
                 let LinesOf { server, agent, lines } = event.json().map_err(unreadable)?;
-                self.lines_changed(&server, &agent, &lines, is_stale);
+                self.lines_changed(&server, &agent, &lines, !is_stale);
+                if let Some(heard) = self.heard.as_mut().filter(|_| !is_stale) {
+                    heard.insert((server, agent));
+                }
             }
             "callEnded" => self.ended(&event.json().map_err(unreadable)?, is_stale)?,
             "joined" => self.client_joined(event.json::<Client>().map_err(unreadable)?),
@@ -124,17 +135,10 @@ impl Crm {
         Ok(())
     }
 
-    fn lines_changed(&mut self, server: &str, agent: &str, lines: &ActiveLines, is_stale: bool) {
-        let changes = self.calls.lines(&self.settings.plan, server, agent, &lines.lines);
-        if is_stale {
-            for change in changes {
-                if let Change::LookUp { call } = change {
-                    self.calls.unknown(&call);
-                }
-            }
-        } else {
-            self.apply(changes);
-        }
+    fn lines_changed(&mut self, server: &str, agent: &str, lines: &ActiveLines, is_news: bool) {
+        let at = (server, agent);
+        let changes = self.calls.lines(&self.settings.plan, at, &lines.lines, is_news);
+        self.apply(changes);
     }
 
     fn apply(&mut self, changes: Vec<Change>) {
@@ -223,9 +227,11 @@ impl Crm {
             Ok(items) => items,
             Err(why) => return log::warn!("calls in progress are not known: {why}"),
         };
+        let heard = self.heard.take().unwrap_or_default();
         for item in items {
-            if let Ok(Lines { agent, server, lines }) = serde_json::from_value(item) {
-                self.lines_changed(&server, &agent, &ActiveLines { lines }, false);
+            let Ok(Lines { agent, server, lines }) = serde_json::from_value(item) else { continue };
+            if !heard.contains(&(server.to_string(), agent.to_string())) {
+                self.lines_changed(&server, &agent, &ActiveLines { lines }, true);
             }
         }
     }
@@ -238,9 +244,13 @@ impl Crm {
     }
 
     fn set_alarm(&mut self) {
-        let next = [self.lookups.next(), self.outbox.next()].into_iter().flatten().min();
+        let now = clock::now_ns();
+        // What the CRM is to be told waits while nobody asks it.
+        let closed = self.courier.breaker.until(now).unwrap_or_default();
+        let tell = self.outbox.next().filter(|_| self.settings.logs).map(|next| next.max(closed));
+        let next = [self.lookups.next(), tell].into_iter().flatten().min();
         let Some(next) = next else { return };
-        let delay = Duration::from_nanos(next.saturating_sub(clock::now_ns()));
+        let delay = Duration::from_nanos(next.saturating_sub(now));
         clock::after(WAKE, delay.max(Duration::from_millis(1)));
     }
 }

@@ -91,6 +91,11 @@ impl Lookups {
         Begun::Ask
     }
 
+    /// Whether somebody is asked about a number.
+    pub(crate) fn is_pending(&self, number: &str) -> bool {
+        self.pending.contains_key(number)
+    }
+
     /// The calls that wait for a number.
     pub(crate) fn calls(&self, number: &str) -> Vec<String> {
         let pending = self.pending.get(number);

@@ -18,6 +18,10 @@ const PAUSE: u64 = 1_000_000_000;
 const LONGEST_PAUSE: u64 = 300 * PAUSE;
 /// The most that may wait: a CRM that is away for long must not take the plugin with it.
 const MOST: usize = 10_000;
+/// The most that were refused for good and are kept; what is refused beyond stays in the queue.
+const MOST_ASIDE: usize = 5_000;
+/// Deliveries that may be under way: look-ups need places, too.
+const UNDER_WAY: usize = 16;
 /// How long a delivery may take before it counts as lost: longer than any request.
 const LOST: u64 = 45 * PAUSE;
 
@@ -87,15 +91,15 @@ impl Outbox {
     }
 
     /// What is on its way: for the instance that comes after this one.
-    pub(crate) fn under_way(&self) -> BTreeMap<String, (u64, u64)> {
-        let under_way =
+    pub(crate) fn sent(&self) -> BTreeMap<String, (u64, u64)> {
+        let sent =
             self.queues.iter().filter_map(|(call, queue)| Some((call.clone(), queue.under_way?)));
-        under_way.collect()
+        sent.collect()
     }
 
     /// The same, from the instance before.
-    pub(crate) fn take_over(&mut self, under_way: BTreeMap<String, (u64, u64)>) {
-        for (call, sent) in under_way {
+    pub(crate) fn take_over(&mut self, sent: BTreeMap<String, (u64, u64)>) {
+        for (call, sent) in sent {
             if let Some(queue) = self.queues.get_mut(&call) {
                 queue.under_way = Some(sent);
             }
@@ -125,8 +129,7 @@ impl Outbox {
             // Told once more: events come at least once.
             return Ok(());
         }
-        let first = queue.entries.last_key_value().map_or(1, |(number, _)| number + 1);
-        let number = store::append(call, first, &entry)?;
+        let number = store::append(call, &entry)?;
         queue.entries.insert(number, entry);
         self.count += 1;
         Ok(())
@@ -147,13 +150,18 @@ impl Outbox {
             return due;
         }
         self.next = Next::Unknown;
+        let mut room = UNDER_WAY.saturating_sub(self.under_way(now));
         for (call, queue) in &mut self.queues {
+            if room == 0 {
+                break;
+            }
             if queue.under_way.is_some_and(|(_, until)| until > now) || queue.not_before > now {
                 continue;
             }
             queue.under_way = None;
             if let Some(delivery) = queue.delivery(call, now) {
                 queue.under_way = Some((delivery.up_to, now + LOST));
+                room -= 1;
                 due.push(delivery);
             }
         }
@@ -165,32 +173,90 @@ impl Outbox {
         // Asked with each event of a call, and found out where something has changed.
         let next = match self.next {
             Next::Known(next) => next,
-            Next::Unknown => self.queues.values().filter_map(Queue::next).min(),
+            Next::Unknown => self.find_next(),
         };
         self.next = Next::Known(next);
         next
     }
 
-    /// The CRM has it.
-    pub(crate) fn delivered(&mut self, call: &str, up_to: u64) -> Result<(), String> {
-        let Some(queue) = self.queues.get_mut(call) else { return Ok(()) };
+    fn find_next(&self) -> Option<u64> {
+        let is_busy = self.under_way(0) >= UNDER_WAY;
+        // Then nothing goes out before something has come back.
+        let queues = self.queues.values().filter(|queue| !is_busy || queue.under_way.is_some());
+        queues.filter_map(Queue::next).min()
+    }
+
+    /// How many deliveries are under way.
+    fn under_way(&self, now: u64) -> usize {
+        let is_sent = |queue: &&Queue| queue.under_way.is_some_and(|(_, until)| until > now);
+        self.queues.values().filter(is_sent).count()
+    }
+
+    /// Whether an answer is about what is on its way: another one may have come before.
+    pub(crate) fn is_under_way(&self, call: &str, up_to: u64) -> bool {
+        let sent = self.queues.get(call).and_then(|queue| queue.under_way);
+        sent.is_some_and(|(sent, _)| sent == up_to)
+    }
+
+    /// It was not sent after all; nothing is wrong with it.
+    pub(crate) fn put_back(&mut self, call: &str) {
         self.next = Next::Unknown;
-        queue.under_way = None;
-        queue.failures = 0;
-        let rest = queue.entries.split_off(&(up_to + 1));
-        let told = std::mem::replace(&mut queue.entries, rest);
-        self.count -= told.len();
-        for entry in told.values() {
-            if let Entry::Call { values } = entry {
-                remember(call, values)?;
-                queue.logged = Some(values.clone());
-            }
+        if let Some(queue) = self.queues.get_mut(call) {
+            queue.under_way = None;
         }
-        for number in told.keys() {
-            store::remove(call, *number)?;
+    }
+
+    /// A call has become part of another: so have the notes on it.
+    pub(crate) fn merge(&mut self, call: &str, into: &str) -> Result<(), String> {
+        let Some(queue) = self.queues.get(call) else { return Ok(()) };
+        let entries: Vec<(u64, Entry)> =
+            queue.entries.iter().map(|(number, entry)| (*number, entry.clone())).collect();
+        for (number, entry) in entries {
+            self.add(into, entry)?;
+            store::remove(call, number)?;
+            if let Some(queue) = self.queues.get_mut(call) {
+                queue.entries.remove(&number);
+                self.count -= 1;
+            }
         }
         self.tidy(call);
         Ok(())
+    }
+
+    /// The CRM has it.
+    pub(crate) fn delivered(&mut self, call: &str, up_to: u64) -> Result<(), String> {
+        self.leave(call, up_to, |_, entry| match entry {
+            // What is at hand saves a question; without it the history is asked.
+            Entry::Call { values } => remember(call, values),
+            Entry::Note { .. } => Ok(()),
+        })
+        .map(drop)
+    }
+
+    /// Takes entries out, on disk first: what could not be written is told again rather than lost. Answers how many.
+    fn leave(
+        &mut self,
+        call: &str,
+        up_to: u64,
+        keep: impl Fn(u64, &Entry) -> Result<(), String>,
+    ) -> Result<usize, String> {
+        let Some(queue) = self.queues.get_mut(call) else { return Ok(0) };
+        self.next = Next::Unknown;
+        queue.under_way = None;
+        queue.failures = 0;
+        let mut left = 0;
+        while let Some(first) = queue.entries.first_entry().filter(|first| *first.key() <= up_to) {
+            let number = *first.key();
+            keep(number, first.get())?;
+            store::remove(call, number)?;
+            if let Entry::Call { values } = first.remove() {
+                queue.logged = Some(values);
+            }
+            self.count -= 1;
+            left += 1;
+        }
+        self.tidy(call);
+        Ok(left)
     }
 
     /// It came to nothing this time.
@@ -202,7 +268,8 @@ impl Outbox {
         queue.failures += 1;
     }
 
-    /// The CRM will never take it; answers how many entries were set aside.
+    /// The CRM will never take it; answers how many entries were set aside. Where there is no room for more they stay,
+    /// and are tried again.
     pub(crate) fn refused(
         &mut self,
         call: &str,
@@ -210,23 +277,13 @@ impl Outbox {
         why: &str,
         now: u64,
     ) -> Result<usize, String> {
-        let Some(queue) = self.queues.get_mut(call) else { return Ok(0) };
-        self.next = Next::Unknown;
-        queue.under_way = None;
-        queue.failures = 0;
-        let rest = queue.entries.split_off(&(up_to + 1));
-        let refused = std::mem::replace(&mut queue.entries, rest);
-        self.count -= refused.len();
-        for (number, entry) in &refused {
-            store::set_aside(
-                call,
-                *number,
-                &Aside { entry: entry.clone(), why: why.to_owned(), at: now },
-            )?;
-            store::remove(call, *number)?;
+        if count_asides()? >= MOST_ASIDE {
+            return Err(format!("{MOST_ASIDE} entries were set aside already: look at them"));
         }
-        self.tidy(call);
-        Ok(refused.len())
+        self.leave(call, up_to, |number, entry| {
+            let aside = Aside { entry: entry.clone(), why: why.to_owned(), at: now };
+            store::set_aside(call, number, &aside)
+        })
     }
 
     /// Entries that were set aside and are to be tried again are in the queue once more.
@@ -237,7 +294,6 @@ impl Outbox {
         self.count = self.count - queue.entries.len() + entries.len();
         queue.entries = entries;
         queue.logged = logged(call)?;
-        queue.not_before = 0;
         self.tidy(call);
         Ok(())
     }

@@ -120,13 +120,17 @@ impl Scene {
     }
 
     fn ends(&mut self, call: &str, agent: &str) {
+        self.ended(call, agent).unwrap();
+    }
+
+    fn ended(&mut self, call: &str, agent: &str) -> Result<(), Failure> {
         let end = json!({
             "agent": agent, "call": call, "from": WRITTEN, "to": "600",
             "started": "2026-11-22T00:59:00.000Z", "answered": "2026-11-22T00:59:10.000Z",
             "duration": 60, "talkTime": 50, "disposition": "answered", "cause": 16,
             "causeText": "Normal Clearing", "recordings": [],
         });
-        self.event("callEnded", &end).unwrap();
+        self.event("callEnded", &end)
     }
 
     /// What was published at an address since the last look at anything.
@@ -361,4 +365,64 @@ fn a_token_is_asked_for_once_and_again_when_it_is_over() {
     assert!(
         lines.iter().all(|line| !line.message.contains("t0k3n") && !line.message.contains("abc"))
     );
+}
+
+#[test]
+fn a_breaker_that_lets_one_through_lets_its_token_through_as_well() {
+    let host = host();
+    host.set("retries", 0);
+    host.set("values", json!({"clientId": "c"}));
+    let auth = json!({
+        "kind": "oauth2", "tokenUrl": "{url}/token", "grant": "client_credentials",
+        "clientId": "{clientId}", "clientSecret": "token",
+    });
+    let lookup = json!({"method": "GET", "url": "{url}/{digits}"});
+    host.set("request", json!({"auth": auth, "lookup": lookup}));
+    let mut scene = Scene::on(host);
+    for call in 0..5 {
+        scene.lines("101", &[(&format!("c{call}"), "ringing", &format!("01481{call}345"))]);
+        let token = scene.only_fetch();
+        scene.stage.fetched(&token, Ok((503, Value::Null)));
+    }
+    scene.stage.advance(Duration::from_secs(16));
+    scene.lines("102", &[("c9", "ringing", WRITTEN)]);
+    let token = scene.only_fetch();
+    // A token that is over at once is good for what waited for it.
+    scene.stage.fetched(&token, Ok((200, json!({"access_token": "abc", "expires_in": 31}))));
+    let fetch = scene.only_fetch();
+    scene.stage.fetched(&fetch, Ok((200, json!({"a": 1}))));
+    assert_eq!(scene.infos().len(), 1);
+}
+
+#[test]
+fn an_answer_that_was_under_way_does_not_undo_what_was_pushed() {
+    let mut scene = Scene::new();
+    scene.rings("101", "c1");
+    let fetch = scene.only_fetch();
+    crate::cache::set(NUMBER, &json!({"name": "new"}), Duration::from_mins(5)).unwrap();
+    scene.changed(&json!({"number": {"number": NUMBER, "info": {"name": "new"}}}));
+    assert_eq!(scene.infos().len(), 1);
+    scene.stage.fetched(&fetch, Ok((200, record())));
+    assert_eq!(scene.infos(), []);
+    scene.rings("102", "c2");
+    assert_eq!(scene.infos(), [("102".to_owned(), json!({"name": "new"}), true)]);
+}
+
+#[test]
+fn lines_that_were_asked_for_do_not_undo_what_came_since() {
+    let mut scene = Scene::new();
+    scene.stage.crash().unwrap();
+    let asked = scene.host.submitted();
+    scene.rings("101", "c1");
+    scene.lines("101", &[]);
+    drop(scene.told());
+    let line = json!({
+        "call": "c1", "channel": "PJSIP/101-1", "state": "ringing", "direction": "in",
+        "number": WRITTEN, "name": "", "recording": false, "recordingPaused": false, "muted": false,
+        "since": "2026-11-22T01:00:00.000Z",
+    });
+    let items = json!([{"agent": "101", "server": "pbx1", "lines": [line]}]);
+    let reply = json!({"id": null, "ok": true, "result": {"seq": 1, "epoch": "e", "items": items}});
+    scene.stage.answer(&asked[0], Ok(reply.to_string().into_bytes()));
+    assert_eq!(scene.told(), []);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use telepulse_plugin_sdk::{
     bus::{COMMAND, QUERY},
     http::{self, Problem, Request, Response},
-    language::{Code, CommandEnvelope, Filter, Refusal, Request as Message},
+    language::{Code, Command, CommandEnvelope, Filter, Refusal, Request as Message},
 };
 
 pub(crate) const JSON: &str = "application/json";
@@ -241,9 +241,17 @@ fn pause(request: &Request, names: &Names, outside: &mut dyn Outside) -> Result<
 fn any(request: &Request, outside: &mut dyn Outside) -> Result<Response, Problem> {
     params::none(request.query.as_deref())?;
     let message = Message::new(http::fields(request, &[])?).map_err(|(_, refusal)| refusal)?;
-    let envelope = CommandEnvelope::from_request(message)?;
-    let result = outside.ask(COMMAND, &envelope.to_value())?;
-    Ok(Response::json(200, JSON, &json!({"id": envelope.id, "ok": true, "result": result})))
+    let id = message.id.clone();
+    let command = if Command::ACTIONS.contains(&message.action.as_str()) {
+        CommandEnvelope::from_request(message)?.to_value()
+    } else {
+        // A plugin may know it.
+        let Message { action, mut fields, .. } = message;
+        fields.insert("action".to_owned(), action.into());
+        Value::Object(fields)
+    };
+    let result = outside.ask(COMMAND, &command)?;
+    Ok(Response::json(200, JSON, &json!({"id": id, "ok": true, "result": result})))
 }
 
 /// Gives a command whose fields are in the body, save those that the path names.

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use telepulse_plugin_sdk::language::{Code, Filter, Principal, Refusal};
+use std::collections::BTreeSet;
+use telepulse_plugin_sdk::language::{Code, Filter, Permission, Principal, Refusal};
 
 /// Subscriptions that one client may have.
 const MOST_SUBSCRIPTIONS: usize = 64;
@@ -43,11 +44,20 @@ pub(crate) struct Session {
 pub(crate) struct Who {
     pub(crate) user: String,
     pub(crate) extension: Option<String>,
+    /// Servers that they may see; none: all.
+    pub(crate) servers: Option<BTreeSet<String>>,
+    /// Whether they may answer when they are asked who calls.
+    pub(crate) may_answer: bool,
 }
 
 impl Who {
     pub(crate) fn of(principal: &Principal) -> Self {
-        Self { user: principal.name.clone(), extension: principal.extension.clone() }
+        Self {
+            user: principal.name.clone(),
+            extension: principal.extension.clone(),
+            servers: principal.servers.clone(),
+            may_answer: principal.permission("lookupAnswer") != Permission::No,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Clients on the fake host: what they say, and what they and the bus get to see.
 
 mod login;
+mod lookups;
 mod requests;
 mod subscriptions;
 mod swap;

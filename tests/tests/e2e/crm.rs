@@ -3,7 +3,7 @@
 
 use crate::{
     platform::{Platform, SOON, TOKEN, hash},
-    rest,
+    rest, words,
     ws::{Client, Incoming},
 };
 use anyhow::{Context, Result, ensure};
@@ -111,6 +111,7 @@ async fn twelve_phones_ring_and_the_crm_is_asked_once() -> Result<()> {
     client
         .event("103 to have the call, and the others to see no more of it", |event| {
             if event["event"] == "popup" && event["state"] == "down" {
+                drop(words::note("event-popup", event));
                 down.extend(event["agent"].as_str().map(str::to_owned));
             }
             down.len() == 11
@@ -119,13 +120,20 @@ async fn twelve_phones_ring_and_the_crm_is_asked_once() -> Result<()> {
     assert!(!down.contains("103"));
 
     // What is written of it goes there with the call.
-    client.ok(json!({"action": "note", "call": call, "text": "wants a refund"})).await?;
-    client.ok(json!({"action": "hangup", "call": call})).await?;
+    let note = json!({"action": "note", "call": call, "text": "wants a refund"});
+    let result = client.ok(note.clone()).await?;
+    words::note("command-note", &json!({"command": note, "result": result}))?;
+    // 103 closes what popped up there.
+    let close = json!({"action": "popupClose", "call": call, "agent": "103"});
+    let result = client.ok(close.clone()).await?;
+    words::note("command-popupClose", &json!({"command": close, "result": result}))?;
     client
         .event("the pop-up at 103 to close", |event| {
-            event["event"] == "popup" && event["agent"] == "103" && event["state"] == "closed"
+            event["event"] == "popup"
+                && (&event["agent"], &event["reason"]) == (&json!("103"), &json!("byHand"))
         })
         .await?;
+    client.ok(json!({"action": "hangup", "call": call})).await?;
     caller.finished(SOON).await?;
     let logged =
         wait::until("the CRM to have the call", SOON, async || Ok(crm.logged().into_iter().next()))
@@ -230,7 +238,9 @@ async fn a_client_is_asked_and_when_it_dies_another_one() -> Result<()> {
     drop(ann);
     let asked = question(&mut bob).await?;
     assert_eq!(asked["agent"], "102");
-    bob.ok(answer(&asked)).await?;
+    let command = answer(&asked);
+    let result = bob.ok(command.clone()).await?;
+    words::note("command-lookupAnswer", &json!({"command": command, "result": result}))?;
     let (_, agents) = heard(&mut all, 12, |info| info["name"] == "Maja").await?;
     assert_eq!(agents.len(), 12);
     let figures = reqwest::get(platform.admin("/metrics")).await?.text().await?;

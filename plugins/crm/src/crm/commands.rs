@@ -1,6 +1,6 @@
 //! Commands that this plugin serves: `note`, `popupClose`, `lookupAnswer`.
 
-use super::{Crm, inquiries::number_values};
+use super::{Crm, deliveries::of_beginning};
 use crate::{
     outbox::{self, Entry},
     template::Values,
@@ -16,7 +16,7 @@ use telepulse_plugin_sdk::{
 };
 
 /// The longest that a client may say of a number, as JSON.
-const LARGEST_INFO: usize = 64 << 10;
+const LARGEST_INFO: usize = 16 << 10;
 /// How long the history of calls may take to answer.
 const HISTORY: Duration = Duration::from_secs(1);
 
@@ -70,13 +70,12 @@ impl Crm {
     /// What is known of a call, one in progress or one that has ended.
     fn values_of(&self, id: &str) -> Result<Option<Values>, Refusal> {
         if let Some(call) = self.calls.get(id) {
-            let mut values = Values::from(number_values(&call.number));
-            values.insert("call".to_owned(), id.into());
+            let mut values = of_beginning(id, clock::now(), call.is_out, &call.number);
             values.insert("server".to_owned(), call.server.as_str().into());
-            let agents: Vec<&String> = call.agents().chain(&call.talked).collect();
-            values.insert("agents".to_owned(), json!(agents));
-            let subject = format!("Note on a call with {}", call.number.e164);
-            values.insert("subject".to_owned(), subject.into());
+            values.insert("agent".to_owned(), json!(call.talked.last()));
+            values.insert("agents".to_owned(), json!(call.ever));
+            let record = call.caller.info().map(|info| info["id"].clone());
+            values.insert("id".to_owned(), record.unwrap_or_default());
             return Ok(Some(values));
         }
         if let Some(values) = self.outbox.ended(id) {

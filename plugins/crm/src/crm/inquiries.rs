@@ -3,6 +3,7 @@
 use super::Crm;
 use crate::{
     cache,
+    calls::Call,
     courier::Purpose,
     lookups::{Begun, Client, Due},
     number::Number,
@@ -20,11 +21,6 @@ impl Crm {
     /// Nobody knows yet who calls.
     pub(super) fn look_up(&mut self, id: &str) {
         let Some(number) = self.calls.get(id).map(|call| call.number.clone()) else { return };
-        if self.settings.source == Source::Book {
-            let info = self.book.find(&number, &self.settings.plan);
-            count(if info.is_null() { "missed" } else { "found" });
-            return self.found(id, &info, false);
-        }
         match cache::get(&number.e164) {
             Ok(Some(info)) => {
                 count("cached");
@@ -32,6 +28,11 @@ impl Crm {
             }
             Ok(None) => {}
             Err(why) => log::warn!("what is known of a number cannot be read: {why}"),
+        }
+        if self.settings.source == Source::Book {
+            let info = self.book.find(&number, &self.settings.plan);
+            count(if info.is_null() { "missed" } else { "found" });
+            return self.found(id, &info, false);
         }
         let now = clock::now_ns();
         let begun = match self.settings.source {
@@ -95,7 +96,11 @@ impl Crm {
             Ok(info) => {
                 self.courier.breaker.succeeded();
                 count(if info.is_null() { "missed" } else { "found" });
-                self.known(number, &info);
+                // An answer to an instance that has failed is as good, unless something newer is known.
+                let is_newer = cache::get(number).is_ok_and(|known| known.is_none());
+                if self.lookups.is_pending(number) || is_newer {
+                    self.known(number, &info);
+                }
             }
             Err(why) => {
                 if self.courier.breaker.failed(clock::now_ns()) {
@@ -167,10 +172,14 @@ impl Crm {
     fn elect(&mut self, number: &str) {
         let calls = self.lookups.calls(number);
         let calls: Vec<_> = calls.iter().filter_map(|call| self.calls.get(call)).collect();
+        // Whoever is asked sees a call of this server.
+        let first = calls.first().map(|call| call.server.clone());
+        let is_here = |call: &&&Call| first.as_deref() == Some(&*call.server);
+        let calls: Vec<_> = calls.iter().filter(is_here).collect();
         let extensions: Vec<String> =
             calls.iter().flat_map(|call| call.agents()).cloned().collect();
-        let server = calls.first().map(|call| call.server.clone()).unwrap_or_default();
-        let candidates = self.clients.at(&extensions, &self.settings.clients);
+        let server = first.clone().unwrap_or_default();
+        let candidates = self.clients.at(&server, &extensions, &self.settings.clients);
         let patience = u64::try_from(self.settings.patience.as_nanos()).unwrap_or(u64::MAX);
         let time = (clock::now_ns(), patience);
         let question = self.lookups.question(number, &candidates, &clock::random(16), time);

@@ -3,12 +3,13 @@
 use super::Crm;
 use crate::{
     calls::Calls,
-    courier::Legacy as Breaker,
+    courier::{Legacy as Courier, Purpose},
     lookups::{Clients, Lookups},
     outbox::Outbox,
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
+use telepulse_plugin_sdk::clock;
 
 /// What the disk does not tell.
 #[derive(Serialize, Deserialize)]
@@ -16,8 +17,8 @@ struct Legacy<'a> {
     calls: Cow<'a, Calls>,
     lookups: Cow<'a, Lookups>,
     clients: Cow<'a, Clients>,
-    breaker: Cow<'a, Breaker>,
-    under_way: BTreeMap<String, (u64, u64)>,
+    courier: Courier,
+    sent: BTreeMap<String, (u64, u64)>,
 }
 
 impl Crm {
@@ -26,22 +27,31 @@ impl Crm {
             calls: Cow::Borrowed(&self.calls),
             lookups: Cow::Borrowed(&self.lookups),
             clients: Cow::Borrowed(&self.clients),
-            breaker: Cow::Borrowed(&self.courier.breaker),
-            under_way: self.outbox.under_way(),
+            courier: self.courier.hand_over(),
+            sent: self.outbox.sent(),
         };
         serde_json::to_vec(&legacy).map_err(|error| error.to_string())
     }
 
     pub(crate) fn take_over(&mut self, state: &[u8]) -> Result<(), String> {
-        let Legacy { calls, lookups, clients, breaker, under_way } =
+        let Legacy { calls, lookups, clients, courier, sent } =
             serde_json::from_slice(state).map_err(|error| error.to_string())?;
         self.calls = calls.into_owned();
         self.lookups = lookups.into_owned();
         self.clients = clients.into_owned();
-        self.courier.breaker = breaker.into_owned();
         // The instance before wrote and sent on while this one was getting ready.
         self.outbox = Outbox::load()?;
-        self.outbox.take_over(under_way);
+        self.outbox.take_over(sent);
+        let now = clock::now_ns();
+        for purpose in self.courier.take_over(courier) {
+            match purpose {
+                Purpose::LookUp { number, attempt } => {
+                    self.lookups.failed(&number, attempt, u32::MAX, now);
+                }
+                Purpose::Tell { call, .. } => self.outbox.put_back(&call),
+                Purpose::Token => {}
+            }
+        }
         self.set_alarm();
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! Which client is asked: one at a time of those whose phones ring, until one answers. Pure.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 /// A client that looks numbers up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +14,9 @@ pub(crate) struct Client {
     pub(crate) id: u64,
     pub(crate) user: String,
     pub(crate) extension: String,
+    /// Servers whose calls it may see; none: all.
+    #[serde(default)]
+    pub(crate) servers: Option<BTreeSet<String>>,
 }
 
 /// Those that there are.
@@ -31,12 +37,21 @@ impl Clients {
         self.0.remove(&id);
     }
 
-    /// Those at some extensions, with their rank: users that are preferred come first, in that order, and then all
+    /// Those at some extensions of a server, with their rank: users that are preferred come first, in that order, and then all
     /// others.
-    pub(crate) fn at(&self, extensions: &[String], preferred: &[String]) -> Vec<Candidate> {
+    pub(crate) fn at(
+        &self,
+        server: &str,
+        extensions: &[String],
+        preferred: &[String],
+    ) -> Vec<Candidate> {
         let rank =
             |user: &str| preferred.iter().position(|name| name == user).unwrap_or(preferred.len());
-        let found = self.0.values().filter(|client| extensions.contains(&client.extension));
+        let sees = |client: &&Client| {
+            client.servers.as_ref().is_none_or(|servers| servers.contains(server))
+        };
+        let here = self.0.values().filter(|client| extensions.contains(&client.extension));
+        let found = here.filter(sees);
         found.map(|client| Candidate { rank: rank(&client.user), client: client.clone() }).collect()
     }
 }

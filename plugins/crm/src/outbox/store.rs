@@ -1,5 +1,6 @@
 //! Entries on disk: `out/CALL/NUMBER` those that wait, `aside/CALL/NUMBER` those that were refused for good, and
-//! `told/CALL` what was told of a call, as long as somebody may add to it.
+//! `told/CALL` what was told of a call, for a while. A number is never used twice: what is said of one is not taken
+//! for another.
 
 use super::Entry;
 use crate::template::Values;
@@ -10,13 +11,12 @@ use telepulse_plugin_sdk::kv;
 const OUT: &str = "out/";
 const ASIDE: &str = "aside/";
 const TOLD: &str = "told/";
-/// How long a note may follow its call.
-const DAY: Duration = Duration::from_hours(24);
+/// Where the last number is kept.
+const LAST: &str = "last";
+/// How long what was told of a call is at hand; later notes find it in the history.
+const AT_HAND: Duration = Duration::from_hours(2);
 /// Keys that are read at a time.
 const AT_A_TIME: u32 = 1_000;
-/// Numbers that are tried for one that is free: several hosts may share a store.
-const TRIES: u64 = 100;
-
 /// An entry that was refused for good.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Aside {
@@ -27,18 +27,14 @@ pub(crate) struct Aside {
 }
 
 fn key(kind: &str, call: &str, number: u64) -> String {
-    format!("{kind}{call}/{number:08}")
+    format!("{kind}{call}/{number:012}")
 }
 
-/// Adds an entry behind the others; answers its number.
-pub(super) fn append(call: &str, first: u64, entry: &Entry) -> Result<u64, String> {
-    let bytes = serde_json::to_vec(entry).map_err(|error| error.to_string())?;
-    for number in first..first + TRIES {
-        if kv::compare_and_swap(&key(OUT, call, number), None, &bytes, None)? {
-            return Ok(number);
-        }
-    }
-    Err("somebody else writes about the same call all the time".to_owned())
+/// Adds an entry behind all others; answers its number.
+pub(super) fn append(call: &str, entry: &Entry) -> Result<u64, String> {
+    let number = kv::increment(LAST, 1)?.unsigned_abs();
+    kv::set_json(&key(OUT, call, number), entry, None)?;
+    Ok(number)
 }
 
 pub(super) fn remove(call: &str, number: u64) -> Result<(), String> {
@@ -56,7 +52,7 @@ pub(crate) fn logged(call: &str) -> Result<Option<Values>, String> {
 
 /// A call was told.
 pub(super) fn remember(call: &str, values: &Values) -> Result<(), String> {
-    kv::set_json(&format!("{TOLD}{call}"), values, Some(DAY))
+    kv::set_json(&format!("{TOLD}{call}"), values, Some(AT_HAND))
 }
 
 /// Entries that wait, at most so many: call, number, entry.
@@ -92,15 +88,13 @@ pub(crate) fn asides(most: usize) -> Result<Vec<(String, Aside)>, String> {
     Ok(all.into_iter().map(|(name, aside)| (name[ASIDE.len()..].to_owned(), aside)).collect())
 }
 
-/// One of them, which goes back to those that wait; answers its call.
+/// One of them, which goes back behind those that wait; answers its call.
 pub(crate) fn aside(id: &str) -> Result<Option<String>, String> {
-    let Some(Aside { entry, .. }) = kv::get_json(&format!("{ASIDE}{id}"))? else { return Ok(None) };
-    let Some((call, number)) = parts(&format!("{ASIDE}{id}")).map(|(call, n)| (call.to_owned(), n))
-    else {
-        return Ok(None);
-    };
-    append(&call, number, &entry)?;
-    kv::take(&format!("{ASIDE}{id}"))?;
+    let from = format!("{ASIDE}{id}");
+    let Some(Aside { entry, .. }) = kv::get_json(&from)? else { return Ok(None) };
+    let Some(call) = parts(&from).map(|(call, _)| call.to_owned()) else { return Ok(None) };
+    append(&call, &entry)?;
+    kv::take(&from)?;
     Ok(Some(call))
 }
 

@@ -20,10 +20,10 @@ fn one_call_does_not_wait_for_another() {
     let due = outbox.due(1);
     assert_eq!(
         due.iter().map(|it| (&*it.call, it.up_to, it.is_call)).collect::<Vec<_>>(),
-        [("a", 2, true), ("b", 2, true)]
+        [("a", 2, true), ("b", 4, true)]
     );
     outbox.failed("a", 1);
-    outbox.delivered("b", 2).unwrap();
+    outbox.delivered("b", 4).unwrap();
     assert_eq!((outbox.len(), outbox.due(2).len(), outbox.next()), (2, 0, Some(1 + PAUSE)));
     assert_eq!(outbox.due(1 + PAUSE).len(), 1);
     // No answer at all: it counts as lost.
@@ -72,8 +72,43 @@ fn what_waits_is_bounded() {
     assert!(outbox.is_full());
     assert_eq!(
         (outbox.due(1).len(), outbox.len(), Outbox::load().unwrap().len()),
-        (MOST, MOST, MOST)
+        (UNDER_WAY, MOST, MOST)
     );
     outbox.delivered("c0", 1).unwrap();
     assert!(!outbox.is_full());
+}
+
+#[test]
+fn so_many_are_under_way_and_others_wait_for_them() {
+    let _host = FakeHost::install();
+    let mut outbox = Outbox::default();
+    for number in 0..UNDER_WAY + 1 {
+        outbox.add(&format!("c{number:02}"), call()).unwrap();
+    }
+    assert_eq!(outbox.due(1).len(), UNDER_WAY);
+    assert_eq!((outbox.due(2).len(), outbox.next()), (0, Some(1 + LOST)), "it does not spin");
+    outbox.delivered("c00", 1).unwrap();
+    assert_eq!(outbox.due(3).len(), 1);
+}
+
+#[test]
+fn what_was_set_aside_stays_there_whatever_comes_after_it() {
+    let _host = FakeHost::install();
+    let mut outbox = Outbox::default();
+    for text in ["one", "two"] {
+        outbox.add("a", note(text)).unwrap();
+        outbox.add("a", call()).unwrap();
+        let delivery = outbox.due(1).remove(0);
+        assert_eq!(outbox.refused("a", delivery.up_to, "no", 1), Ok(2));
+    }
+    let asides = asides(10).unwrap();
+    assert_eq!(asides.len(), 4);
+    // One is tried again while another is on its way: it goes behind that.
+    outbox.add("a", note("three")).unwrap();
+    outbox.add("a", call()).unwrap();
+    let delivery = outbox.due(1).remove(0);
+    aside(&asides[0].0).unwrap();
+    outbox.again("a").unwrap();
+    outbox.delivered("a", delivery.up_to).unwrap();
+    assert_eq!((outbox.len(), outbox.due(2)[0].values["text"].clone()), (1, "one".into()));
 }

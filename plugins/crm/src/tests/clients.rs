@@ -108,3 +108,12 @@ fn a_new_build_knows_who_was_asked() {
     assert_eq!(scene.answers("ann", &asked[0].1), Ok(json!({})));
     assert_eq!(scene.infos().len(), 1);
 }
+
+#[test]
+fn who_does_not_see_a_server_is_not_asked_about_its_calls() {
+    let mut scene = Scene::asking_clients(&[]);
+    let joined = json!({"client": 1, "user": "ann", "extension": "101", "servers": ["pbx2"]});
+    scene.event("joined", &joined).unwrap();
+    scene.rings("101", "c1");
+    assert_eq!(scene.asked(), []);
+}

@@ -167,3 +167,77 @@ fn without_a_crm_nobody_takes_notes() {
     scene.rings("101", "c1");
     assert_eq!(scene.note("c1", "x").unwrap_err().code, Code::Conflict);
 }
+
+#[test]
+fn an_answer_to_an_instance_that_failed_takes_nothing_with_it() {
+    let mut scene = Scene::new();
+    scene.call("c1");
+    scene.ends("c1", "101");
+    let first = scene.only_fetch();
+    scene.stage.crash().unwrap();
+    scene.stage.advance(Duration::from_secs(1));
+    let second = scene.only_fetch();
+    scene.stage.fetched(&first, Ok((201, json!({}))));
+    assert_eq!(scene.note("c1", "later"), Ok(json!({})));
+    let note = scene.only_fetch();
+    scene.stage.fetched(&second, Ok((201, json!({}))));
+    assert_eq!(crate::outbox::count_entries(), Ok(1), "the note is still to be told");
+    scene.stage.fetched(&note, Ok((201, json!({}))));
+    assert_eq!(crate::outbox::count_entries(), Ok(0));
+}
+
+#[test]
+fn a_call_that_is_merged_takes_its_notes_along() {
+    let mut scene = Scene::new();
+    scene.call("c1");
+    scene.note("c1", "before").unwrap();
+    scene.talks("101", "c0");
+    let merged = json!({
+        "agent": "101", "call": "c1", "from": super::WRITTEN, "to": "600", "mergedInto": "c0",
+        "started": "2026-11-22T00:59:00.000Z", "duration": 60, "talkTime": 50,
+        "disposition": "merged", "cause": 16, "causeText": "x", "recordings": [],
+    });
+    scene.event("callEnded", &merged).unwrap();
+    assert_eq!(scene.host.fetches(), []);
+    scene.ends("c0", "101");
+    assert_eq!(scene.only_fetch().json()["text"], "ann: before");
+}
+
+#[test]
+fn whose_phone_only_rang_may_write_of_it_too() {
+    let mut scene = Scene::new();
+    scene.rings("101", "c1");
+    for fetch in scene.host.fetches() {
+        scene.stage.fetched(&fetch, Ok((200, record())));
+    }
+    scene.ends("c1", "101");
+    assert_eq!(scene.note("c1", "call back"), Ok(json!({})));
+}
+
+#[test]
+fn a_store_that_fails_for_a_moment_loses_nothing_of_a_call() {
+    let mut scene = Scene::new();
+    scene.call("c1");
+    scene.host.refuse(Some("no answer within 2 s"));
+    let end = scene.ended("c1", "102");
+    assert!(matches!(end, Err(telepulse_plugin_sdk::Failure::Retry(_))));
+    scene.host.refuse(None);
+    scene.ends("c1", "102");
+    let told = scene.only_fetch().json();
+    assert_eq!((&told["who"], &told["agent"]), (&json!(7), &json!("101")));
+}
+
+#[test]
+fn without_a_crm_what_waits_keeps_still() {
+    let mut scene = Scene::new();
+    scene.call("c1");
+    scene.ends("c1", "101");
+    scene.stage.fetched(&scene.host.fetches()[0].clone(), Ok((500, Value::Null)));
+    scene.host.set("log", false);
+    scene.stage.crash().unwrap();
+    for timer in scene.host.timers() {
+        telepulse_plugin_sdk::clock::cancel(timer);
+    }
+    scene.stage.crash().unwrap();
+    assert_eq!(scene.host.timers(), [0; 0]);
+}

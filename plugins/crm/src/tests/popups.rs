@@ -90,3 +90,15 @@ fn who_does_not_see_an_extension_closes_nothing_there() {
         Some("agent")
     );
 }
+
+#[test]
+fn what_popped_up_before_a_crash_closes_all_the_same() {
+    let mut scene = Scene::new();
+    scene.rings("101", "c1");
+    scene.stage.advance(std::time::Duration::from_hours(500_000));
+    scene.stage.crash().unwrap();
+    drop(scene.told());
+    scene.lines("101", &[]);
+    scene.ends("c1", "101");
+    assert_eq!(scene.popups(), [popup("101", "closed", Some("onHook"))]);
+}

@@ -5,6 +5,7 @@ use super::Gateway;
 use crate::session::{Session, Who};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use telepulse_plugin_sdk::{Event, Failure, Frame, bus, connections, log};
 
 /// Clients came.
@@ -21,6 +22,8 @@ struct Client<'a> {
     conn: u64,
     user: &'a str,
     extension: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers: Option<&'a BTreeSet<String>>,
 }
 
 /// What one client is told.
@@ -51,9 +54,10 @@ impl Gateway {
         let Some(session) = self.sessions.get(&conn).filter(|session| looks_up(session)) else {
             return;
         };
-        let Some(Who { user, extension }) = &session.who else { return };
-        let Some(extension) = extension else { return };
-        say(JOINED, &Client { conn, user, extension });
+        let Some(Who { user, extension: Some(extension), servers, .. }) = &session.who else {
+            return;
+        };
+        say(JOINED, &Client { conn, user, extension, servers: servers.as_ref() });
     }
 
     /// Somebody asks who there is, or has something for one client.
@@ -73,6 +77,9 @@ impl Gateway {
 }
 
 fn looks_up(session: &Session) -> bool {
+    if !session.who.as_ref().is_some_and(|who| who.may_answer) {
+        return false;
+    }
     session.subscriptions.iter().any(|subscription| {
         let events = subscription.filter.events.as_ref();
         events.is_some_and(|events| events.contains(LOOKUP))

@@ -49,7 +49,7 @@ fn who_subscribes_to_lookups_is_told_and_asked() {
     assert_eq!(scene.told(), [("joined".to_owned(), client)]);
     let question = json!({"event": "lookup", "lookup": "5f"});
     scene.hears("tell", &json!({"client": CLIENT, "event": question}));
-    assert_eq!(scene.host.sent_json(CLIENT), [question.clone()]);
+    assert_eq!(scene.host.sent_json(CLIENT), std::slice::from_ref(&question));
     // One that has gone is said to have.
     scene.hears("tell", &json!({"client": 99, "event": question}));
     assert_eq!(scene.told(), [("left".to_owned(), json!({"client": 99}))]);

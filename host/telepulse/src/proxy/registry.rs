@@ -1,6 +1,7 @@
 //! Which servers there are: starts and ends their tasks, and serves `telepulse.proxy.command`.
 
 use super::{
+    change,
     describe::describe,
     keep::{KeepError, Kept},
     link::{self, Goal},
@@ -186,18 +187,10 @@ impl Registry {
         self.put(&mut keeper, server).await
     }
 
-    /// Secrets never come back, so who changes something else need not know it.
-    async fn change(&self, mut argument: Value) -> Result<Value, Refusal> {
+    async fn change(&self, argument: Value) -> Result<Value, Refusal> {
         let mut keeper = self.shared.kept.lock().await;
         let old = self.existing(&read_id(&argument["id"])?)?;
-        if let Some(fields) = argument.as_object_mut() {
-            fields.entry("secret").or_insert_with(|| old.server.secret.expose().into());
-            let known = old.server.ari.as_ref().map(|ari| ari.password.expose());
-            if let (Some(Value::Object(ari)), Some(known)) = (fields.get_mut("ari"), known) {
-                ari.entry("password").or_insert_with(|| known.into());
-            }
-        }
-        let server = read_server(argument)?;
+        let server = change::read(&old.server, argument)?;
         if *old.server == server {
             return Ok(describe(&old));
         }

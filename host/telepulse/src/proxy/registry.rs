@@ -200,12 +200,9 @@ impl Registry {
     /// Writes the file first: what was answered as done survives a crash.
     async fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
         let id = server.id.clone();
-        keeper.update(|kept| {
-            kept.servers.retain(|old| old.id != id);
-            kept.servers.push(server.clone());
-            kept.removed.remove(&id);
-            kept.stopped.remove(&id);
-        })?;
+        let goes_on =
+            self.links().get(&id).is_some_and(|old| old.server.is_same_but_for_ari(&server));
+        keeper.update(|kept| kept.put(server.clone(), goes_on))?;
         let handle =
             self.begin(server).await.map_err(|error| Refusal::field("extensions", error))?;
         let description = describe(&handle);

@@ -25,12 +25,22 @@ pub(crate) struct Order {
     pub(crate) file: Option<SmolStr>,
 }
 
+/// Whether a recording is paused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Pause {
+    #[default]
+    No,
+    Yes,
+    /// It began, and may have been paused, while nobody looked: no listing tells.
+    Unknown,
+}
+
 /// The recordings of one channel.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recordings {
     /// How many run. One, as a rule.
     running: u32,
-    is_paused: bool,
+    pause: Pause,
     /// The file that was named last.
     pub(crate) file: SmolStr,
     /// One started whose file is not known yet.
@@ -40,11 +50,16 @@ pub(crate) struct Recordings {
 
 impl Recordings {
     pub(crate) fn state(&self) -> Recording {
-        match (self.running, self.is_paused) {
+        match (self.running, self.pause) {
             (0, _) => Recording::No,
-            (_, true) => Recording::Paused,
-            (_, false) => Recording::Running,
+            (_, Pause::Yes) => Recording::Paused,
+            (_, Pause::No | Pause::Unknown) => Recording::Running,
         }
+    }
+
+    /// Whether there is something to resume, as far as is known.
+    pub(crate) fn may_be_paused(&self) -> bool {
+        self.running > 0 && self.pause != Pause::No
     }
 
     /// The order that what happens now is the doing of.
@@ -74,17 +89,18 @@ impl Pbx {
                 self.questions.push(Question::recording(channel.uniqueid.clone(), action));
             }
             "MixMonitorMute" if recordings.running > 0 => {
-                recordings.is_paused = field(message, "State") == "1";
-                let change = if recordings.is_paused {
-                    RecordingChange::Paused
-                } else {
-                    RecordingChange::Resumed
+                let (pause, change) = match field(message, "State") {
+                    "1" => (Pause::Yes, RecordingChange::Paused),
+                    _ => (Pause::No, RecordingChange::Resumed),
                 };
+                recordings.pause = pause;
                 self.tell_recording(ix, change, out);
             }
             "MixMonitorStop" if recordings.running > 0 => {
                 recordings.running -= 1;
-                recordings.is_paused &= recordings.running > 0;
+                if recordings.running == 0 {
+                    recordings.pause = Pause::No;
+                }
                 if std::mem::take(&mut recordings.is_unnamed) {
                     // It was shorter than the way to the server and back.
                     self.name_recording(ix, "", out.now);
@@ -114,6 +130,7 @@ impl Pbx {
             return;
         }
         recordings.running = recordings.running.max(1);
+        recordings.pause = Pause::Unknown;
         self.name_recording(ix, file, out.now);
         self.tell_recording(ix, RecordingChange::Started, out);
         self.touch(self.channels[ix].agent);

@@ -112,12 +112,12 @@ impl Pbx {
     /// What makes of one channel's recording what is wanted; nothing where it is so already.
     fn changed(&self, change: RecordOrder, ix: Ix) -> Vec<Action> {
         let channel = &self.channels[ix];
-        let name = &channel.name;
-        match (change, channel.recordings.state()) {
+        let (name, recordings) = (&channel.name, &channel.recordings);
+        match (change, recordings.state()) {
             (RecordOrder::Pause, Recording::Running) => {
                 vec![actions::mix_monitor_mute(name, "both", true)]
             }
-            (RecordOrder::Resume, Recording::Paused) => {
+            (RecordOrder::Resume, _) if recordings.may_be_paused() => {
                 vec![actions::mix_monitor_mute(name, "both", false)]
             }
             (RecordOrder::Stop, Recording::Running | Recording::Paused) => vec![

@@ -1,6 +1,7 @@
 //! Calls that go on: listening, recording, parking, conferences, single channels.
 
-use crate::desk::{ENTROPY, NOW, command, does, live, pbx, plan, refused, shown};
+use crate::desk::{ENTROPY, NOW, command, does, fold, live, pbx, plan, refused, shown};
+use call_model::Listing;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use telepulse_language::{Code, Details, Principal};
@@ -89,6 +90,7 @@ fn a_recording_is_started_paused_and_stopped_once() {
     let mute = |state| format!("MixMonitorMute Channel={DESK} Direction=both State={state}");
     does_after(&[runs], "start", &[]);
     does_after(&[runs], "pause", &[&mute(1)]);
+    does_after(&[runs], "resume", &[]);
     does_after(&[runs, pauses], "pause", &[]);
     does_after(&[runs, pauses], "resume", &[&mute(0)]);
     let stop = format!("StopMixMonitor Channel={DESK}");
@@ -96,6 +98,27 @@ fn a_recording_is_started_paused_and_stopped_once() {
     does_after(&[runs], "stop", &[&stop, &forget]);
     let other = json!({"action": "record", "agent": "101", "change": "start", "file": "b.wav"});
     refused_after(&[runs], &other, "conflict", "file", "is recorded already");
+}
+
+#[test]
+fn a_recording_that_only_a_listing_told_of_may_be_paused_and_is_resumed() {
+    let mut pbx = pbx();
+    pbx.begin_sync(NOW);
+    let listed = format!(
+        "Event: Status\nChannel: {DESK}\nChannelState: 6\nUniqueid: 1.1\nLinkedid: 1.1\n\
+         Variable: MIXMONITOR_FILENAME=a.wav\n"
+    );
+    fold(&mut pbx, &Listing::Channels, &[listed]);
+    let record = |change: &str| json!({"action": "record", "channel": DESK, "change": change});
+    let mute = |state| format!("MixMonitorMute Channel={DESK} Direction=both State={state}");
+    for (change, expected) in [("resume", mute(0)), ("pause", mute(1)), ("resume", mute(0))] {
+        assert_eq!(shown(&plan(&mut pbx, &record(change)).unwrap()), [expected], "{change}");
+    }
+
+    // From the first event on it is known.
+    let muted = format!("Event: MixMonitorMute\nChannel: {DESK}\nUniqueid: 1.1\nState: 0\n");
+    live(&mut pbx, &muted);
+    assert_eq!(shown(&plan(&mut pbx, &record("resume")).unwrap()), Vec::<String>::new());
 }
 
 #[test]

@@ -4,7 +4,11 @@
 //! touched since it was asked for, so on a PBX at rest whatever it changes had been wrong. Under load
 //! some of what it finds was on its way as an event and came first by the listing.
 
-use super::{link::Link, request::Answer, talk::Talk};
+use super::{
+    link::Link,
+    request::Answer,
+    talk::{BEING_SYNCED, Talk},
+};
 use serde_json::{Value, json};
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 use telepulse_language::{Code, Event, Refusal, Stamped};
@@ -28,9 +32,9 @@ impl Talk {
     /// Audits on request: everything that is listed at login is listed again.
     pub(super) fn audit_asked(&mut self, link: &mut Link, reply: Answer<Value>) {
         if !self.is_synced {
-            let why = "what it does is being listed anew";
+            let refusal = super::request::unavailable(&link.server.id, BEING_SYNCED);
             // Whoever asked may have gone: nobody to tell.
-            return drop(reply.send(Err(super::request::unavailable(&link.server.id, why))));
+            return drop(reply.send(Err(refusal)));
         }
         if let Some(audit) = &mut self.audit {
             return audit.asked.push(reply);

@@ -63,6 +63,17 @@ impl Kept {
         replace(path, &text).map_err(|error| KeepError::Io { path: path.to_owned(), error })
     }
 
+    /// Adds a server, or changes it. One whose link goes on as it is stays stopped, if it was; any
+    /// other is begun anew.
+    pub(super) fn put(&mut self, server: Server, goes_on: bool) {
+        self.removed.remove(&server.id);
+        if !goes_on {
+            self.stopped.remove(&server.id);
+        }
+        self.servers.retain(|old| old.id != server.id);
+        self.servers.push(server);
+    }
+
     /// The servers to run: those of the configuration, with what was changed since.
     pub(super) fn over(&self, configured: &[Server]) -> Vec<Server> {
         let kept = |id: &str| self.servers.iter().any(|server| server.id == id);
@@ -90,4 +101,27 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&beside, path)?;
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_server_that_is_stopped_stays_so_where_its_link_goes_on() {
+        let server = |context: &str| {
+            let known = json!({
+                "id": "pbx1", "host": "h", "username": "u", "secret": "s", "context": context,
+            });
+            Server::from_json(known).unwrap()
+        };
+        let mut kept = Kept { stopped: BTreeSet::from(["pbx1".to_owned()]), ..Kept::default() };
+        kept.put(server("one"), true);
+        assert_eq!(kept.servers, [server("one")]);
+        assert!(kept.stopped.contains("pbx1"));
+        kept.put(server("two"), false);
+        assert_eq!(kept.servers, [server("two")]);
+        assert!(kept.stopped.is_empty());
+    }
 }

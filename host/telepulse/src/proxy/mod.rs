@@ -2,6 +2,7 @@
 
 mod audit;
 mod away;
+mod change;
 mod describe;
 mod figures;
 mod interest;

@@ -1,6 +1,7 @@
 //! Which servers there are: starts and ends their tasks, and serves `telepulse.proxy.command`.
 
 use super::{
+    change,
     describe::describe,
     keep::{KeepError, Kept},
     link::{self, Goal},
@@ -186,18 +187,10 @@ impl Registry {
         self.put(&mut keeper, server).await
     }
 
-    /// Secrets never come back, so who changes something else need not know it.
-    async fn change(&self, mut argument: Value) -> Result<Value, Refusal> {
+    async fn change(&self, argument: Value) -> Result<Value, Refusal> {
         let mut keeper = self.shared.kept.lock().await;
         let old = self.existing(&read_id(&argument["id"])?)?;
-        if let Some(fields) = argument.as_object_mut() {
-            fields.entry("secret").or_insert_with(|| old.server.secret.expose().into());
-            let known = old.server.ari.as_ref().map(|ari| ari.password.expose());
-            if let (Some(Value::Object(ari)), Some(known)) = (fields.get_mut("ari"), known) {
-                ari.entry("password").or_insert_with(|| known.into());
-            }
-        }
-        let server = read_server(argument)?;
+        let server = change::read(&old.server, argument)?;
         if *old.server == server {
             return Ok(describe(&old));
         }
@@ -207,12 +200,9 @@ impl Registry {
     /// Writes the file first: what was answered as done survives a crash.
     async fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
         let id = server.id.clone();
-        keeper.update(|kept| {
-            kept.servers.retain(|old| old.id != id);
-            kept.servers.push(server.clone());
-            kept.removed.remove(&id);
-            kept.stopped.remove(&id);
-        })?;
+        let goes_on =
+            self.links().get(&id).is_some_and(|old| old.server.is_same_but_for_ari(&server));
+        keeper.update(|kept| kept.put(server.clone(), goes_on))?;
         let handle =
             self.begin(server).await.map_err(|error| Refusal::field("extensions", error))?;
         let description = describe(&handle);

@@ -19,12 +19,15 @@ use ami_proto::{
 use bytes::{Buf, BytesMut};
 use call_model::{Listing, Question};
 use std::{collections::HashMap, io};
-use telepulse_language::{Code, Refusal, ServerState, Timestamp};
+use telepulse_language::{Code, Command, Refusal, ServerState, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     task::yield_now,
     time::{Duration, Instant, sleep_until},
 };
+
+/// Why nothing is done before the model is true.
+pub(super) const BEING_SYNCED: &str = "it is being synchronised: what it does is being listed anew";
 
 /// How a conversation ended.
 pub(super) enum End {
@@ -320,8 +323,11 @@ impl Talk {
                 let planned = crate::core::plan(&mut link.pbx, &command, who.as_deref());
                 let step = match planned {
                     Ok(plan) => self.running.command(plan, deadline, reply),
-                    // Whoever asked may have gone: nobody to tell.
-                    Err(refusal) => return drop(reply.send(Err(refusal))),
+                    Err(refusal) => {
+                        let refusal = self.when_known(link, &command, refusal);
+                        // Whoever asked may have gone: nobody to tell.
+                        return drop(reply.send(Err(refusal)));
+                    }
                 };
                 match step {
                     Step::Send(next) => self.when_synced(link, next),
@@ -336,10 +342,23 @@ impl Talk {
         if self.is_synced {
             self.continue_with(link, next);
         } else {
-            let why = "what it does is being listed anew";
-            let refusal = super::request::unavailable(&link.server.id, why);
+            let refusal = super::request::unavailable(&link.server.id, BEING_SYNCED);
             self.running.refuse(next.0, refusal);
         }
+    }
+
+    /// Before the model is true, what it lacks may be there all the same: that is no last word.
+    fn when_known(&self, link: &Link, command: &Command, refusal: Refusal) -> Refusal {
+        let may_change = match refusal.code {
+            Code::NotFound | Code::Conflict => true,
+            // Whose it is can only be told of what is known.
+            Code::Forbidden => link.pbx.concerned(command).is_none(),
+            _ => false,
+        };
+        if self.is_synced || !may_change {
+            return refusal;
+        }
+        super::request::unavailable(&link.server.id, BEING_SYNCED)
     }
 
     /// Sends the next action of something that was asked.

@@ -48,7 +48,7 @@ enum CardChange {
 
 impl Recorder {
     /// A recording began, paused, went on or ended.
-    pub(super) fn changed(&mut self, told: Changed) -> Result<(), String> {
+    pub(super) fn changed(&mut self, told: Changed) {
         let Changed { server, call, agent, queue, time, change, file, by } = told;
         let now = clock::now().0;
         let recorded = self.calls.get(&call).and_then(|live| live.recorded.clone());
@@ -67,6 +67,10 @@ impl Recorder {
         if let Some(moment) = live.paused_until {
             self.calls.look_at(&call, moment);
         }
+        // What cannot be listed pauses all the same.
+        if pauses_at_once {
+            self.order_change(&call, RecordingChange::Paused, OURSELVES, "card data is spoken");
+        }
         let is_ours = ours.is_some();
         let (doer, why) = match (act, ours) {
             (Some(Act { by, why, .. }), _) => (Some(by), Some(why)),
@@ -81,11 +85,8 @@ impl Recorder {
             }
             entry.add_file(&file, mode.filter(|_| is_ours));
             entry.note(Step { time, change, file, by: doer, why });
-        })?;
-        if pauses_at_once {
-            self.order_change(&call, RecordingChange::Paused, OURSELVES, "card data is spoken");
-        }
-        self.keep(&call)
+        });
+        self.keep(&call);
     }
 
     /// What is spoken now is not to be kept, or is again.
@@ -107,12 +108,13 @@ impl Recorder {
             CardChange::End => (RecordingChange::Resumed, "no card data is spoken any more"),
         };
         self.order_change(&call, change, &by, why);
-        self.keep(&call)
+        self.keep(&call);
+        Ok(())
     }
 
     /// A pause has lasted.
-    pub(super) fn resume_late(&mut self, call: &str, now: u64) -> Result<(), String> {
-        let Some(live) = self.calls.get(call) else { return Ok(()) };
+    pub(super) fn resume_late(&mut self, call: &str, now: u64) {
+        let Some(live) = self.calls.get(call) else { return };
         match live.paused_until {
             Some(moment) if moment <= now => {
                 live.paused_until = Some(now + AGAIN);
@@ -124,13 +126,10 @@ impl Recorder {
                     OURSELVES,
                     "the pause has lasted",
                 );
-                self.keep(call)
+                self.keep(call);
             }
-            Some(moment) => {
-                self.calls.look_at(call, moment);
-                Ok(())
-            }
-            None => Ok(()),
+            Some(moment) => self.calls.look_at(call, moment),
+            None => {}
         }
     }
 

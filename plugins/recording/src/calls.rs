@@ -14,11 +14,14 @@ const EXPECTED_MS: u64 = 10_000;
 
 /// One call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Live {
     pub(crate) facts: Facts,
     pub(crate) phase: Phase,
     /// What the rule that matched has recorded.
     pub(crate) recorded: Option<Recorded>,
+    /// Something of it is, or was, recorded, by whosever order.
+    pub(crate) is_recorded: bool,
     /// While it is paused: when it goes on by itself.
     pub(crate) paused_until: Option<u64>,
     /// Card data is spoken: what begins to be recorded pauses at once.
@@ -63,7 +66,10 @@ pub(crate) struct Act {
 impl Live {
     /// Whether it is worth to outlive a crash.
     pub(crate) fn is_of_interest(&self) -> bool {
-        self.phase != Phase::Open || self.paused_until.is_some() || self.has_card
+        self.phase != Phase::Open
+            || self.is_recorded
+            || self.paused_until.is_some()
+            || self.has_card
     }
 
     pub(crate) fn expect(&mut self, act: Act) {
@@ -123,16 +129,16 @@ impl Calls {
         Some(live)
     }
 
-    /// The call that an agent is in, on a server if that is known: of several, the youngest.
-    pub(crate) fn of_agent(&self, agent: &str, server: &str) -> Option<&str> {
-        let mut youngest_first = self.order.iter().rev();
-        let found = youngest_first.find(|call| {
+    /// The calls in which an agent talks, on a server if that is known, the youngest first. One that only rings
+    /// is none of them.
+    pub(crate) fn of_agent(&self, agent: &str, server: &str) -> Vec<String> {
+        let is_one = |call: &&String| {
             self.live.get(*call).is_some_and(|live| {
                 (server.is_empty() || live.facts.server == server)
-                    && live.facts.agents().any(|own| own == agent)
+                    && live.facts.answered.iter().any(|own| own == agent)
             })
-        });
-        found.map(String::as_str)
+        };
+        self.order.iter().rev().filter(is_one).cloned().collect()
     }
 
     /// Has a call looked at.
@@ -164,15 +170,17 @@ mod tests {
         let mut calls = Calls::default();
         for number in 0..MOST + 5 {
             let live = calls.begun(&number.to_string(), "pbx1");
-            live.facts.called.push(if number % 2 == 0 { "201" } else { "202" }.to_owned());
+            live.facts.answered.push(if number % 2 == 0 { "201" } else { "202" }.to_owned());
         }
         assert_eq!((calls.live.len(), calls.order.len()), (MOST, MOST));
         assert!(calls.get("4").is_none() && calls.get("5").is_some());
         let last = (MOST + 4).to_string();
-        assert_eq!(calls.of_agent("201", "pbx1"), Some(&*last));
-        assert_eq!(calls.of_agent("201", "pbx2"), None);
+        assert_eq!(calls.of_agent("201", "pbx1").first(), Some(&last));
+        assert_eq!(calls.of_agent("201", "pbx2"), [""; 0]);
         calls.forget(&last);
-        assert_ne!(calls.of_agent("201", ""), Some(&*last));
+        assert!(!calls.of_agent("201", "").contains(&last));
+        calls.begun("rings", "pbx1").facts.called.push("203".to_owned());
+        assert_eq!(calls.of_agent("203", ""), [""; 0]);
     }
 
     #[test]

@@ -178,10 +178,14 @@ impl Recorder {
         // `callAnswered` does not say which way it goes; `callStarted` did.
         let is_caller = direction.map_or(agent == facts.from, |way| way == Direction::Out);
         if !facts.agents().any(|known| known == agent) {
-            if is_caller { &mut facts.callers } else { &mut facts.called }.push(agent);
+            if is_caller { &mut facts.callers } else { &mut facts.called }.push(agent.clone());
         }
+        let is_news = begin == Begin::Answer && facts.answers(agent);
         if begin == Begin::Answer || self.settings.begins_at_ring() {
             self.consider(&call, begin);
+        }
+        if is_news {
+            self.keep(&call);
         }
     }
 
@@ -244,10 +248,14 @@ impl Recorder {
                     kept.facts.called.push(agent);
                 }
             }
+            for agent in live.facts.answered {
+                kept.facts.answers(agent);
+            }
             if kept.phase == Phase::Open && live.phase == Phase::Decided {
                 (kept.phase, kept.recorded) = (live.phase, live.recorded);
             }
             kept.has_card |= live.has_card;
+            kept.is_recorded |= live.is_recorded;
             kept.paused_until = kept.paused_until.max(live.paused_until);
             if let Some(moment) = kept.paused_until {
                 self.calls.look_at(into, moment);

@@ -14,6 +14,7 @@ use telepulse_plugin_sdk::{
 const AGAIN: u64 = 5_000;
 /// Who did what rules did.
 const OURSELVES: &str = "recording";
+const SPOKEN: &str = "card data is spoken";
 
 /// What is read of `recording`.
 #[derive(Deserialize)]
@@ -56,6 +57,7 @@ impl Recorder {
         let (pause, mode) = (self.settings.pause_ms(rule), rule.map(|rule| rule.mode));
         let ours = recorded.filter(|recorded| file.ends_with(&recorded.file));
         let live = self.calls.begun(&call, &server);
+        live.is_recorded = true;
         live.facts.queue = queue.or_else(|| live.facts.queue.take());
         let act = live.doer(change, now).filter(|_| by.is_none()).cloned();
         let pauses_at_once = change == RecordingChange::Started && live.has_card;
@@ -69,7 +71,7 @@ impl Recorder {
         }
         // What cannot be listed pauses all the same.
         if pauses_at_once {
-            self.order_change(&call, RecordingChange::Paused, OURSELVES, "card data is spoken");
+            self.order_change(&call, RecordingChange::Paused, OURSELVES, SPOKEN);
         }
         let is_ours = ours.is_some();
         let (doer, why) = match (act, ours) {
@@ -93,23 +95,40 @@ impl Recorder {
     pub(super) fn card(&mut self, told: Card, kind: &str) -> Result<(), String> {
         let Card { server, call, agent, change, by } = told;
         let found = match (call, &agent) {
-            (Some(call), None) => Some(call),
-            (None, Some(agent)) => self.calls.of_agent(agent, &server).map(str::to_owned),
+            (Some(call), None) => Vec::from_iter(self.calls.get(&call).is_some().then_some(call)),
+            (None, Some(agent)) => self.calls.of_agent(agent, &server),
             _ => return Err(format!("{kind}: one of `call` and `agent` says whose card it is")),
         };
+        let is_agents = agent.is_some();
         let by = by.or(agent).unwrap_or_else(|| kind.to_owned());
-        let Some(call) = found else { return Err(format!("{kind}: {by} is in no call")) };
-        let Some(live) = self.calls.get(&call) else {
-            return Err(format!("{kind}: there is no such call; it may be over"));
-        };
+        if found.is_empty() {
+            let why =
+                if is_agents { "that agent talks in no call" } else { "there is no such call" };
+            if change == CardChange::Start {
+                unpaused("", "nothing", why);
+            }
+            return Err(format!("{kind} of {by}: {why}; it may be over"));
+        }
+        for call in found {
+            // A pause of somebody else's in another call of the agent is not ended.
+            let has_card = self.calls.get(&call).is_some_and(|live| live.has_card);
+            if change == CardChange::Start || has_card || !is_agents {
+                self.card_of(&call, change, &by);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, of one call.
+    fn card_of(&mut self, call: &str, change: CardChange, by: &str) {
+        let Some(live) = self.calls.get(call) else { return };
         live.has_card = change == CardChange::Start;
         let (change, why) = match change {
-            CardChange::Start => (RecordingChange::Paused, "card data is spoken"),
+            CardChange::Start => (RecordingChange::Paused, SPOKEN),
             CardChange::End => (RecordingChange::Resumed, "no card data is spoken any more"),
         };
-        self.order_change(&call, change, &by, why);
-        self.keep(&call);
-        Ok(())
+        self.order_change(call, change, by, why);
+        self.keep(call);
     }
 
     /// A pause has lasted.
@@ -138,8 +157,8 @@ impl Recorder {
         let (by, why, at) = (by.to_owned(), why.to_owned(), clock::now().0);
         live.expect(Act { change, by, why, at });
         if let Err(why) = orders::change(call, &live.facts.server, change) {
-            log::error!(call = call; "its recording does not change: {why}");
-            metrics::add("failed", 1, &[]);
+            // It has too much to do: nothing was sent.
+            self.change_answered(call, change, Err(Refusal::new(Code::TooManyRequests, why)));
         }
     }
 
@@ -152,13 +171,22 @@ impl Recorder {
     ) {
         let Err(refusal) = outcome else { return };
         let is_for_good = matches!(refusal.code, Code::Conflict | Code::NotFound);
-        if change == RecordingChange::Resumed && is_for_good {
+        if change == RecordingChange::Paused {
+            let why = if is_for_good { "nothing" } else { "refused" };
+            unpaused(call, why, &refusal.to_string());
+        } else if is_for_good {
             if let Some(live) = self.calls.get(call) {
                 live.paused_until = None;
             }
-        } else if !is_for_good {
+        } else {
             log::error!(call = call; "its recording does not change: {refusal}");
             metrics::add("failed", 1, &[]);
         }
     }
+}
+
+/// Card data is spoken, and nothing pauses: there was nothing to pause, or it was refused.
+fn unpaused(call: &str, why: &str, told: &str) {
+    metrics::add("unpaused", 1, &[("why", why)]);
+    log::warn!(call = call; "no recording pauses while card data is spoken: {told}");
 }

@@ -22,14 +22,27 @@ pub(crate) struct Live {
     pub(crate) recorded: Option<Recorded>,
     /// Something of it is, or was, recorded, by whosever order.
     pub(crate) is_recorded: bool,
-    /// While it is paused: when it goes on by itself.
+    /// By the channel that is recorded.
+    channels: BTreeMap<String, Channel>,
+    /// While something of it is paused: when it goes on by itself.
     pub(crate) paused_until: Option<u64>,
+    /// A pause was refused in passing, or is not answered yet: when it is ordered again.
+    pub(crate) pause_again: Option<u64>,
     /// Card data is spoken: what begins to be recorded pauses at once.
     pub(crate) has_card: bool,
     /// What `callerInfo` said at the places that rules ask for.
     pub(crate) said: BTreeMap<String, String>,
     /// What we have ordered and not seen yet.
     expected: VecDeque<Act>,
+}
+
+/// What is recorded on one channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Channel {
+    /// How many recordings run. One, as a rule.
+    running: u32,
+    /// One mutes them all.
+    is_paused: bool,
 }
 
 /// How far the decision is.
@@ -72,6 +85,43 @@ impl Live {
             || self.has_card
     }
 
+    /// Something happened to a recording on a channel.
+    pub(crate) fn happened(&mut self, channel: &str, change: RecordingChange) {
+        let own = self.channels.entry(channel.to_owned()).or_default();
+        match change {
+            RecordingChange::Started => own.running += 1,
+            // Where nobody saw it begin, it runs all the same.
+            RecordingChange::Paused => {
+                (own.running, own.is_paused) = (own.running.max(1), true);
+            }
+            RecordingChange::Resumed => own.is_paused = false,
+            RecordingChange::Stopped => own.running = own.running.saturating_sub(1),
+        }
+        if own.running == 0 {
+            self.channels.remove(channel);
+        }
+    }
+
+    /// Whether a recording of the call is paused still.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.channels.values().any(|channel| channel.is_paused)
+    }
+
+    /// Nothing of it is paused, whatever was told.
+    pub(crate) fn all_resumed(&mut self) {
+        self.channels.values_mut().for_each(|channel| channel.is_paused = false);
+        self.paused_until = None;
+    }
+
+    /// Takes over the recordings of a call that has become part of this one.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.is_recorded |= other.is_recorded;
+        self.channels.extend(other.channels);
+        self.has_card |= other.has_card;
+        self.paused_until = self.paused_until.max(other.paused_until);
+        self.pause_again = self.pause_again.max(other.pause_again);
+    }
+
     pub(crate) fn expect(&mut self, act: Act) {
         if self.expected.len() == MOST_EXPECTED {
             self.expected.pop_front();
@@ -82,6 +132,11 @@ impl Live {
     /// Whose doing a change is that nobody's command was: one act may show on several channels.
     pub(crate) fn doer(&mut self, change: RecordingChange, now: u64) -> Option<&Act> {
         self.expected.retain(|act| now.saturating_sub(act.at) <= EXPECTED_MS);
+        self.last(change)
+    }
+
+    /// What we did last of that kind.
+    pub(crate) fn last(&self, change: RecordingChange) -> Option<&Act> {
         self.expected.iter().rev().find(|act| act.change == change)
     }
 }
@@ -203,5 +258,25 @@ mod tests {
         assert!(live.doer(RecordingChange::Paused, 2_000).is_some());
         assert!(live.doer(RecordingChange::Paused, 2_000).is_some(), "on another channel, too");
         assert!(live.doer(RecordingChange::Paused, 12_000).is_none());
+    }
+
+    #[test]
+    fn it_is_paused_until_no_channel_is() {
+        use RecordingChange::{Paused, Resumed, Started, Stopped};
+        let mut live = Live::default();
+        for (channel, change, is_paused) in [
+            ("a", Started, false),
+            ("a", Started, false),
+            ("a", Paused, true),
+            ("a", Stopped, true),
+            ("b", Paused, true),
+            ("b", Stopped, true),
+            ("b", Resumed, true),
+            ("a", Stopped, false),
+            ("a", Stopped, false),
+        ] {
+            live.happened(channel, change);
+            assert_eq!(live.is_paused(), is_paused, "{channel} {change:?}");
+        }
     }
 }

@@ -236,28 +236,28 @@ impl Recorder {
 
     /// It goes on as another call, and its recordings with it.
     fn merged(&mut self, end: &End, live: Option<Live>, into: &str) -> Result<(), String> {
-        if let Some(live) = live {
+        if let Some(mut live) = live {
             let kept = self.calls.begun(into, &end.server);
-            for agent in live.facts.callers {
+            for agent in live.facts.callers.drain(..) {
                 if !kept.facts.agents().any(|known| known == agent) {
                     kept.facts.callers.push(agent);
                 }
             }
-            for agent in live.facts.called {
+            for agent in live.facts.called.drain(..) {
                 if !kept.facts.agents().any(|known| known == agent) {
                     kept.facts.called.push(agent);
                 }
             }
-            for agent in live.facts.answered {
+            for agent in live.facts.answered.drain(..) {
                 kept.facts.answers(agent);
             }
             if kept.phase == Phase::Open && live.phase == Phase::Decided {
-                (kept.phase, kept.recorded) = (live.phase, live.recorded);
+                kept.phase = Phase::Decided;
+                kept.recorded.clone_from(&live.recorded);
             }
-            kept.has_card |= live.has_card;
-            kept.is_recorded |= live.is_recorded;
-            kept.paused_until = kept.paused_until.max(live.paused_until);
-            if let Some(moment) = kept.paused_until {
+            kept.join(live);
+            let moments = [kept.paused_until, kept.pause_again];
+            for moment in moments.into_iter().flatten() {
                 self.calls.look_at(into, moment);
             }
             self.keep(into);

@@ -21,6 +21,7 @@ const SPOKEN: &str = "card data is spoken";
 pub(super) struct Changed {
     server: String,
     call: String,
+    channel: String,
     agent: Option<String>,
     queue: Option<String>,
     time: Timestamp,
@@ -50,7 +51,7 @@ enum CardChange {
 impl Recorder {
     /// A recording began, paused, went on or ended.
     pub(super) fn changed(&mut self, told: Changed) {
-        let Changed { server, call, agent, queue, time, change, file, by } = told;
+        let Changed { server, call, channel, agent, queue, time, change, file, by } = told;
         let now = clock::now().0;
         let recorded = self.calls.get(&call).and_then(|live| live.recorded.clone());
         let rule = recorded.as_ref().and_then(|recorded| self.settings.rule(&recorded.rule));
@@ -58,13 +59,15 @@ impl Recorder {
         let ours = recorded.filter(|recorded| file.ends_with(&recorded.file));
         let live = self.calls.begun(&call, &server);
         live.is_recorded = true;
+        live.happened(&channel, change);
         live.facts.queue = queue.or_else(|| live.facts.queue.take());
         let act = live.doer(change, now).filter(|_| by.is_none()).cloned();
         let pauses_at_once = change == RecordingChange::Started && live.has_card;
         match change {
             RecordingChange::Paused => live.paused_until = Some(now + pause),
-            RecordingChange::Resumed | RecordingChange::Stopped => live.paused_until = None,
             RecordingChange::Started => {}
+            _ if live.is_paused() => {}
+            RecordingChange::Resumed | RecordingChange::Stopped => live.paused_until = None,
         }
         if let Some(moment) = live.paused_until {
             self.calls.look_at(&call, moment);
@@ -176,7 +179,7 @@ impl Recorder {
             unpaused(call, why, &refusal.to_string());
         } else if is_for_good {
             if let Some(live) = self.calls.get(call) {
-                live.paused_until = None;
+                live.all_resumed();
             }
         } else {
             log::error!(call = call; "its recording does not change: {refusal}");

@@ -147,6 +147,7 @@ impl Recorder {
         for call in self.calls.due(now) {
             self.decide_late(&call, now);
             self.resume_late(&call, now);
+            self.pause_late(&call, now);
         }
         self.set_timer();
     }

@@ -12,6 +12,10 @@ use telepulse_plugin_sdk::{
 
 /// When a resumption is ordered again that nothing came of, in milliseconds.
 const AGAIN: u64 = 5_000;
+/// When a pause is ordered again that was refused in passing, in milliseconds.
+const PAUSE_AGAIN: u64 = 1_000;
+/// And when one that is not answered: later than the core says that nobody does.
+const UNANSWERED: u64 = 6_000;
 /// Who did what rules did.
 const OURSELVES: &str = "recording";
 const SPOKEN: &str = "card data is spoken";
@@ -124,8 +128,17 @@ impl Recorder {
 
     /// The same, of one call.
     fn card_of(&mut self, call: &str, change: CardChange, by: &str) {
+        let now = clock::now().0;
+        let recorded = self.calls.get(call).and_then(|live| live.recorded.as_ref());
+        let rule = recorded.and_then(|recorded| self.settings.rule(&recorded.rule));
+        let pause = self.settings.pause_ms(rule);
         let Some(live) = self.calls.get(call) else { return };
         live.has_card = change == CardChange::Start;
+        live.pause_again = None;
+        // What is paused already tells no pause any more, and this card is not spoken faster for that.
+        if live.has_card && live.paused_until.is_some() {
+            live.paused_until = Some(now + pause);
+        }
         let (change, why) = match change {
             CardChange::Start => (RecordingChange::Paused, SPOKEN),
             CardChange::End => (RecordingChange::Resumed, "no card data is spoken any more"),
@@ -155,6 +168,20 @@ impl Recorder {
         }
     }
 
+    /// A pause was refused in passing, and the card is spoken still.
+    pub(super) fn pause_late(&mut self, call: &str, now: u64) {
+        let Some(live) = self.calls.get(call) else { return };
+        let Some(moment) = live.pause_again.filter(|_| live.has_card) else { return };
+        if moment > now {
+            return self.calls.look_at(call, moment);
+        }
+        let act = live.last(RecordingChange::Paused);
+        let by = act.map_or_else(|| OURSELVES.to_owned(), |act| act.by.clone());
+        live.pause_again = Some(now + UNANSWERED);
+        self.calls.look_at(call, now + UNANSWERED);
+        self.order_change(call, RecordingChange::Paused, &by, SPOKEN);
+    }
+
     fn order_change(&mut self, call: &str, change: RecordingChange, by: &str, why: &str) {
         let Some(live) = self.calls.get(call) else { return };
         let (by, why, at) = (by.to_owned(), why.to_owned(), clock::now().0);
@@ -172,11 +199,10 @@ impl Recorder {
         change: RecordingChange,
         outcome: Result<Value, Refusal>,
     ) {
-        let Err(refusal) = outcome else { return };
+        let Err(refusal) = outcome else { return self.change_done(call, change) };
         let is_for_good = matches!(refusal.code, Code::Conflict | Code::NotFound);
         if change == RecordingChange::Paused {
-            let why = if is_for_good { "nothing" } else { "refused" };
-            unpaused(call, why, &refusal.to_string());
+            self.pause_refused(call, &refusal);
         } else if is_for_good {
             if let Some(live) = self.calls.get(call) {
                 live.all_resumed();
@@ -184,6 +210,36 @@ impl Recorder {
         } else {
             log::error!(call = call; "its recording does not change: {refusal}");
             metrics::add("failed", 1, &[]);
+        }
+    }
+
+    fn change_done(&mut self, call: &str, change: RecordingChange) {
+        if let Some(live) = self.calls.get(call).filter(|_| change == RecordingChange::Paused) {
+            live.pause_again = None;
+        }
+    }
+
+    /// Where that may pass it is tried again, as long as the card is spoken, and told once.
+    fn pause_refused(&mut self, call: &str, refusal: &Refusal) {
+        // To pause twice does no harm: what may have been done counts as well.
+        let may_pass = matches!(
+            refusal.code,
+            Code::ServerUnavailable | Code::TooManyRequests | Code::Timeout | Code::UnknownOutcome
+        );
+        let why = match refusal.code {
+            Code::Conflict | Code::NotFound => "nothing",
+            _ => "refused",
+        };
+        let again = clock::now().0 + PAUSE_AGAIN;
+        let Some(live) = self.calls.get(call) else { return };
+        let is_again = live.pause_again.is_some();
+        live.pause_again = (may_pass && live.has_card).then_some(again);
+        if live.pause_again.is_some() {
+            self.calls.look_at(call, again);
+        }
+        if !is_again {
+            unpaused(call, why, &refusal.to_string());
+            self.keep(call);
         }
     }
 }

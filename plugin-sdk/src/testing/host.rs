@@ -98,6 +98,7 @@ struct Inner {
     fetches: Vec<Fetch>,
     last_id: u64,
     refusal: Option<String>,
+    is_full: bool,
     connections: Connections,
     values: Values,
     measures: Measures,
@@ -168,6 +169,11 @@ impl FakeHost {
     /// Refuses whatever is submitted, published or kept from now on; `None` takes it again.
     pub fn refuse(&self, why: Option<&str>) {
         self.inner.borrow_mut().refusal = why.map(str::to_owned);
+    }
+
+    /// Lets no more values be kept, as when the room that was granted is used up; what is there stays.
+    pub fn fill_values(&self, is_full: bool) {
+        self.inner.borrow_mut().is_full = is_full;
     }
 
     /// Lets a connection take no more frames.
@@ -380,6 +386,9 @@ impl Host for FakeHost {
     fn kv_set(&self, key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), String> {
         let inner = &mut *self.inner.borrow_mut();
         inner.refused()?;
+        if inner.is_full {
+            return Err("no room: raise kv".to_owned());
+        }
         inner.values.set(key, value, ttl_ms, inner.clock.now_ns);
         Ok(())
     }

@@ -14,19 +14,35 @@ const EXPECTED_MS: u64 = 10_000;
 
 /// One call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Live {
     pub(crate) facts: Facts,
     pub(crate) phase: Phase,
     /// What the rule that matched has recorded.
     pub(crate) recorded: Option<Recorded>,
-    /// While it is paused: when it goes on by itself.
+    /// Something of it is, or was, recorded, by whosever order.
+    pub(crate) is_recorded: bool,
+    /// By the channel that is recorded.
+    channels: BTreeMap<String, Channel>,
+    /// While something of it is paused: when it goes on by itself.
     pub(crate) paused_until: Option<u64>,
+    /// A pause was refused in passing, or is not answered yet: when it is ordered again.
+    pub(crate) pause_again: Option<u64>,
     /// Card data is spoken: what begins to be recorded pauses at once.
     pub(crate) has_card: bool,
     /// What `callerInfo` said at the places that rules ask for.
     pub(crate) said: BTreeMap<String, String>,
     /// What we have ordered and not seen yet.
     expected: VecDeque<Act>,
+}
+
+/// What is recorded on one channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Channel {
+    /// How many recordings run. One, as a rule.
+    running: u32,
+    /// One mutes them all.
+    is_paused: bool,
 }
 
 /// How far the decision is.
@@ -63,7 +79,47 @@ pub(crate) struct Act {
 impl Live {
     /// Whether it is worth to outlive a crash.
     pub(crate) fn is_of_interest(&self) -> bool {
-        self.phase != Phase::Open || self.paused_until.is_some() || self.has_card
+        self.phase != Phase::Open
+            || self.is_recorded
+            || self.paused_until.is_some()
+            || self.has_card
+    }
+
+    /// Something happened to a recording on a channel.
+    pub(crate) fn happened(&mut self, channel: &str, change: RecordingChange) {
+        let own = self.channels.entry(channel.to_owned()).or_default();
+        match change {
+            RecordingChange::Started => own.running += 1,
+            // Where nobody saw it begin, it runs all the same.
+            RecordingChange::Paused => {
+                (own.running, own.is_paused) = (own.running.max(1), true);
+            }
+            RecordingChange::Resumed => own.is_paused = false,
+            RecordingChange::Stopped => own.running = own.running.saturating_sub(1),
+        }
+        if own.running == 0 {
+            self.channels.remove(channel);
+        }
+    }
+
+    /// Whether a recording of the call is paused still.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.channels.values().any(|channel| channel.is_paused)
+    }
+
+    /// Nothing of it is paused, whatever was told.
+    pub(crate) fn all_resumed(&mut self) {
+        self.channels.values_mut().for_each(|channel| channel.is_paused = false);
+        self.paused_until = None;
+    }
+
+    /// Takes over the recordings of a call that has become part of this one.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.is_recorded |= other.is_recorded;
+        self.channels.extend(other.channels);
+        self.has_card |= other.has_card;
+        self.paused_until = self.paused_until.max(other.paused_until);
+        self.pause_again = self.pause_again.max(other.pause_again);
     }
 
     pub(crate) fn expect(&mut self, act: Act) {
@@ -76,6 +132,11 @@ impl Live {
     /// Whose doing a change is that nobody's command was: one act may show on several channels.
     pub(crate) fn doer(&mut self, change: RecordingChange, now: u64) -> Option<&Act> {
         self.expected.retain(|act| now.saturating_sub(act.at) <= EXPECTED_MS);
+        self.last(change)
+    }
+
+    /// What we did last of that kind.
+    pub(crate) fn last(&self, change: RecordingChange) -> Option<&Act> {
         self.expected.iter().rev().find(|act| act.change == change)
     }
 }
@@ -123,16 +184,16 @@ impl Calls {
         Some(live)
     }
 
-    /// The call that an agent is in, on a server if that is known: of several, the youngest.
-    pub(crate) fn of_agent(&self, agent: &str, server: &str) -> Option<&str> {
-        let mut youngest_first = self.order.iter().rev();
-        let found = youngest_first.find(|call| {
+    /// The calls in which an agent talks, on a server if that is known, the youngest first. One that only rings
+    /// is none of them.
+    pub(crate) fn of_agent(&self, agent: &str, server: &str) -> Vec<String> {
+        let is_one = |call: &&String| {
             self.live.get(*call).is_some_and(|live| {
                 (server.is_empty() || live.facts.server == server)
-                    && live.facts.agents().any(|own| own == agent)
+                    && live.facts.answered.iter().any(|own| own == agent)
             })
-        });
-        found.map(String::as_str)
+        };
+        self.order.iter().rev().filter(is_one).cloned().collect()
     }
 
     /// Has a call looked at.
@@ -164,15 +225,17 @@ mod tests {
         let mut calls = Calls::default();
         for number in 0..MOST + 5 {
             let live = calls.begun(&number.to_string(), "pbx1");
-            live.facts.called.push(if number % 2 == 0 { "201" } else { "202" }.to_owned());
+            live.facts.answered.push(if number % 2 == 0 { "201" } else { "202" }.to_owned());
         }
         assert_eq!((calls.live.len(), calls.order.len()), (MOST, MOST));
         assert!(calls.get("4").is_none() && calls.get("5").is_some());
         let last = (MOST + 4).to_string();
-        assert_eq!(calls.of_agent("201", "pbx1"), Some(&*last));
-        assert_eq!(calls.of_agent("201", "pbx2"), None);
+        assert_eq!(calls.of_agent("201", "pbx1").first(), Some(&last));
+        assert_eq!(calls.of_agent("201", "pbx2"), [""; 0]);
         calls.forget(&last);
-        assert_ne!(calls.of_agent("201", ""), Some(&*last));
+        assert!(!calls.of_agent("201", "").contains(&last));
+        calls.begun("rings", "pbx1").facts.called.push("203".to_owned());
+        assert_eq!(calls.of_agent("203", ""), [""; 0]);
     }
 
     #[test]
@@ -195,5 +258,25 @@ mod tests {
         assert!(live.doer(RecordingChange::Paused, 2_000).is_some());
         assert!(live.doer(RecordingChange::Paused, 2_000).is_some(), "on another channel, too");
         assert!(live.doer(RecordingChange::Paused, 12_000).is_none());
+    }
+
+    #[test]
+    fn it_is_paused_until_no_channel_is() {
+        use RecordingChange::{Paused, Resumed, Started, Stopped};
+        let mut live = Live::default();
+        for (channel, change, is_paused) in [
+            ("a", Started, false),
+            ("a", Started, false),
+            ("a", Paused, true),
+            ("a", Stopped, true),
+            ("b", Paused, true),
+            ("b", Stopped, true),
+            ("b", Resumed, true),
+            ("a", Stopped, false),
+            ("a", Stopped, false),
+        ] {
+            live.happened(channel, change);
+            assert_eq!(live.is_paused(), is_paused, "{channel} {change:?}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use telepulse_plugin_sdk::{
     Answer, Event, Failure, StartReason, clock, kv,
     language::{Direction, Refusal, Timestamp},
-    log,
+    log, metrics,
 };
 
 /// The timer for the next call that is to be looked at.
@@ -113,34 +113,27 @@ impl Recorder {
 
     pub(crate) fn handle(&mut self, event: &Event<'_>) -> Result<(), Failure> {
         let unreadable = |why: Refusal| Failure::Skip(why.to_string());
-        let outcome = match event.kind {
+        match event.kind {
             "callStarted" => self.leg(event.json().map_err(unreadable)?, Begin::Ring),
             "callAnswered" => self.leg(event.json().map_err(unreadable)?, Begin::Answer),
-            "callEnded" => self.ended(event.json().map_err(unreadable)?),
+            "callEnded" => self.over(event.json().map_err(unreadable)?),
             "recording" => self.changed(event.json().map_err(unreadable)?),
             "callerInfo" => self.informed(&event.json().map_err(unreadable)?),
             _ => {
                 let told = event.json().map_err(unreadable)?;
                 self.card(told, event.kind).map_err(Failure::Skip)?;
-                Ok(())
             }
-        };
+        }
         self.set_timer();
-        outcome.map_err(Failure::Retry)
+        Ok(())
     }
 
     pub(crate) fn answered(&mut self, answer: Answer) {
         let Some((order, outcome)) = orders::answered(answer) else { return };
-        let done = match order {
+        match order {
             Order::Start { call } => self.started(&call, outcome),
             Order::Ask { call } => self.told(&call, outcome),
-            Order::Change { call, change } => {
-                self.change_answered(&call, change, outcome);
-                Ok(())
-            }
-        };
-        if let Err(why) = done {
-            log::error!("what is known of a call is not kept: {why}");
+            Order::Change { call, change } => self.change_answered(&call, change, outcome),
         }
         self.set_timer();
     }
@@ -152,10 +145,9 @@ impl Recorder {
         let now = clock::now().0;
         self.timer = None;
         for call in self.calls.due(now) {
-            let looked = self.decide_late(&call, now).and_then(|()| self.resume_late(&call, now));
-            if let Err(why) = looked {
-                log::error!(call = call; "what is known of a call is not kept: {why}");
-            }
+            self.decide_late(&call, now);
+            self.resume_late(&call, now);
+            self.pause_late(&call, now);
         }
         self.set_timer();
     }
@@ -170,7 +162,7 @@ impl Recorder {
     }
 
     /// An agent's phone rings, or an agent talks.
-    fn leg(&mut self, leg: Leg, begin: Begin) -> Result<(), String> {
+    fn leg(&mut self, leg: Leg, begin: Begin) {
         let Leg { server, call, agent, queue, from, to, direction } = leg;
         let facts = &mut self.calls.begun(&call, &server).facts;
         if facts.from.is_empty() {
@@ -183,19 +175,30 @@ impl Recorder {
             facts.to = to;
         }
         facts.queue = queue.or_else(|| facts.queue.take());
-        let Some(agent) = agent else { return Ok(()) };
+        let Some(agent) = agent else { return };
         // `callAnswered` does not say which way it goes; `callStarted` did.
         let is_caller = direction.map_or(agent == facts.from, |way| way == Direction::Out);
         if !facts.agents().any(|known| known == agent) {
-            if is_caller { &mut facts.callers } else { &mut facts.called }.push(agent);
+            if is_caller { &mut facts.callers } else { &mut facts.called }.push(agent.clone());
         }
+        let is_news = begin == Begin::Answer && facts.answers(agent);
         if begin == Begin::Answer || self.settings.begins_at_ring() {
-            return self.consider(&call, begin);
+            self.consider(&call, begin);
         }
-        Ok(())
+        if is_news {
+            self.keep(&call);
+        }
     }
 
-    /// A call is over: its entry is what it will be.
+    /// A call is over. That is not tried again where it cannot be kept: the events behind it have to be in time.
+    fn over(&mut self, end: End) {
+        let call = end.call.clone();
+        if let Err(why) = self.ended(end) {
+            unkept(&call, &why);
+        }
+    }
+
+    /// Its entry is what it will be.
     fn ended(&mut self, end: End) -> Result<(), String> {
         let live = self.calls.forget(&end.call);
         if live.as_ref().is_some_and(Live::is_of_interest) {
@@ -234,27 +237,31 @@ impl Recorder {
 
     /// It goes on as another call, and its recordings with it.
     fn merged(&mut self, end: &End, live: Option<Live>, into: &str) -> Result<(), String> {
-        if let Some(live) = live {
+        if let Some(mut live) = live {
             let kept = self.calls.begun(into, &end.server);
-            for agent in live.facts.callers {
+            for agent in live.facts.callers.drain(..) {
                 if !kept.facts.agents().any(|known| known == agent) {
                     kept.facts.callers.push(agent);
                 }
             }
-            for agent in live.facts.called {
+            for agent in live.facts.called.drain(..) {
                 if !kept.facts.agents().any(|known| known == agent) {
                     kept.facts.called.push(agent);
                 }
             }
-            if kept.phase == Phase::Open && live.phase == Phase::Decided {
-                (kept.phase, kept.recorded) = (live.phase, live.recorded);
+            for agent in live.facts.answered.drain(..) {
+                kept.facts.answers(agent);
             }
-            kept.has_card |= live.has_card;
-            kept.paused_until = kept.paused_until.max(live.paused_until);
-            if let Some(moment) = kept.paused_until {
+            if kept.phase == Phase::Open && live.phase == Phase::Decided {
+                kept.phase = Phase::Decided;
+                kept.recorded.clone_from(&live.recorded);
+            }
+            kept.join(live);
+            let moments = [kept.paused_until, kept.pause_again];
+            for moment in moments.into_iter().flatten() {
                 self.calls.look_at(into, moment);
             }
-            self.keep(into)?;
+            self.keep(into);
         }
         let Some(gone) = index::take(&end.call)? else { return Ok(()) };
         let entry = match index::get(into)? {
@@ -267,8 +274,15 @@ impl Recorder {
         retention::keep(&self.settings, &entry)
     }
 
-    /// Changes what is listed of a call.
-    fn edit(&mut self, call: &str, change: impl FnOnce(&mut Entry)) -> Result<(), String> {
+    /// Changes what is listed of a call. A store that refuses must not keep anything from being recorded, or from
+    /// pausing: it is logged, and counted.
+    fn edit(&mut self, call: &str, change: impl FnOnce(&mut Entry)) {
+        if let Err(why) = self.try_edit(call, change) {
+            unkept(call, &why);
+        }
+    }
+
+    fn try_edit(&mut self, call: &str, change: impl FnOnce(&mut Entry)) -> Result<(), String> {
         let facts = self.calls.get(call).map(|live| live.facts.clone()).unwrap_or_default();
         let known = index::get(call)?;
         let mut entry = known.unwrap_or_else(|| Entry::new(call, &facts, clock::now()));
@@ -277,13 +291,16 @@ impl Recorder {
         retention::keep(&self.settings, &entry)
     }
 
-    /// Has a call outlive a crash, if it is worth it.
-    fn keep(&mut self, call: &str) -> Result<(), String> {
-        match self.calls.get(call) {
-            Some(live) if live.is_of_interest() => {
-                kv::set_json(&format!("{LIVE}{call}"), live, Some(LONGEST_CALL))
-            }
-            _ => Ok(()),
+    /// Has a call outlive a crash, if it is worth it; where that fails, it goes on all the same.
+    fn keep(&mut self, call: &str) {
+        let Some(live) = self.calls.get(call).filter(|live| live.is_of_interest()) else { return };
+        if let Err(why) = kv::set_json(&format!("{LIVE}{call}"), live, Some(LONGEST_CALL)) {
+            unkept(call, &why);
         }
     }
+}
+
+fn unkept(call: &str, why: &str) {
+    metrics::add("unkept", 1, &[]);
+    log::error!(call = call; "what is known of a call is not kept: {why}");
 }

@@ -135,6 +135,7 @@ impl Consent {
 
 /// What is known of a call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Facts {
     pub(crate) server: String,
     pub(crate) from: String,
@@ -145,14 +146,25 @@ pub(crate) struct Facts {
     pub(crate) queue: Option<String>,
     /// Agents who call.
     pub(crate) callers: Vec<String>,
-    /// Agents who are called.
+    /// Agents who are called: all whose phones ring or rang.
     pub(crate) called: Vec<String>,
+    /// Agents who talk or have talked.
+    pub(crate) answered: Vec<String>,
 }
 
 impl Facts {
     /// All agents, in the order in which they came.
     pub(crate) fn agents(&self) -> impl Iterator<Item = &str> {
         self.callers.iter().chain(&self.called).map(String::as_str)
+    }
+
+    /// An agent talks; answers whether that is news.
+    pub(crate) fn answers(&mut self, agent: String) -> bool {
+        let is_news = !self.answered.contains(&agent);
+        if is_news {
+            self.answered.push(agent);
+        }
+        is_news
     }
 
     pub(crate) fn way(&self) -> Option<Way> {
@@ -295,6 +307,7 @@ mod tests {
             queue: Some("sales".into()),
             callers: vec![],
             called: vec!["201".into(), "202".into()],
+            answered: vec![],
         }
     }
 

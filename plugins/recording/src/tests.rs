@@ -71,13 +71,16 @@ impl Desk {
 
     /// Something happens to a recording.
     fn recording(&mut self, call: &str, change: &str, file: &str, by: Option<&str>) {
-        let mut told = json!({
-            "call": call, "channel": "PJSIP/trunk-1", "change": change, "file": file, "agent": "201",
-        });
+        let mut told = happens(call, "PJSIP/trunk-1", change, file);
         if let Some(by) = by {
             told["by"] = json!(by);
         }
         self.event("recording", &told);
+    }
+
+    /// Something happens to a recording on this channel.
+    fn recording_on(&mut self, call: &str, channel: &str, change: &str, file: &str) {
+        self.event("recording", &happens(call, channel, change, file));
     }
 
     fn ends(&mut self, call: &str, files: &[&str]) {
@@ -139,6 +142,10 @@ impl Desk {
     fn advance(&mut self, ms: u64) {
         self.stage.advance(Duration::from_millis(ms));
     }
+}
+
+fn happens(call: &str, channel: &str, change: &str, file: &str) -> Value {
+    json!({"call": call, "channel": channel, "change": change, "file": file, "agent": "201"})
 }
 
 /// What is listed of a call.

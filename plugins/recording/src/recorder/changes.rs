@@ -12,14 +12,20 @@ use telepulse_plugin_sdk::{
 
 /// When a resumption is ordered again that nothing came of, in milliseconds.
 const AGAIN: u64 = 5_000;
+/// When a pause is ordered again that was refused in passing, in milliseconds.
+const PAUSE_AGAIN: u64 = 1_000;
+/// And when one that is not answered: later than the core says that nobody does.
+const UNANSWERED: u64 = 6_000;
 /// Who did what rules did.
 const OURSELVES: &str = "recording";
+const SPOKEN: &str = "card data is spoken";
 
 /// What is read of `recording`.
 #[derive(Deserialize)]
 pub(super) struct Changed {
     server: String,
     call: String,
+    channel: String,
     agent: Option<String>,
     queue: Option<String>,
     time: Timestamp,
@@ -48,24 +54,31 @@ enum CardChange {
 
 impl Recorder {
     /// A recording began, paused, went on or ended.
-    pub(super) fn changed(&mut self, told: Changed) -> Result<(), String> {
-        let Changed { server, call, agent, queue, time, change, file, by } = told;
+    pub(super) fn changed(&mut self, told: Changed) {
+        let Changed { server, call, channel, agent, queue, time, change, file, by } = told;
         let now = clock::now().0;
         let recorded = self.calls.get(&call).and_then(|live| live.recorded.clone());
         let rule = recorded.as_ref().and_then(|recorded| self.settings.rule(&recorded.rule));
         let (pause, mode) = (self.settings.pause_ms(rule), rule.map(|rule| rule.mode));
         let ours = recorded.filter(|recorded| file.ends_with(&recorded.file));
         let live = self.calls.begun(&call, &server);
+        live.is_recorded = true;
+        live.happened(&channel, change);
         live.facts.queue = queue.or_else(|| live.facts.queue.take());
         let act = live.doer(change, now).filter(|_| by.is_none()).cloned();
         let pauses_at_once = change == RecordingChange::Started && live.has_card;
         match change {
             RecordingChange::Paused => live.paused_until = Some(now + pause),
-            RecordingChange::Resumed | RecordingChange::Stopped => live.paused_until = None,
             RecordingChange::Started => {}
+            _ if live.is_paused() => {}
+            RecordingChange::Resumed | RecordingChange::Stopped => live.paused_until = None,
         }
         if let Some(moment) = live.paused_until {
             self.calls.look_at(&call, moment);
+        }
+        // What cannot be listed pauses all the same.
+        if pauses_at_once {
+            self.order_change(&call, RecordingChange::Paused, OURSELVES, SPOKEN);
         }
         let is_ours = ours.is_some();
         let (doer, why) = match (act, ours) {
@@ -81,38 +94,62 @@ impl Recorder {
             }
             entry.add_file(&file, mode.filter(|_| is_ours));
             entry.note(Step { time, change, file, by: doer, why });
-        })?;
-        if pauses_at_once {
-            self.order_change(&call, RecordingChange::Paused, OURSELVES, "card data is spoken");
-        }
-        self.keep(&call)
+        });
+        self.keep(&call);
     }
 
     /// What is spoken now is not to be kept, or is again.
     pub(super) fn card(&mut self, told: Card, kind: &str) -> Result<(), String> {
         let Card { server, call, agent, change, by } = told;
         let found = match (call, &agent) {
-            (Some(call), None) => Some(call),
-            (None, Some(agent)) => self.calls.of_agent(agent, &server).map(str::to_owned),
+            (Some(call), None) => Vec::from_iter(self.calls.get(&call).is_some().then_some(call)),
+            (None, Some(agent)) => self.calls.of_agent(agent, &server),
             _ => return Err(format!("{kind}: one of `call` and `agent` says whose card it is")),
         };
+        let is_agents = agent.is_some();
         let by = by.or(agent).unwrap_or_else(|| kind.to_owned());
-        let Some(call) = found else { return Err(format!("{kind}: {by} is in no call")) };
-        let Some(live) = self.calls.get(&call) else {
-            return Err(format!("{kind}: there is no such call; it may be over"));
-        };
+        if found.is_empty() {
+            let why =
+                if is_agents { "that agent talks in no call" } else { "there is no such call" };
+            if change == CardChange::Start {
+                unpaused("", "nothing", why);
+            }
+            return Err(format!("{kind} of {by}: {why}; it may be over"));
+        }
+        for call in found {
+            // A pause of somebody else's in another call of the agent is not ended.
+            let has_card = self.calls.get(&call).is_some_and(|live| live.has_card);
+            if change == CardChange::Start || has_card || !is_agents {
+                self.card_of(&call, change, &by);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, of one call.
+    fn card_of(&mut self, call: &str, change: CardChange, by: &str) {
+        let now = clock::now().0;
+        let recorded = self.calls.get(call).and_then(|live| live.recorded.as_ref());
+        let rule = recorded.and_then(|recorded| self.settings.rule(&recorded.rule));
+        let pause = self.settings.pause_ms(rule);
+        let Some(live) = self.calls.get(call) else { return };
         live.has_card = change == CardChange::Start;
+        live.pause_again = None;
+        // What is paused already tells no pause any more, and this card is not spoken faster for that.
+        if live.has_card && live.paused_until.is_some() {
+            live.paused_until = Some(now + pause);
+        }
         let (change, why) = match change {
-            CardChange::Start => (RecordingChange::Paused, "card data is spoken"),
+            CardChange::Start => (RecordingChange::Paused, SPOKEN),
             CardChange::End => (RecordingChange::Resumed, "no card data is spoken any more"),
         };
-        self.order_change(&call, change, &by, why);
-        self.keep(&call)
+        self.order_change(call, change, by, why);
+        self.keep(call);
     }
 
     /// A pause has lasted.
-    pub(super) fn resume_late(&mut self, call: &str, now: u64) -> Result<(), String> {
-        let Some(live) = self.calls.get(call) else { return Ok(()) };
+    pub(super) fn resume_late(&mut self, call: &str, now: u64) {
+        let Some(live) = self.calls.get(call) else { return };
         match live.paused_until {
             Some(moment) if moment <= now => {
                 live.paused_until = Some(now + AGAIN);
@@ -124,14 +161,25 @@ impl Recorder {
                     OURSELVES,
                     "the pause has lasted",
                 );
-                self.keep(call)
+                self.keep(call);
             }
-            Some(moment) => {
-                self.calls.look_at(call, moment);
-                Ok(())
-            }
-            None => Ok(()),
+            Some(moment) => self.calls.look_at(call, moment),
+            None => {}
         }
+    }
+
+    /// A pause was refused in passing, and the card is spoken still.
+    pub(super) fn pause_late(&mut self, call: &str, now: u64) {
+        let Some(live) = self.calls.get(call) else { return };
+        let Some(moment) = live.pause_again.filter(|_| live.has_card) else { return };
+        if moment > now {
+            return self.calls.look_at(call, moment);
+        }
+        let act = live.last(RecordingChange::Paused);
+        let by = act.map_or_else(|| OURSELVES.to_owned(), |act| act.by.clone());
+        live.pause_again = Some(now + UNANSWERED);
+        self.calls.look_at(call, now + UNANSWERED);
+        self.order_change(call, RecordingChange::Paused, &by, SPOKEN);
     }
 
     fn order_change(&mut self, call: &str, change: RecordingChange, by: &str, why: &str) {
@@ -139,8 +187,8 @@ impl Recorder {
         let (by, why, at) = (by.to_owned(), why.to_owned(), clock::now().0);
         live.expect(Act { change, by, why, at });
         if let Err(why) = orders::change(call, &live.facts.server, change) {
-            log::error!(call = call; "its recording does not change: {why}");
-            metrics::add("failed", 1, &[]);
+            // It has too much to do: nothing was sent.
+            self.change_answered(call, change, Err(Refusal::new(Code::TooManyRequests, why)));
         }
     }
 
@@ -151,15 +199,53 @@ impl Recorder {
         change: RecordingChange,
         outcome: Result<Value, Refusal>,
     ) {
-        let Err(refusal) = outcome else { return };
+        let Err(refusal) = outcome else { return self.change_done(call, change) };
         let is_for_good = matches!(refusal.code, Code::Conflict | Code::NotFound);
-        if change == RecordingChange::Resumed && is_for_good {
+        if change == RecordingChange::Paused {
+            self.pause_refused(call, &refusal);
+        } else if is_for_good {
             if let Some(live) = self.calls.get(call) {
-                live.paused_until = None;
+                live.all_resumed();
             }
-        } else if !is_for_good {
+        } else {
             log::error!(call = call; "its recording does not change: {refusal}");
             metrics::add("failed", 1, &[]);
         }
     }
+
+    fn change_done(&mut self, call: &str, change: RecordingChange) {
+        if let Some(live) = self.calls.get(call).filter(|_| change == RecordingChange::Paused) {
+            live.pause_again = None;
+        }
+    }
+
+    /// Where that may pass it is tried again, as long as the card is spoken, and told once.
+    fn pause_refused(&mut self, call: &str, refusal: &Refusal) {
+        // To pause twice does no harm: what may have been done counts as well.
+        let may_pass = matches!(
+            refusal.code,
+            Code::ServerUnavailable | Code::TooManyRequests | Code::Timeout | Code::UnknownOutcome
+        );
+        let why = match refusal.code {
+            Code::Conflict | Code::NotFound => "nothing",
+            _ => "refused",
+        };
+        let again = clock::now().0 + PAUSE_AGAIN;
+        let Some(live) = self.calls.get(call) else { return };
+        let is_again = live.pause_again.is_some();
+        live.pause_again = (may_pass && live.has_card).then_some(again);
+        if live.pause_again.is_some() {
+            self.calls.look_at(call, again);
+        }
+        if !is_again {
+            unpaused(call, why, &refusal.to_string());
+            self.keep(call);
+        }
+    }
+}
+
+/// Card data is spoken, and nothing pauses: there was nothing to pause, or it was refused.
+fn unpaused(call: &str, why: &str, told: &str) {
+    metrics::add("unpaused", 1, &[("why", why)]);
+    log::warn!(call = call; "no recording pauses while card data is spoken: {told}");
 }

@@ -55,17 +55,17 @@ struct Told<'a> {
 
 impl Recorder {
     /// Looks whether a rule matches a call that none has matched yet.
-    pub(super) fn consider(&mut self, call: &str, begin: Begin) -> Result<(), String> {
+    pub(super) fn consider(&mut self, call: &str, begin: Begin) {
         let now = clock::now().0;
         let Some(live) = self.calls.get(call).filter(|live| live.phase == Phase::Open) else {
-            return Ok(());
+            return;
         };
         let moment = self.settings.time_zone.moment(now);
         let Some(rule) = rules::first(&self.settings.rules, call, &live.facts, moment) else {
-            return Ok(());
+            return;
         };
         if rule.start > begin {
-            return Ok(());
+            return;
         }
         let is_early = begin == Begin::Ring;
         let name = rule.name.clone();
@@ -77,33 +77,28 @@ impl Recorder {
         let said = consent.info.as_ref().and_then(|place| live.said.get(place)).cloned();
         live.phase = Phase::Asking { rule: name, deadline, is_early };
         self.calls.look_at(call, deadline);
-        self.keep(call)?;
-        if let Some(said) = said {
-            return self.says(call, &said);
+        match said {
+            Some(said) => self.says(call, &said),
+            None => self.ask(call),
         }
-        self.ask(call);
-        Ok(())
+        self.keep(call);
     }
 
     /// What is due for a decision that is open still.
-    pub(super) fn decide_late(&mut self, call: &str, now: u64) -> Result<(), String> {
+    pub(super) fn decide_late(&mut self, call: &str, now: u64) {
         match self.calls.get(call).map(|live| live.phase.clone()) {
             Some(Phase::Asking { rule, deadline, is_early }) if deadline <= now => {
                 let consent = self.settings.rule(&rule).and_then(|rule| rule.consent.as_ref());
                 let fallback = consent.map(|consent| consent.fallback).unwrap_or_default();
                 let decision = (fallback == Fallback::Record).then_some(is_early);
-                self.decide(call, &rule, DecisionReason::Fallback, decision)
+                self.decide(call, &rule, DecisionReason::Fallback, decision);
             }
             Some(Phase::Asking { deadline, .. }) => {
                 self.calls.look_at(call, deadline);
                 self.ask(call);
-                Ok(())
             }
-            Some(Phase::Ordered { .. }) => {
-                self.order(call);
-                Ok(())
-            }
-            _ => Ok(()),
+            Some(Phase::Ordered { .. }) => self.order(call),
+            _ => {}
         }
     }
 
@@ -120,71 +115,64 @@ impl Recorder {
     }
 
     /// The variable's value is known, or why it is not.
-    pub(super) fn told(&mut self, call: &str, told: Result<Value, Refusal>) -> Result<(), String> {
+    pub(super) fn told(&mut self, call: &str, told: Result<Value, Refusal>) {
         let value = told.ok().and_then(|told| told["value"].as_str().map(str::to_owned));
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             return self.says(call, &value);
         }
         self.calls.look_at(call, clock::now().0 + LOOKS);
-        Ok(())
     }
 
     /// A CRM, or another system, knows something of the caller.
-    pub(super) fn informed(&mut self, told: &Info) -> Result<(), String> {
+    pub(super) fn informed(&mut self, told: &Info) {
         let Info { server, call, known } = told;
         let consents = self.settings.rules.iter().filter_map(|rule| rule.consent.as_ref());
         let places = consents.filter_map(|consent| consent.info.as_ref());
         let said = places.filter_map(|place| Some((place.clone(), word(known.pointer(place)?)?)));
         let said: Vec<_> = said.collect();
         if said.is_empty() {
-            return Ok(());
+            return;
         }
         let live = self.calls.begun(call, server);
         live.said.extend(said);
-        let Phase::Asking { rule, .. } = &live.phase else { return Ok(()) };
+        let Phase::Asking { rule, .. } = &live.phase else { return };
         let consent = self.settings.rule(rule).and_then(|rule| rule.consent.as_ref());
         let place = consent.and_then(|consent| consent.info.as_ref());
-        match place.and_then(|place| live.said.get(place)).cloned() {
-            Some(said) => self.says(call, &said),
-            None => Ok(()),
+        if let Some(said) = place.and_then(|place| live.said.get(place)).cloned() {
+            self.says(call, &said);
         }
     }
 
     /// Somebody said yes or no, in time or too late.
-    fn says(&mut self, call: &str, said: &str) -> Result<(), String> {
-        let Some(live) = self.calls.get(call) else { return Ok(()) };
-        let Phase::Asking { rule, is_early, .. } = live.phase.clone() else { return Ok(()) };
+    fn says(&mut self, call: &str, said: &str) {
+        let Some(live) = self.calls.get(call) else { return };
+        let Phase::Asking { rule, is_early, .. } = live.phase.clone() else { return };
         let consent = self.settings.rule(&rule).and_then(|rule| rule.consent.as_ref());
         match consent.and_then(|consent| consent.says(said)) {
             Some(true) => self.decide(call, &rule, DecisionReason::ConsentGiven, Some(is_early)),
             Some(false) => self.decide(call, &rule, DecisionReason::ConsentRefused, None),
-            None => Ok(()),
+            None => {}
         }
     }
 
     /// It is decided: the call is recorded, perhaps early, or it is not.
-    fn decide(
-        &mut self,
-        call: &str,
-        rule: &str,
-        reason: DecisionReason,
-        is_early: Option<bool>,
-    ) -> Result<(), String> {
+    fn decide(&mut self, call: &str, rule: &str, reason: DecisionReason, is_early: Option<bool>) {
         let decision = if is_early.is_some() { "record" } else { "dontRecord" };
         metrics::add("decided", 1, &[("rule", rule), ("decision", decision)]);
-        let Some(live) = self.calls.get(call) else { return Ok(()) };
+        let Some(live) = self.calls.get(call) else { return };
         let Some((is_early, found)) = is_early.zip(self.settings.rule(rule)) else {
             live.phase = Phase::Decided;
-            self.publish(call, rule, reason, None)?;
-            return self.keep(call);
+            self.publish(call, rule, reason, None);
+            self.keep(call);
+            return;
         };
         let file = file(call, found, live, &self.settings);
         let recorded = Recorded { rule: rule.to_owned(), file };
         live.recorded = Some(recorded.clone());
         live.phase = Phase::Ordered { recorded, reason, is_early, tries: 0 };
-        self.keep(call)?;
+        // What cannot be kept is recorded all the same: the order comes first.
         self.order(call);
-        Ok(())
+        self.keep(call);
     }
 
     fn order(&mut self, call: &str) {
@@ -202,14 +190,10 @@ impl Recorder {
     }
 
     /// Asterisk records the call, or why it does not.
-    pub(super) fn started(
-        &mut self,
-        call: &str,
-        outcome: Result<Value, Refusal>,
-    ) -> Result<(), String> {
-        let Some(live) = self.calls.get(call) else { return Ok(()) };
+    pub(super) fn started(&mut self, call: &str, outcome: Result<Value, Refusal>) {
+        let Some(live) = self.calls.get(call) else { return };
         let Phase::Ordered { recorded, reason, tries, .. } = live.phase.clone() else {
-            return Ok(());
+            return;
         };
         let Recorded { rule, file } = recorded;
         match outcome {
@@ -221,39 +205,32 @@ impl Recorder {
                 self.edit(call, |entry| {
                     entry.policy = Some(decided);
                     entry.add_file(&file, mode);
-                })?;
-                self.publish(call, &rule, reason, Some(&file))?;
-                self.keep(call)
+                });
+                self.publish(call, &rule, reason, Some(&file));
+                self.keep(call);
             }
             // Somebody was faster: it is recorded, if not by this rule.
             Err(refusal) if refusal.field.as_deref() == Some("file") => {
-                self.give_up(call, &refusal)
+                self.give_up(call, &refusal);
             }
             Err(refusal) if tries >= TRIES => self.give_up(call, &refusal),
             Err(_) => {
                 self.calls.look_at(call, clock::now().0 + PAUSE * u64::from(tries));
-                Ok(())
             }
         }
     }
 
-    fn give_up(&mut self, call: &str, why: &Refusal) -> Result<(), String> {
+    fn give_up(&mut self, call: &str, why: &Refusal) {
         log::warn!(call = call; "it is not recorded as its rule says: {why}");
         metrics::add("failed", 1, &[]);
         if let Some(live) = self.calls.get(call) {
             live.phase = Phase::Decided;
             live.recorded = None;
         }
-        self.keep(call)
+        self.keep(call);
     }
 
-    fn publish(
-        &mut self,
-        call: &str,
-        rule: &str,
-        reason: DecisionReason,
-        file: Option<&str>,
-    ) -> Result<(), String> {
+    fn publish(&mut self, call: &str, rule: &str, reason: DecisionReason, file: Option<&str>) {
         let facts = self.calls.get(call).map(|live| live.facts.clone()).unwrap_or_default();
         let recorded = self.settings.rule(rule).filter(|_| file.is_some());
         let told = Told {
@@ -270,7 +247,9 @@ impl Recorder {
             file,
             retention_days: recorded.and_then(|rule| rule.retention_days),
         };
-        bus::publish_json(POLICY, &told)
+        if let Err(why) = bus::publish_json(POLICY, &told) {
+            log::error!(call = call; "what is decided is not told: {why}");
+        }
     }
 }
 

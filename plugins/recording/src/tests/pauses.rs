@@ -2,6 +2,7 @@
 
 use super::{Desk, listed};
 use serde_json::{Value, json};
+use telepulse_plugin_sdk::log::Level;
 
 fn desk() -> (Desk, String) {
     let mut desk = Desk::with(&[
@@ -138,4 +139,116 @@ fn with_the_call_its_pause_is_over() {
     desk.advance(600_000);
     assert_eq!(desk.ordered(), []);
     assert_eq!(telepulse_plugin_sdk::kv::keys("live/", None, 10), Ok(vec![]));
+}
+
+/// Which calls were told to change, since the last look.
+fn changed(desk: &Desk, change: &str) -> Vec<String> {
+    let mut calls = Vec::new();
+    for order in desk.ordered() {
+        let command = order.json();
+        assert_eq!(command["change"], change, "{command}");
+        calls.push(command["call"].as_str().unwrap().to_owned());
+    }
+    calls
+}
+
+#[test]
+fn an_agents_card_pauses_the_calls_in_which_the_agent_talks() {
+    let (mut desk, _) = desk();
+    // It only rings there.
+    desk.rings("c2", "201", "sales");
+    desk.event("cardData", &json!({"agent": "201", "change": "start"}));
+    assert_eq!(changed(&desk, "pause"), ["c1"]);
+    desk.event("cardData", &json!({"agent": "201", "change": "end"}));
+    assert_eq!(changed(&desk, "resume"), ["c1"]);
+    // Which of the two the card is spoken in nobody knows.
+    desk.answers("c2", "201", "sales");
+    desk.ordered();
+    desk.event("cardData", &json!({"agent": "201", "change": "start"}));
+    assert_eq!(changed(&desk, "pause"), ["c2", "c1"]);
+}
+
+#[test]
+fn what_is_recorded_by_hand_pauses_after_a_crash_too() {
+    let mut desk = Desk::new(&json!([]));
+    desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
+    desk.recording("c1", "started", "/spool/by-hand.wav", Some("201"));
+    desk.stage.crash().unwrap();
+    desk.event("cardData", &json!({"agent": "201", "change": "start"}));
+    assert_eq!(changed(&desk, "pause"), ["c1"]);
+    desk.ends("c1", &["/spool/by-hand.wav"]);
+    assert_eq!(telepulse_plugin_sdk::kv::keys("live/", None, 10), Ok(vec![]));
+}
+
+#[test]
+fn a_pause_that_does_not_come_about_is_told() {
+    let (mut desk, _) = desk();
+    desk.event("cardData", &json!({"call": "c1", "change": "start"}));
+    let (order, _) = desk.command();
+    for (code, why) in [("conflict", "nothing"), ("forbidden", "refused")] {
+        desk.host.lines();
+        desk.refuses(&order, code, None);
+        assert_eq!(desk.host.counted("unpaused", &[("why", why)]), 1, "{code}");
+        assert!(desk.host.lines().iter().any(|line| line.level == Level::Warn), "{code}");
+    }
+}
+
+#[test]
+fn one_recording_that_goes_on_leaves_the_pause_of_the_others() {
+    for change in ["resumed", "stopped"] {
+        let (mut desk, file) = desk();
+        desk.recording_on("c1", "PJSIP/201-2", "started", "/spool/other.wav");
+        desk.recording("c1", "paused", &file, Some("201"));
+        desk.recording_on("c1", "PJSIP/201-2", "paused", "/spool/other.wav");
+        desk.recording_on("c1", "PJSIP/201-2", change, "/spool/other.wav");
+        desk.advance(60_000);
+        assert_eq!(changed(&desk, "resume"), ["c1"], "{change}");
+        desk.recording("c1", "resumed", &file, None);
+        desk.advance(600_000);
+        assert_eq!(desk.ordered(), [], "{change}");
+    }
+}
+
+#[test]
+fn another_card_lengthens_the_pause() {
+    let (mut desk, file) = desk();
+    let starts = json!({"call": "c1", "change": "start"});
+    desk.event("cardData", &starts);
+    desk.recording("c1", "paused", &file, None);
+    desk.advance(50_000);
+    desk.event("cardData", &starts);
+    // It is paused already: the core does nothing, and nothing more is told.
+    for order in desk.ordered() {
+        desk.does(&order, &json!({}));
+    }
+    desk.advance(59_999);
+    assert_eq!(desk.ordered(), []);
+    desk.advance(1);
+    assert_eq!(changed(&desk, "resume"), ["c1"]);
+}
+
+#[test]
+fn a_pause_that_is_refused_in_passing_is_tried_again_while_the_card_is_spoken() {
+    let (mut desk, file) = desk();
+    desk.event("cardData", &json!({"agent": "201", "change": "start"}));
+    for code in ["serverUnavailable", "tooManyRequests", "timeout"] {
+        let (order, command) = desk.command();
+        assert_eq!(command["change"], "pause", "{code}");
+        desk.refuses(&order, code, None);
+        desk.advance(999);
+        assert_eq!(desk.ordered(), [], "{code}");
+        desk.advance(1);
+    }
+    assert_eq!(desk.host.counted("unpaused", &[("why", "refused")]), 1, "told once");
+    let (order, _) = desk.command();
+    desk.does(&order, &json!({}));
+    desk.recording("c1", "paused", &file, None);
+    assert_eq!(trail()[1], step("paused", "201", "card data is spoken"));
+
+    desk.refuses(&order, "serverUnavailable", None);
+    desk.event("cardData", &json!({"agent": "201", "change": "end"}));
+    assert_eq!(changed(&desk, "resume"), ["c1"]);
+    desk.advance(5_000);
+    assert_eq!(desk.ordered(), [], "it is not spoken any more");
 }

@@ -169,3 +169,37 @@ fn events_that_cannot_be_understood_are_left_out() {
     }
     assert_eq!(desk.ordered(), []);
 }
+
+#[test]
+fn with_a_full_store_calls_are_recorded_and_card_data_pauses_all_the_same() {
+    let consent = json!({"variable": "CONSENT"});
+    let rules = json!([
+        {"name": "asks", "queues": ["billing"], "consent": consent},
+        {"name": "rest"},
+    ]);
+    let mut desk = Desk::new(&rules);
+    desk.host.fill_values(true);
+    desk.rings("c1", "201", "billing");
+    desk.answers("c1", "201", "billing");
+    let (order, command) = desk.command();
+    assert_eq!(command["action"], "getVariable");
+    desk.does(&order, &json!({"value": "yes"}));
+    let (order, command) = desk.command();
+    assert_eq!(command["action"], "record");
+    desk.does(&order, &json!({}));
+    assert_eq!(desk.told()[0]["decision"], "record", "what is decided is told");
+
+    let file = desk.records("c2");
+    desk.event("cardData", &json!({"call": "c2", "change": "start"}));
+    assert_eq!(desk.command().1["change"], "pause");
+    // And so does what begins meanwhile.
+    desk.recording("c2", "started", &file, None);
+    assert_eq!(desk.command().1["change"], "pause");
+    desk.recording("c2", "paused", &file, None);
+    desk.advance(120_000);
+    assert_eq!(desk.command().1["change"], "resume");
+    desk.ends("c2", &[&file]);
+    assert!(desk.host.counted("unkept", &[]) > 0);
+    let lines = desk.host.lines();
+    assert!(lines.iter().any(|line| line.message.contains("raise kv")), "{lines:?}");
+}

@@ -224,8 +224,9 @@ impl Recorder {
             }
         }
         entry.queue = entry.queue.take().or(end.queue);
-        if let Some(agent) = &end.agent {
-            entry.add_agent(agent);
+        // It is told for those, too, whose phones only rang.
+        if let Some(agent) = end.agent.filter(|agent| *agent == end.from) {
+            entry.add_agent(&agent);
         }
         for file in &end.recordings {
             entry.add_file(file, None);

@@ -65,6 +65,8 @@ impl Recorder {
         live.is_recorded = true;
         live.happened(&channel, change);
         live.facts.queue = queue.or_else(|| live.facts.queue.take());
+        // A phone that only rings may be recorded, too, but its agent does not take part.
+        let agent = agent.filter(|agent| !live.facts.only_rang(agent));
         let act = live.doer(change, now).filter(|_| by.is_none()).cloned();
         let pauses_at_once = change == RecordingChange::Started && live.has_card;
         match change {

@@ -235,7 +235,7 @@ impl Recorder {
         let recorded = self.settings.rule(rule).filter(|_| file.is_some());
         let told = Told {
             server: &facts.server,
-            agent: facts.agents().next(),
+            agent: facts.agent(),
             queue: facts.queue.as_deref(),
             call,
             rule,
@@ -262,7 +262,7 @@ fn file(call: &str, rule: &Rule, live: &Live, settings: &Settings) -> String {
         call,
         server: &facts.server,
         queue: facts.queue.as_deref().unwrap_or_default(),
-        agent: facts.agents().next().unwrap_or_default(),
+        agent: facts.agent().unwrap_or_default(),
         number: facts.number(),
         did: &facts.did,
         direction: &direction,

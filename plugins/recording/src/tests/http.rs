@@ -60,6 +60,7 @@ fn recordings_are_found_by_what_is_known_of_them() {
     desk.ends("c1", &[&file]);
     desk.advance(60_000);
     desk.rings("c2", "202", "support");
+    desk.answers("c2", "202", "support");
     desk.recording("c2", "started", "/spool/other.wav", Some("sup-7"));
     for (query, expected) in [
         ("", &["c2", "c1"][..]),
@@ -115,8 +116,13 @@ fn who_is_limited_finds_and_hears_their_own() {
     let folder = Folder::new("limited");
     folder.write("a.wav", b"sound");
     let mut desk = Desk::with(&[folder.settings()]);
+    // The queue calls two; one of them talks.
+    desk.rings("c1", "203", "sales");
     desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
     desk.recording("c1", "started", "/spool/a.wav", None);
+    desk.ends_for("c1", "203", &["/spool/a.wav"]);
+    desk.ends_for("c1", "201", &["/spool/a.wav"]);
     let ann = |limits: Value| {
         let mut who = json!({"name": "ann", "allow": ["recordings"]});
         who.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
@@ -131,6 +137,7 @@ fn who_is_limited_finds_and_hears_their_own() {
     assert_eq!(statuses(&ann(json!({}))), (1, 200, 200));
     assert_eq!(statuses(&ann(json!({"agents": ["201"], "queues": ["sales"]}))), (1, 200, 200));
     assert_eq!(statuses(&ann(json!({"agents": ["202"]}))), (0, 404, 404));
+    assert_eq!(statuses(&ann(json!({"agents": ["203"]}))), (0, 404, 404), "it only rang there");
     assert_eq!(statuses(&ann(json!({"queues": []}))), (0, 404, 404));
     assert_eq!(statuses(&ann(json!({"allow": ["dial"]}))), (0, 403, 403));
     assert_eq!(statuses(&ann(json!({"allow": ["recordings:own"]}))), (0, 403, 403));

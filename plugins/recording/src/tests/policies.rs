@@ -245,6 +245,7 @@ fn recordings_move_with_a_call_that_joins_another() {
 fn what_commands_record_is_listed_too() {
     let mut desk = Desk::new(&json!([]));
     desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
     desk.recording("c1", "started", "/spool/by-hand.wav", Some("101"));
     let entry = listed("c1");
     assert_eq!((entry.get("policy"), &entry["trail"][0]["by"]), (None, &json!("101")));
@@ -252,4 +253,32 @@ fn what_commands_record_is_listed_too() {
     // And what was recorded while nobody looked is in the record of the call.
     desk.ends("c2", &["/spool/unseen.wav"]);
     assert_eq!(listed("c2")["files"], json!([{"file": "/spool/unseen.wav"}]));
+}
+
+#[test]
+fn of_several_who_are_called_it_is_the_agent_who_answers() {
+    let rules = json!([
+        {"name": "works council", "agents": ["29*"], "record": false},
+        {"name": "rest", "file": "{agent}-{call}.wav"},
+    ]);
+    let mut desk = Desk::new(&rules);
+    for agent in ["290", "202", "201"] {
+        desk.rings("c1", agent, "sales");
+    }
+    desk.answers("c1", "201", "sales");
+    let (order, command) = desk.command();
+    assert_eq!(command["file"], "201-c1.wav");
+    desk.does(&order, &json!({}));
+    assert_eq!(
+        (&desk.told()[0]["agent"], &listed("c1")["agents"]),
+        (&json!("201"), &json!(["201"]))
+    );
+
+    // Of a call within the house the caller's side is told first: who is called may still be the one.
+    let leg = |agent: &str, direction: &str| json!({"call": "c2", "from": "201", "to": "290", "agent": agent, "direction": direction});
+    desk.event("callStarted", &leg("201", "out"));
+    desk.event("callStarted", &leg("290", "in"));
+    let answered = json!({"call": "c2", "from": "201", "to": "290", "agent": "201", "wait": 1});
+    desk.event("callAnswered", &answered);
+    assert_eq!((desk.ordered(), &desk.told()[0]["rule"]), (vec![], &json!("works council")));
 }

@@ -54,7 +54,15 @@ pub(crate) enum Phase {
     /// Somebody has to agree.
     Asking { rule: String, deadline: u64, is_early: bool },
     /// It is ordered, and not answered yet.
-    Ordered { recorded: Recorded, reason: DecisionReason, is_early: bool, tries: u32 },
+    Ordered {
+        recorded: Recorded,
+        reason: DecisionReason,
+        is_early: bool,
+        tries: u32,
+        /// When it is ordered again, if nothing has come of it by then.
+        #[serde(default)]
+        next_try: u64,
+    },
     /// It is decided.
     Decided,
 }
@@ -65,6 +73,9 @@ pub(crate) struct Recorded {
     pub(crate) rule: String,
     /// As it was ordered.
     pub(crate) file: String,
+    /// Asterisk has told that it runs.
+    #[serde(default)]
+    pub(crate) is_begun: bool,
 }
 
 /// Something that we do, which events of Asterisk's cannot tell who did.
@@ -74,6 +85,14 @@ pub(crate) struct Act {
     pub(crate) by: String,
     pub(crate) why: String,
     pub(crate) at: u64,
+}
+
+impl Recorded {
+    /// Whether it is this one that Asterisk names: with the folder, which the order leaves out.
+    pub(crate) fn is_at(&self, file: &str) -> bool {
+        let front = file.strip_suffix(&self.file);
+        front.is_some_and(|front| front.is_empty() || front.ends_with('/'))
+    }
 }
 
 impl Live {

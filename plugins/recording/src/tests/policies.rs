@@ -282,3 +282,54 @@ fn of_several_who_are_called_it_is_the_agent_who_answers() {
     desk.event("callAnswered", &answered);
     assert_eq!((desk.ordered(), &desk.told()[0]["rule"]), (vec![], &json!("works council")));
 }
+
+#[test]
+fn an_order_is_not_given_twice_while_it_is_not_answered() {
+    let mut desk = asking("record");
+    let (order, _) = desk.command();
+    desk.does(&order, &json!({"value": "yes"}));
+    let (order, command) = desk.command();
+    // The deadline passes.
+    desk.advance(5_000);
+    assert_eq!(desk.ordered(), []);
+    // Its answer got lost, and it was done.
+    desk.refuses(&order, "timeout", None);
+    desk.advance(500);
+    let (again, same) = desk.command();
+    assert_eq!(same, command);
+    let file = command["file"].as_str().unwrap();
+    desk.refuses_with(
+        &again,
+        "conflict",
+        "file",
+        &format!("PJSIP/x is recorded already, into /spool/{file}"),
+    );
+    let told = desk.told();
+    assert_eq!((told.len(), &told[0]["decision"]), (1, &json!("record")));
+    assert_eq!(
+        (&listed("c1")["policy"]["rule"], desk.host.counted("failed", &[])),
+        (&json!("asks"), 0)
+    );
+}
+
+#[test]
+fn an_order_whose_answer_a_crash_has_lost_is_given_again() {
+    let mut desk = Desk::new(&json!([{"name": "r"}]));
+    desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
+    let (_, command) = desk.command();
+    desk.stage.crash().unwrap();
+    desk.advance(5_999);
+    assert_eq!(desk.ordered(), [], "the answer may come to this instance");
+    desk.advance(1);
+    let (again, same) = desk.command();
+    assert_eq!(same, command);
+    // Asterisk has told meanwhile that it runs, whatever the refusal says.
+    let file = format!("/spool/{}", command["file"].as_str().unwrap());
+    desk.recording("c1", "started", &file, None);
+    desk.refuses(&again, "conflict", Some("file"));
+    assert_eq!(
+        (&desk.told()[0]["decision"], desk.host.counted("failed", &[])),
+        (&json!("record"), 0)
+    );
+}

@@ -25,6 +25,9 @@ pub(crate) const LOOK: u64 = 1;
 /// The timer for what is to be removed.
 pub(crate) const CLEAN: u64 = 2;
 const CLEANING: Duration = Duration::from_mins(10);
+/// The timer for what more is to be removed: it comes soon, and leaves room for events between.
+const CLEAN_ON: u64 = 3;
+const CLEANING_ON: Duration = Duration::from_secs(1);
 /// Where calls are kept that have to outlive a crash.
 const LIVE: &str = "live/";
 /// No call lasts longer, for all we care.
@@ -38,6 +41,8 @@ pub(crate) struct Recorder {
     calls: Calls,
     /// When the timer goes off, if it is set.
     timer: Option<u64>,
+    /// How far removing has come, if it is not done.
+    cleaned: Option<String>,
 }
 
 /// What is read of `callStarted` and `callAnswered`.
@@ -72,7 +77,7 @@ struct End {
 impl Recorder {
     /// After a crash, and when the host was down, calls go on that were recorded before.
     pub(crate) fn new(settings: Settings, reason: StartReason) -> Result<Self, String> {
-        let mut recorder = Self { settings, calls: Calls::default(), timer: None };
+        let mut recorder = Self { settings, calls: Calls::default(), timer: None, cleaned: None };
         if reason != StartReason::Reload {
             recorder.remember()?;
         }
@@ -139,9 +144,23 @@ impl Recorder {
     }
 
     pub(crate) fn fired(&mut self, timer: u64) {
-        if timer == CLEAN {
-            return retention::clean(&self.settings, clock::now());
+        match timer {
+            // What is under way still goes on by itself.
+            CLEAN if self.cleaned.is_some() => {}
+            CLEAN | CLEAN_ON => self.clean(),
+            _ => self.look(),
         }
+    }
+
+    fn clean(&mut self) {
+        let after = self.cleaned.take();
+        self.cleaned = retention::clean(&self.settings, clock::now(), after.as_deref());
+        if self.cleaned.is_some() {
+            clock::after(CLEAN_ON, CLEANING_ON);
+        }
+    }
+
+    fn look(&mut self) {
         let now = clock::now().0;
         self.timer = None;
         for call in self.calls.due(now) {

@@ -22,6 +22,8 @@ pub(crate) struct Live {
     pub(crate) recorded: Option<Recorded>,
     /// Something of it is, or was, recorded, by whosever order.
     pub(crate) is_recorded: bool,
+    /// It has been kept before: what is kept must not say what is so no more.
+    pub(crate) is_kept: bool,
     /// By the channel that is recorded.
     channels: BTreeMap<String, Channel>,
     /// While something of it is paused: when it goes on by itself.
@@ -97,8 +99,9 @@ impl Recorded {
 
 impl Live {
     /// Whether it is worth to outlive a crash.
-    pub(crate) fn is_of_interest(&self) -> bool {
-        self.phase != Phase::Open
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.is_kept
+            || self.phase != Phase::Open
             || self.is_recorded
             || self.paused_until.is_some()
             || self.has_card
@@ -134,6 +137,7 @@ impl Live {
 
     /// Takes over the recordings of a call that has become part of this one.
     pub(crate) fn join(&mut self, other: Self) {
+        self.facts.join(other.facts);
         self.is_recorded |= other.is_recorded;
         self.channels.extend(other.channels);
         self.has_card |= other.has_card;

@@ -184,6 +184,20 @@ impl Facts {
         }
     }
 
+    /// Takes over the agents of a call that has become part of this one.
+    pub(crate) fn join(&mut self, other: Self) {
+        let is_new = |known: &Self, agent: &String| !known.agents().any(|own| own == agent);
+        let callers = other.callers.into_iter().filter(|agent| is_new(self, agent));
+        let callers: Vec<String> = callers.collect();
+        self.callers.extend(callers);
+        let called = other.called.into_iter().filter(|agent| is_new(self, agent));
+        let called: Vec<String> = called.collect();
+        self.called.extend(called);
+        for agent in other.answered {
+            self.answers(agent);
+        }
+    }
+
     /// An agent talks; answers whether that is news.
     pub(crate) fn answers(&mut self, agent: String) -> bool {
         let is_news = !self.answered.contains(&agent);

@@ -234,6 +234,10 @@ fn recordings_move_with_a_call_that_joins_another() {
         "call": "c2", "from": "+4930123", "to": "201", "agent": "201", "started": "2026-11-20T22:08:00.000Z",
         "duration": 1, "recordings": [file], "mergedInto": "c1",
     });
+    desk.host.fill_values(true);
+    desk.event("callEnded", &merged);
+    assert_eq!(listed("c2")["files"][0]["file"], json!(file), "where there is no room it stays");
+    desk.host.fill_values(false);
     desk.event("callEnded", &merged);
     assert_eq!(crate::index::get("c2"), Ok(None));
     assert_eq!(listed("c1")["files"][0]["file"], json!(file));

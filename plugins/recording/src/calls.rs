@@ -22,6 +22,8 @@ pub(crate) struct Live {
     pub(crate) recorded: Option<Recorded>,
     /// Something of it is, or was, recorded, by whosever order.
     pub(crate) is_recorded: bool,
+    /// It has been kept before: what is kept must not say what is so no more.
+    pub(crate) is_kept: bool,
     /// By the channel that is recorded.
     channels: BTreeMap<String, Channel>,
     /// While something of it is paused: when it goes on by itself.
@@ -54,7 +56,15 @@ pub(crate) enum Phase {
     /// Somebody has to agree.
     Asking { rule: String, deadline: u64, is_early: bool },
     /// It is ordered, and not answered yet.
-    Ordered { recorded: Recorded, reason: DecisionReason, is_early: bool, tries: u32 },
+    Ordered {
+        recorded: Recorded,
+        reason: DecisionReason,
+        is_early: bool,
+        tries: u32,
+        /// When it is ordered again, if nothing has come of it by then.
+        #[serde(default)]
+        next_try: u64,
+    },
     /// It is decided.
     Decided,
 }
@@ -65,6 +75,9 @@ pub(crate) struct Recorded {
     pub(crate) rule: String,
     /// As it was ordered.
     pub(crate) file: String,
+    /// Asterisk has told that it runs.
+    #[serde(default)]
+    pub(crate) is_begun: bool,
 }
 
 /// Something that we do, which events of Asterisk's cannot tell who did.
@@ -76,10 +89,19 @@ pub(crate) struct Act {
     pub(crate) at: u64,
 }
 
+impl Recorded {
+    /// Whether it is this one that Asterisk names: with the folder, which the order leaves out.
+    pub(crate) fn is_at(&self, file: &str) -> bool {
+        let front = file.strip_suffix(&self.file);
+        front.is_some_and(|front| front.is_empty() || front.ends_with('/'))
+    }
+}
+
 impl Live {
     /// Whether it is worth to outlive a crash.
-    pub(crate) fn is_of_interest(&self) -> bool {
-        self.phase != Phase::Open
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.is_kept
+            || self.phase != Phase::Open
             || self.is_recorded
             || self.paused_until.is_some()
             || self.has_card
@@ -115,6 +137,7 @@ impl Live {
 
     /// Takes over the recordings of a call that has become part of this one.
     pub(crate) fn join(&mut self, other: Self) {
+        self.facts.join(other.facts);
         self.is_recorded |= other.is_recorded;
         self.channels.extend(other.channels);
         self.has_card |= other.has_card;

@@ -25,6 +25,7 @@ pub(crate) struct Entry {
     pub(crate) did: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) direction: Option<Way>,
+    /// Those who took part: they, and who is limited to them, may hear it.
     pub(crate) agents: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) queue: Option<String>,
@@ -108,7 +109,7 @@ impl Entry {
         }
         self.direction = facts.way().or(self.direction);
         self.queue = facts.queue.clone().or_else(|| self.queue.take());
-        for agent in facts.agents() {
+        for agent in facts.parties() {
             self.add_agent(agent);
         }
     }
@@ -181,7 +182,8 @@ mod tests {
         let facts = Facts {
             server: "pbx1".into(),
             queue: Some("sales".into()),
-            called: vec!["201".into()],
+            called: vec!["201".into(), "202".into()],
+            answered: vec!["201".into()],
             ..Facts::default()
         };
         Entry::new("c1", &facts, Timestamp(1))

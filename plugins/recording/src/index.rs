@@ -76,16 +76,32 @@ pub(crate) fn remove_at(call: &str, moment: Timestamp) -> Result<(), String> {
     kv::set(&format!("{DUE}{:013}/{call}", moment.0), b"", None)
 }
 
-/// Calls whose audio is to be removed by now, with the keys to forget when that is done.
-pub(crate) fn due(now: Timestamp, max: u32) -> Result<Vec<(String, String)>, String> {
-    let keys = kv::keys(DUE, None, max)?;
-    let due = keys.into_iter().filter_map(|key| {
-        let (moment, call) = key.strip_prefix(DUE)?.split_once('/')?;
-        let is_due = moment.parse::<u64>().is_ok_and(|moment| moment <= now.0);
-        let call = call.to_owned();
-        is_due.then_some((key, call))
-    });
-    Ok(due.collect())
+/// A call whose audio is to be removed by now, with the key to forget when that is done.
+pub(crate) struct Due {
+    pub(crate) key: String,
+    pub(crate) call: String,
+}
+
+/// Those that follow a key, and the key to go on behind if there may be more.
+pub(crate) fn due(
+    now: Timestamp,
+    after: Option<&str>,
+    max: u32,
+) -> Result<(Vec<Due>, Option<String>), String> {
+    let keys = kv::keys(DUE, after, max)?;
+    let is_full = keys.len() >= max as usize;
+    let last = keys.last().filter(|_| is_full).cloned();
+    // The oldest come first.
+    let due: Vec<Due> = keys.into_iter().map_while(|key| due_by(key, now)).collect();
+    let next = last.filter(|last| due.last().is_some_and(|due| due.key == *last));
+    Ok((due, next))
+}
+
+fn due_by(key: String, now: Timestamp) -> Option<Due> {
+    let (moment, call) = key.strip_prefix(DUE)?.split_once('/')?;
+    let is_due = moment.parse::<u64>().is_ok_and(|moment| moment <= now.0);
+    let call = call.to_owned();
+    is_due.then_some(Due { key, call })
 }
 
 /// That is done.

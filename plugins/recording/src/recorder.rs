@@ -2,9 +2,10 @@
 
 mod changes;
 mod decisions;
+mod endings;
 
 use crate::{
-    calls::{Calls, Live, Phase},
+    calls::{Calls, Live},
     entry::Entry,
     index,
     orders::{self, Order},
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use std::time::Duration;
 use telepulse_plugin_sdk::{
     Answer, Event, Failure, StartReason, clock, kv,
-    language::{Direction, Refusal, Timestamp},
+    language::{Direction, Refusal},
     log, metrics,
 };
 
@@ -25,6 +26,9 @@ pub(crate) const LOOK: u64 = 1;
 /// The timer for what is to be removed.
 pub(crate) const CLEAN: u64 = 2;
 const CLEANING: Duration = Duration::from_mins(10);
+/// The timer for what more is to be removed: it comes soon, and leaves room for events between.
+const CLEAN_ON: u64 = 3;
+const CLEANING_ON: Duration = Duration::from_secs(1);
 /// Where calls are kept that have to outlive a crash.
 const LIVE: &str = "live/";
 /// No call lasts longer, for all we care.
@@ -38,6 +42,8 @@ pub(crate) struct Recorder {
     calls: Calls,
     /// When the timer goes off, if it is set.
     timer: Option<u64>,
+    /// How far removing has come, if it is not done.
+    cleaned: Option<String>,
 }
 
 /// What is read of `callStarted` and `callAnswered`.
@@ -52,27 +58,10 @@ struct Leg {
     direction: Option<Direction>,
 }
 
-/// What is read of `callEnded`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct End {
-    server: String,
-    call: String,
-    agent: Option<String>,
-    queue: Option<String>,
-    from: String,
-    to: String,
-    started: Timestamp,
-    duration: u64,
-    time: Timestamp,
-    recordings: Vec<String>,
-    merged_into: Option<String>,
-}
-
 impl Recorder {
     /// After a crash, and when the host was down, calls go on that were recorded before.
     pub(crate) fn new(settings: Settings, reason: StartReason) -> Result<Self, String> {
-        let mut recorder = Self { settings, calls: Calls::default(), timer: None };
+        let mut recorder = Self { settings, calls: Calls::default(), timer: None, cleaned: None };
         if reason != StartReason::Reload {
             recorder.remember()?;
         }
@@ -139,9 +128,23 @@ impl Recorder {
     }
 
     pub(crate) fn fired(&mut self, timer: u64) {
-        if timer == CLEAN {
-            return retention::clean(&self.settings, clock::now());
+        match timer {
+            // What is under way still goes on by itself.
+            CLEAN if self.cleaned.is_some() => {}
+            CLEAN | CLEAN_ON => self.clean(),
+            _ => self.look(),
         }
+    }
+
+    fn clean(&mut self) {
+        let after = self.cleaned.take();
+        self.cleaned = retention::clean(&self.settings, clock::now(), after.as_deref());
+        if self.cleaned.is_some() {
+            clock::after(CLEAN_ON, CLEANING_ON);
+        }
+    }
+
+    fn look(&mut self) {
         let now = clock::now().0;
         self.timer = None;
         for call in self.calls.due(now) {
@@ -190,90 +193,6 @@ impl Recorder {
         }
     }
 
-    /// A call is over. That is not tried again where it cannot be kept: the events behind it have to be in time.
-    fn over(&mut self, end: End) {
-        let call = end.call.clone();
-        if let Err(why) = self.ended(end) {
-            unkept(&call, &why);
-        }
-    }
-
-    /// Its entry is what it will be.
-    fn ended(&mut self, end: End) -> Result<(), String> {
-        let live = self.calls.forget(&end.call);
-        if live.as_ref().is_some_and(Live::is_of_interest) {
-            kv::take(&format!("{LIVE}{}", end.call))?;
-        }
-        if let Some(into) = &end.merged_into {
-            return self.merged(&end, live, into);
-        }
-        if end.recordings.is_empty() {
-            return Ok(());
-        }
-        let facts = live.map(|live| live.facts).unwrap_or_default();
-        let known = index::get(&end.call)?;
-        let mut entry = known.unwrap_or_else(|| Entry::new(&end.call, &facts, end.started));
-        entry.learn(&facts);
-        for (own, told) in [
-            (&mut entry.server, &end.server),
-            (&mut entry.from, &end.from),
-            (&mut entry.to, &end.to),
-        ] {
-            if own.is_empty() {
-                own.clone_from(told);
-            }
-        }
-        entry.queue = entry.queue.take().or(end.queue);
-        if let Some(agent) = &end.agent {
-            entry.add_agent(agent);
-        }
-        for file in &end.recordings {
-            entry.add_file(file, None);
-        }
-        entry.ended = Some(end.time);
-        entry.duration = Some(end.duration);
-        retention::keep(&self.settings, &entry)
-    }
-
-    /// It goes on as another call, and its recordings with it.
-    fn merged(&mut self, end: &End, live: Option<Live>, into: &str) -> Result<(), String> {
-        if let Some(mut live) = live {
-            let kept = self.calls.begun(into, &end.server);
-            for agent in live.facts.callers.drain(..) {
-                if !kept.facts.agents().any(|known| known == agent) {
-                    kept.facts.callers.push(agent);
-                }
-            }
-            for agent in live.facts.called.drain(..) {
-                if !kept.facts.agents().any(|known| known == agent) {
-                    kept.facts.called.push(agent);
-                }
-            }
-            for agent in live.facts.answered.drain(..) {
-                kept.facts.answers(agent);
-            }
-            if kept.phase == Phase::Open && live.phase == Phase::Decided {
-                kept.phase = Phase::Decided;
-                kept.recorded.clone_from(&live.recorded);
-            }
-            kept.join(live);
-            let moments = [kept.paused_until, kept.pause_again];
-            for moment in moments.into_iter().flatten() {
-                self.calls.look_at(into, moment);
-            }
-            self.keep(into);
-        }
-        let Some(gone) = index::take(&end.call)? else { return Ok(()) };
-        let entry = match index::get(into)? {
-            Some(mut entry) => {
-                entry.absorb(gone);
-                entry
-            }
-            None => Entry { id: into.to_owned(), ..gone },
-        };
-        retention::keep(&self.settings, &entry)
-    }
-
     /// Changes what is listed of a call. A store that refuses must not keep anything from being recorded, or from
     /// pausing: it is logged, and counted.
     fn edit(&mut self, call: &str, change: impl FnOnce(&mut Entry)) {
@@ -293,7 +212,10 @@ impl Recorder {
 
     /// Has a call outlive a crash, if it is worth it; where that fails, it goes on all the same.
     fn keep(&mut self, call: &str) {
-        let Some(live) = self.calls.get(call).filter(|live| live.is_of_interest()) else { return };
+        let Some(live) = self.calls.get(call).filter(|live| live.is_worth_keeping()) else {
+            return;
+        };
+        live.is_kept = true;
         if let Err(why) = kv::set_json(&format!("{LIVE}{call}"), live, Some(LONGEST_CALL)) {
             unkept(call, &why);
         }

@@ -158,6 +158,46 @@ impl Facts {
         self.callers.iter().chain(&self.called).map(String::as_str)
     }
 
+    /// Those who take part: who calls, and who talks. One whose phone only rang does not.
+    pub(crate) fn parties(&self) -> impl Iterator<Item = &str> {
+        let has_called = |agent: &&String| !self.callers.contains(agent);
+        self.callers.iter().chain(self.answered.iter().filter(has_called)).map(String::as_str)
+    }
+
+    /// The agent whose call it is: one who takes part, or while it rings one of those who may.
+    pub(crate) fn agent(&self) -> Option<&str> {
+        self.parties().next().or_else(|| self.agents().next())
+    }
+
+    /// Whether an agent's phone rings, or rang, and no more than that is known.
+    pub(crate) fn only_rang(&self, agent: &str) -> bool {
+        self.called.iter().any(|own| own == agent) && !self.parties().any(|own| own == agent)
+    }
+
+    /// Those whom a rule's `agents` is about. Until one who was called talks it may be any of them.
+    fn concerned(&self, start: Begin) -> Vec<&str> {
+        let has_answered = self.called.iter().any(|agent| self.answered.contains(agent));
+        if start == Begin::Answer && has_answered {
+            self.parties().collect()
+        } else {
+            self.agents().collect()
+        }
+    }
+
+    /// Takes over the agents of a call that has become part of this one.
+    pub(crate) fn join(&mut self, other: Self) {
+        let is_new = |known: &Self, agent: &String| !known.agents().any(|own| own == agent);
+        let callers = other.callers.into_iter().filter(|agent| is_new(self, agent));
+        let callers: Vec<String> = callers.collect();
+        self.callers.extend(callers);
+        let called = other.called.into_iter().filter(|agent| is_new(self, agent));
+        let called: Vec<String> = called.collect();
+        self.called.extend(called);
+        for agent in other.answered {
+            self.answers(agent);
+        }
+    }
+
     /// An agent talks; answers whether that is news.
     pub(crate) fn answers(&mut self, agent: String) -> bool {
         let is_news = !self.answered.contains(&agent);
@@ -191,7 +231,7 @@ impl Rule {
                 words.iter().any(|word| patterns.iter().any(|pattern| pattern.matches(word)))
             }
         };
-        let agents: Vec<&str> = facts.agents().collect();
+        let agents = facts.concerned(self.start);
         let queue: Vec<&str> = facts.queue.as_deref().into_iter().collect();
         let is_way = |ways: &Vec<Way>| facts.way().is_some_and(|way| ways.contains(&way));
         any(&self.queues, &queue)
@@ -316,6 +356,7 @@ mod tests {
         let now = Zone::default().moment(FRIDAY);
         let out = Facts { callers: vec!["201".into()], called: vec![], queue: None, ..facts() };
         let internal = Facts { callers: vec!["203".into()], ..facts() };
+        let answered = Facts { answered: vec!["201".into()], ..facts() };
         for (fields, expected) in [
             (json!({}), [true, true, true]),
             (json!({"queues": ["sales"]}), [true, false, true]),
@@ -337,6 +378,13 @@ mod tests {
             let found = [facts(), out.clone(), internal.clone()]
                 .map(|facts| rule(&fields).matches("c1", &facts, now));
             assert_eq!(found, expected, "{fields}");
+        }
+        for (fields, expected) in [
+            (json!({"agents": ["201"]}), true),
+            (json!({"agents": ["202"]}), false),
+            (json!({"agents": ["202"], "start": "ring"}), true),
+        ] {
+            assert_eq!(rule(&fields).matches("c1", &answered, now), expected, "{fields}");
         }
     }
 

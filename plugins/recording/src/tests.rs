@@ -84,9 +84,14 @@ impl Desk {
     }
 
     fn ends(&mut self, call: &str, files: &[&str]) {
+        self.ends_for(call, "201", files);
+    }
+
+    /// A call ends, as it is told for one of its agents.
+    fn ends_for(&mut self, call: &str, agent: &str, files: &[&str]) {
         let now = telepulse_plugin_sdk::clock::now();
         let end = json!({
-            "call": call, "from": "+4930123", "to": "201", "agent": "201", "queue": "sales", "started": now,
+            "call": call, "from": "+4930123", "to": "201", "agent": agent, "queue": "sales", "started": now,
             "duration": 60, "talkTime": 50, "disposition": "answered", "cause": 16, "causeText": "",
             "recordings": files,
         });
@@ -117,6 +122,12 @@ impl Desk {
         if let Some(field) = field {
             error["field"] = json!(field);
         }
+        let reply = json!({"id": null, "ok": false, "error": error}).to_string();
+        self.stage.answer(order, Ok(reply.into_bytes()));
+    }
+
+    fn refuses_with(&mut self, order: &Submitted, code: &str, field: &str, message: &str) {
+        let error = json!({"code": code, "message": message, "field": field});
         let reply = json!({"id": null, "ok": false, "error": error}).to_string();
         self.stage.answer(order, Ok(reply.into_bytes()));
     }

@@ -60,11 +60,16 @@ impl Recorder {
         let recorded = self.calls.get(&call).and_then(|live| live.recorded.clone());
         let rule = recorded.as_ref().and_then(|recorded| self.settings.rule(&recorded.rule));
         let (pause, mode) = (self.settings.pause_ms(rule), rule.map(|rule| rule.mode));
-        let ours = recorded.filter(|recorded| file.ends_with(&recorded.file));
+        let ours = recorded.filter(|recorded| recorded.is_at(&file));
         let live = self.calls.begun(&call, &server);
         live.is_recorded = true;
         live.happened(&channel, change);
+        if let Some(recorded) = live.recorded.as_mut().filter(|_| ours.is_some()) {
+            recorded.is_begun = true;
+        }
         live.facts.queue = queue.or_else(|| live.facts.queue.take());
+        // A phone that only rings may be recorded, too, but its agent does not take part.
+        let agent = agent.filter(|agent| !live.facts.only_rang(agent));
         let act = live.doer(change, now).filter(|_| by.is_none()).cloned();
         let pauses_at_once = change == RecordingChange::Started && live.has_card;
         match change {

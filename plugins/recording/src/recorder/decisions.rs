@@ -25,6 +25,9 @@ const TRIES: u32 = 5;
 /// How long is waited before the next try, in milliseconds, for each try that there was.
 const PAUSE: u64 = 500;
 
+/// When an order is given again that nothing answers, in milliseconds: later than the core says that nobody does.
+const UNANSWERED: u64 = 6_000;
+
 /// What is read of `callerInfo`.
 #[derive(Deserialize)]
 pub(super) struct Info {
@@ -97,7 +100,8 @@ impl Recorder {
                 self.calls.look_at(call, deadline);
                 self.ask(call);
             }
-            Some(Phase::Ordered { .. }) => self.order(call),
+            Some(Phase::Ordered { next_try, .. }) if next_try <= now => self.order(call),
+            Some(Phase::Ordered { next_try, .. }) => self.calls.look_at(call, next_try),
             _ => {}
         }
     }
@@ -167,9 +171,9 @@ impl Recorder {
             return;
         };
         let file = file(call, found, live, &self.settings);
-        let recorded = Recorded { rule: rule.to_owned(), file };
+        let recorded = Recorded { rule: rule.to_owned(), file, is_begun: false };
         live.recorded = Some(recorded.clone());
-        live.phase = Phase::Ordered { recorded, reason, is_early, tries: 0 };
+        live.phase = Phase::Ordered { recorded, reason, is_early, tries: 0, next_try: 0 };
         // What cannot be kept is recorded all the same: the order comes first.
         self.order(call);
         self.keep(call);
@@ -181,43 +185,59 @@ impl Recorder {
         let Phase::Ordered { recorded, is_early, tries, .. } = &mut live.phase else { return };
         *tries += 1;
         let again = PAUSE * u64::from(*tries);
-        let (is_early, Recorded { rule, file }) = (*is_early, recorded.clone());
+        let (is_early, Recorded { rule, file, .. }) = (*is_early, recorded.clone());
         let Some(rule) = self.settings.rule(&rule) else { return };
-        if let Err(why) = orders::start(call, &server, rule, &file, is_early) {
-            log::warn!(call = call; "the order to record it is not given: {why}");
-            self.calls.look_at(call, clock::now().0 + again);
+        match orders::start(call, &server, rule, &file, is_early) {
+            // Until then its answer may come: whatever else is due, it is not ordered twice.
+            Ok(()) => self.try_in(call, UNANSWERED),
+            Err(why) => {
+                log::warn!(call = call; "the order to record it is not given: {why}");
+                self.try_in(call, again);
+            }
         }
+    }
+
+    /// Has the order given again, if nothing comes of it by then.
+    fn try_in(&mut self, call: &str, ms: u64) {
+        let moment = clock::now().0 + ms;
+        let Some(live) = self.calls.get(call) else { return };
+        let Phase::Ordered { next_try, .. } = &mut live.phase else { return };
+        *next_try = moment;
+        self.calls.look_at(call, moment);
     }
 
     /// Asterisk records the call, or why it does not.
     pub(super) fn started(&mut self, call: &str, outcome: Result<Value, Refusal>) {
         let Some(live) = self.calls.get(call) else { return };
-        let Phase::Ordered { recorded, reason, tries, .. } = live.phase.clone() else {
-            return;
-        };
-        let Recorded { rule, file } = recorded;
+        let Phase::Ordered { recorded, reason, tries, .. } = live.phase.clone() else { return };
+        let is_begun = live.recorded.as_ref().is_some_and(|recorded| recorded.is_begun);
         match outcome {
-            Ok(_) => {
-                live.phase = Phase::Decided;
-                let retention_days = self.settings.rule(&rule).and_then(|it| it.retention_days);
-                let mode = self.settings.rule(&rule).map(|rule| rule.mode);
-                let decided = Decided { rule: rule.clone(), reason, retention_days };
-                self.edit(call, |entry| {
-                    entry.policy = Some(decided);
-                    entry.add_file(&file, mode);
-                });
-                self.publish(call, &rule, reason, Some(&file));
-                self.keep(call);
+            Ok(_) => self.is_recorded(call, recorded, reason),
+            // The order before was done, and its answer got lost.
+            Err(refusal) if is_of_file(&refusal) && (is_begun || names(&refusal, &recorded)) => {
+                self.is_recorded(call, recorded, reason);
             }
             // Somebody was faster: it is recorded, if not by this rule.
-            Err(refusal) if refusal.field.as_deref() == Some("file") => {
-                self.give_up(call, &refusal);
-            }
+            Err(refusal) if is_of_file(&refusal) => self.give_up(call, &refusal),
             Err(refusal) if tries >= TRIES => self.give_up(call, &refusal),
-            Err(_) => {
-                self.calls.look_at(call, clock::now().0 + PAUSE * u64::from(tries));
-            }
+            Err(_) => self.try_in(call, PAUSE * u64::from(tries)),
         }
+    }
+
+    fn is_recorded(&mut self, call: &str, recorded: Recorded, reason: DecisionReason) {
+        let Recorded { rule, file, .. } = recorded;
+        if let Some(live) = self.calls.get(call) {
+            live.phase = Phase::Decided;
+        }
+        let retention_days = self.settings.rule(&rule).and_then(|it| it.retention_days);
+        let mode = self.settings.rule(&rule).map(|rule| rule.mode);
+        let decided = Decided { rule: rule.clone(), reason, retention_days };
+        self.edit(call, |entry| {
+            entry.policy = Some(decided);
+            entry.add_file(&file, mode);
+        });
+        self.publish(call, &rule, reason, Some(&file));
+        self.keep(call);
     }
 
     fn give_up(&mut self, call: &str, why: &Refusal) {
@@ -235,7 +255,7 @@ impl Recorder {
         let recorded = self.settings.rule(rule).filter(|_| file.is_some());
         let told = Told {
             server: &facts.server,
-            agent: facts.agents().next(),
+            agent: facts.agent(),
             queue: facts.queue.as_deref(),
             call,
             rule,
@@ -253,6 +273,17 @@ impl Recorder {
     }
 }
 
+/// Whether it is refused because the call is recorded already.
+fn is_of_file(refusal: &Refusal) -> bool {
+    refusal.field.as_deref() == Some("file")
+}
+
+/// Whether a refusal names the file that was ordered as the one that is written: it ends with it.
+fn names(refusal: &Refusal, recorded: &Recorded) -> bool {
+    let file = refusal.message.rsplit_once(", into ").map(|(_, file)| file);
+    file.is_some_and(|file| recorded.is_at(file))
+}
+
 /// The name of the file that a rule makes of a call.
 fn file(call: &str, rule: &Rule, live: &Live, settings: &Settings) -> String {
     let facts = &live.facts;
@@ -262,7 +293,7 @@ fn file(call: &str, rule: &Rule, live: &Live, settings: &Settings) -> String {
         call,
         server: &facts.server,
         queue: facts.queue.as_deref().unwrap_or_default(),
-        agent: facts.agents().next().unwrap_or_default(),
+        agent: facts.agent().unwrap_or_default(),
         number: facts.number(),
         did: &facts.did,
         direction: &direction,

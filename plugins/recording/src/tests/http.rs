@@ -60,6 +60,7 @@ fn recordings_are_found_by_what_is_known_of_them() {
     desk.ends("c1", &[&file]);
     desk.advance(60_000);
     desk.rings("c2", "202", "support");
+    desk.answers("c2", "202", "support");
     desk.recording("c2", "started", "/spool/other.wav", Some("sup-7"));
     for (query, expected) in [
         ("", &["c2", "c1"][..]),
@@ -115,8 +116,13 @@ fn who_is_limited_finds_and_hears_their_own() {
     let folder = Folder::new("limited");
     folder.write("a.wav", b"sound");
     let mut desk = Desk::with(&[folder.settings()]);
+    // The queue calls two; one of them talks.
+    desk.rings("c1", "203", "sales");
     desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
     desk.recording("c1", "started", "/spool/a.wav", None);
+    desk.ends_for("c1", "203", &["/spool/a.wav"]);
+    desk.ends_for("c1", "201", &["/spool/a.wav"]);
     let ann = |limits: Value| {
         let mut who = json!({"name": "ann", "allow": ["recordings"]});
         who.as_object_mut().unwrap().extend(limits.as_object().unwrap().clone());
@@ -131,6 +137,7 @@ fn who_is_limited_finds_and_hears_their_own() {
     assert_eq!(statuses(&ann(json!({}))), (1, 200, 200));
     assert_eq!(statuses(&ann(json!({"agents": ["201"], "queues": ["sales"]}))), (1, 200, 200));
     assert_eq!(statuses(&ann(json!({"agents": ["202"]}))), (0, 404, 404));
+    assert_eq!(statuses(&ann(json!({"agents": ["203"]}))), (0, 404, 404), "it only rang there");
     assert_eq!(statuses(&ann(json!({"queues": []}))), (0, 404, 404));
     assert_eq!(statuses(&ann(json!({"allow": ["dial"]}))), (0, 403, 403));
     assert_eq!(statuses(&ann(json!({"allow": ["recordings:own"]}))), (0, 403, 403));
@@ -201,6 +208,66 @@ fn after_its_time_a_recording_is_gone_and_its_audio_where_the_rule_says_so() {
     assert_eq!(found("/v1/recordings"), [""; 0]);
     assert!(!folder.0.join("c1.wav").exists() && folder.0.join("c2.wav").exists());
     assert_eq!(desk.host.counted("removed", &[]), 1);
+}
+
+/// Calls that a rule records whose recordings are removed after a day; the files lie below this.
+fn removing(folder: &Folder, calls: &[(String, &str)]) -> Desk {
+    let rules =
+        json!([{"name": "short", "retentionDays": 1, "delete": true, "file": "{call}.wav"}]);
+    let mut desk = Desk::with(&[folder.settings(), ("rules", rules)]);
+    for (call, below) in calls {
+        desk.advance(1);
+        desk.rings(call, "201", "sales");
+        desk.answers(call, "201", "sales");
+        let (order, _) = desk.command();
+        desk.does(&order, &json!({}));
+        folder.write(&format!("{call}.wav"), b"sound");
+        desk.recording(call, "started", &format!("{below}/{call}.wav"), None);
+    }
+    desk
+}
+
+#[test]
+fn what_cannot_be_removed_does_not_keep_the_rest() {
+    let folder = Folder::new("many");
+    // That folder is not known here.
+    let mut calls: Vec<_> = (0..250).map(|at| (format!("a{at}"), "/elsewhere")).collect();
+    calls.extend((0..150).map(|at| (format!("b{at}"), "/spool")));
+    let mut desk = removing(&folder, &calls);
+    desk.stage.advance(Duration::from_mins(24 * 60 + 10));
+    desk.advance(10_000);
+    assert_eq!(desk.host.counted("removed", &[]), 150);
+    assert_eq!(desk.host.counted("unremoved", &[]), 250);
+    assert!(calls.iter().all(|(call, below)| {
+        folder.0.join(format!("{call}.wav")).exists() == (*below == "/elsewhere")
+    }));
+    // They are tried again, later.
+    desk.stage.advance(Duration::from_mins(10));
+    assert_eq!(desk.host.counted("unremoved", &[]), 500);
+}
+
+#[test]
+fn a_recording_is_removed_though_nobody_told_that_its_call_ended() {
+    let folder = Folder::new("unended");
+    let calls = [("c1".to_owned(), "/spool"), ("c2".to_owned(), "/spool")];
+    let mut desk = removing(&folder, &calls);
+    crate::index::take("c2").unwrap();
+    desk.stage.advance(Duration::from_mins(24 * 60 + 20));
+    assert!(!folder.0.join("c1.wav").exists());
+    assert_eq!(found("/v1/recordings"), [""; 0]);
+    assert_eq!(desk.host.counted("removed", &[]), 1, "of the other nothing was known any more");
+    assert_eq!(telepulse_plugin_sdk::kv::keys("due/", None, 10), Ok(vec![]));
+}
+
+#[test]
+fn one_file_that_cannot_be_removed_does_not_keep_the_others() {
+    let folder = Folder::new("others");
+    let mut desk = removing(&folder, &[("c1".to_owned(), "/elsewhere")]);
+    folder.write("other.wav", b"sound");
+    desk.recording("c1", "started", "/spool/other.wav", None);
+    desk.stage.advance(Duration::from_mins(24 * 60 + 20));
+    assert!(folder.0.join("c1.wav").exists() && !folder.0.join("other.wav").exists());
+    assert_eq!(desk.host.counted("removed", &[]), 0);
 }
 
 #[test]

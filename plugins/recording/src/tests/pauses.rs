@@ -252,3 +252,13 @@ fn a_pause_that_is_refused_in_passing_is_tried_again_while_the_card_is_spoken() 
     desk.advance(5_000);
     assert_eq!(desk.ordered(), [], "it is not spoken any more");
 }
+
+#[test]
+fn a_card_that_found_nothing_to_pause_leaves_nothing_behind() {
+    let mut desk = Desk::new(&json!([]));
+    desk.rings("c1", "201", "sales");
+    desk.event("cardData", &json!({"call": "c1", "change": "start"}));
+    desk.event("cardData", &json!({"call": "c1", "change": "end"}));
+    desk.ends("c1", &[]);
+    assert_eq!(telepulse_plugin_sdk::kv::keys("live/", None, 10), Ok(vec![]));
+}

@@ -234,6 +234,10 @@ fn recordings_move_with_a_call_that_joins_another() {
         "call": "c2", "from": "+4930123", "to": "201", "agent": "201", "started": "2026-11-20T22:08:00.000Z",
         "duration": 1, "recordings": [file], "mergedInto": "c1",
     });
+    desk.host.fill_values(true);
+    desk.event("callEnded", &merged);
+    assert_eq!(listed("c2")["files"][0]["file"], json!(file), "where there is no room it stays");
+    desk.host.fill_values(false);
     desk.event("callEnded", &merged);
     assert_eq!(crate::index::get("c2"), Ok(None));
     assert_eq!(listed("c1")["files"][0]["file"], json!(file));
@@ -245,6 +249,7 @@ fn recordings_move_with_a_call_that_joins_another() {
 fn what_commands_record_is_listed_too() {
     let mut desk = Desk::new(&json!([]));
     desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
     desk.recording("c1", "started", "/spool/by-hand.wav", Some("101"));
     let entry = listed("c1");
     assert_eq!((entry.get("policy"), &entry["trail"][0]["by"]), (None, &json!("101")));
@@ -252,4 +257,83 @@ fn what_commands_record_is_listed_too() {
     // And what was recorded while nobody looked is in the record of the call.
     desk.ends("c2", &["/spool/unseen.wav"]);
     assert_eq!(listed("c2")["files"], json!([{"file": "/spool/unseen.wav"}]));
+}
+
+#[test]
+fn of_several_who_are_called_it_is_the_agent_who_answers() {
+    let rules = json!([
+        {"name": "works council", "agents": ["29*"], "record": false},
+        {"name": "rest", "file": "{agent}-{call}.wav"},
+    ]);
+    let mut desk = Desk::new(&rules);
+    for agent in ["290", "202", "201"] {
+        desk.rings("c1", agent, "sales");
+    }
+    desk.answers("c1", "201", "sales");
+    let (order, command) = desk.command();
+    assert_eq!(command["file"], "201-c1.wav");
+    desk.does(&order, &json!({}));
+    assert_eq!(
+        (&desk.told()[0]["agent"], &listed("c1")["agents"]),
+        (&json!("201"), &json!(["201"]))
+    );
+
+    // Of a call within the house the caller's side is told first: who is called may still be the one.
+    let leg = |agent: &str, direction: &str| json!({"call": "c2", "from": "201", "to": "290", "agent": agent, "direction": direction});
+    desk.event("callStarted", &leg("201", "out"));
+    desk.event("callStarted", &leg("290", "in"));
+    let answered = json!({"call": "c2", "from": "201", "to": "290", "agent": "201", "wait": 1});
+    desk.event("callAnswered", &answered);
+    assert_eq!((desk.ordered(), &desk.told()[0]["rule"]), (vec![], &json!("works council")));
+}
+
+#[test]
+fn an_order_is_not_given_twice_while_it_is_not_answered() {
+    let mut desk = asking("record");
+    let (order, _) = desk.command();
+    desk.does(&order, &json!({"value": "yes"}));
+    let (order, command) = desk.command();
+    // The deadline passes.
+    desk.advance(5_000);
+    assert_eq!(desk.ordered(), []);
+    // Its answer got lost, and it was done.
+    desk.refuses(&order, "timeout", None);
+    desk.advance(500);
+    let (again, same) = desk.command();
+    assert_eq!(same, command);
+    let file = command["file"].as_str().unwrap();
+    desk.refuses_with(
+        &again,
+        "conflict",
+        "file",
+        &format!("PJSIP/x is recorded already, into /spool/{file}"),
+    );
+    let told = desk.told();
+    assert_eq!((told.len(), &told[0]["decision"]), (1, &json!("record")));
+    assert_eq!(
+        (&listed("c1")["policy"]["rule"], desk.host.counted("failed", &[])),
+        (&json!("asks"), 0)
+    );
+}
+
+#[test]
+fn an_order_whose_answer_a_crash_has_lost_is_given_again() {
+    let mut desk = Desk::new(&json!([{"name": "r"}]));
+    desk.rings("c1", "201", "sales");
+    desk.answers("c1", "201", "sales");
+    let (_, command) = desk.command();
+    desk.stage.crash().unwrap();
+    desk.advance(5_999);
+    assert_eq!(desk.ordered(), [], "the answer may come to this instance");
+    desk.advance(1);
+    let (again, same) = desk.command();
+    assert_eq!(same, command);
+    // Asterisk has told meanwhile that it runs, whatever the refusal says.
+    let file = format!("/spool/{}", command["file"].as_str().unwrap());
+    desk.recording("c1", "started", &file, None);
+    desk.refuses(&again, "conflict", Some("file"));
+    assert_eq!(
+        (&desk.told()[0]["decision"], desk.host.counted("failed", &[])),
+        (&json!("record"), 0)
+    );
 }

@@ -82,7 +82,7 @@ fn what_waits_is_bounded() {
 fn so_many_are_under_way_and_others_wait_for_them() {
     let _host = FakeHost::install();
     let mut outbox = Outbox::default();
-    for number in 0..UNDER_WAY + 1 {
+    for number in 0..=UNDER_WAY {
         outbox.add(&format!("c{number:02}"), call()).unwrap();
     }
     assert_eq!(outbox.due(1).len(), UNDER_WAY);

@@ -229,6 +229,9 @@ pub trait CommandHandler: Plugin {
 /// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: each request meets a new
 /// instance.
 pub trait HttpHandler {
+    /// The most bytes of a request's body that are read.
+    const MAX_BODY: usize = crate::http::MAX_BODY;
+
     /// Answers one request.
     fn handle(request: crate::http::Request) -> crate::http::Response;
 }

@@ -4,12 +4,12 @@ use super::{BodyError, Problem, Request};
 use serde_json::{Map, Value};
 use telepulse_language::{Code, Refusal, object};
 
-/// The body as a JSON object; an empty one if there is no body. Refused: over 64 KiB (413), not
+/// The body as a JSON object; an empty one if there is no body. Refused: too long (413), not
 /// declared as JSON (415), not a JSON object, or one of the fields that the path gives already.
 pub fn fields(request: &Request, in_path: &[&str]) -> Result<Map<String, Value>, Problem> {
     let bytes = match &request.body {
         Ok(bytes) => bytes,
-        Err(error @ BodyError::TooLong) => {
+        Err(error @ BodyError::TooLong(_)) => {
             let refusal = Refusal::new(Code::BadRequest, error.to_string());
             return Err(Problem { status: 413, ..refusal.into() });
         }

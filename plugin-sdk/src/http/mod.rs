@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use telepulse_language::Principal;
 use thiserror::Error;
 
-/// The most bytes of a request's body that are read.
+/// The most bytes of a request's body that are read, where the handler does not say more.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// A request, its body read.
@@ -80,9 +80,9 @@ impl Request {
 /// Why there is no body.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BodyError {
-    /// It has more than [`MAX_BODY`] bytes.
-    #[error("the body has more than {MAX_BODY} bytes")]
-    TooLong,
+    /// It has more bytes than the handler takes, which are so many.
+    #[error("the body has more than {0} bytes")]
+    TooLong(usize),
     /// The client broke it off.
     #[error("the body broke off: {0}")]
     Broken(String),

@@ -1,6 +1,6 @@
 //! `wasi:http/incoming-handler`: a request into plain values, and the answer out. In components only.
 
-use super::{BodyError, FilePart, MAX_BODY, Request, Response};
+use super::{BodyError, FilePart, Request, Response};
 use crate::{HttpHandler, log};
 use std::{
     fs::File,
@@ -16,14 +16,14 @@ use wasip2::{
 
 /// Answers one request with `H`.
 pub fn serve<H: HttpHandler>(incoming: &IncomingRequest, out: ResponseOutparam) {
-    let request = read(incoming);
+    let request = read(incoming, H::MAX_BODY);
     let is_head = request.method == "HEAD";
     if let Err(why) = send(&H::handle(request), is_head, out) {
         log::warn!("an HTTP answer was not sent: {why}");
     }
 }
 
-fn read(incoming: &IncomingRequest) -> Request {
+fn read(incoming: &IncomingRequest, most: usize) -> Request {
     let method = match incoming.method() {
         Method::Get => "GET".to_owned(),
         Method::Head => "HEAD".to_owned(),
@@ -43,24 +43,24 @@ fn read(incoming: &IncomingRequest) -> Request {
             (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned())
         })
         .collect();
-    Request { headers, body: body(incoming), ..Request::new(&method, &target) }
+    Request { headers, body: body(incoming, most), ..Request::new(&method, &target) }
 }
 
-fn body(incoming: &IncomingRequest) -> Result<Vec<u8>, BodyError> {
+fn body(incoming: &IncomingRequest, most: usize) -> Result<Vec<u8>, BodyError> {
     let broken = |why: &str| BodyError::Broken(why.to_owned());
     let body: IncomingBody = incoming.consume().map_err(|()| broken("it was read before"))?;
     let stream = body.stream().map_err(|()| broken("it has no stream"))?;
     let mut bytes = Vec::new();
     loop {
-        match stream.blocking_read(MAX_BODY as u64) {
+        match stream.blocking_read(most as u64) {
             Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(StreamError::Closed) => return Ok(bytes),
             Err(StreamError::LastOperationFailed(error)) => {
                 return Err(BodyError::Broken(error.to_debug_string()));
             }
         }
-        if bytes.len() > MAX_BODY {
-            return Err(BodyError::TooLong);
+        if bytes.len() > most {
+            return Err(BodyError::TooLong(most));
         }
     }
 }

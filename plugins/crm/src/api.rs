@@ -128,7 +128,7 @@ fn shelf() -> Result<Response, Problem> {
 
 fn replace_book(request: &Request) -> Result<Response, Problem> {
     let body = request.body.as_ref().map_err(|error| {
-        let status = if *error == BodyError::TooLong { 413 } else { 400 };
+        let status = if matches!(error, BodyError::TooLong(_)) { 413 } else { 400 };
         Problem { status, ..Refusal::new(Code::BadRequest, error.to_string()).into() }
     })?;
     let media_type = request.header("content-type").unwrap_or_default();

@@ -73,6 +73,9 @@ impl Handoff for Crm {
 }
 
 impl HttpHandler for Crm {
+    /// The address book comes whole, and is kept as one value.
+    const MAX_BODY: usize = 1_000_000;
+
     fn handle(request: http::Request) -> Response {
         api::handle(&request)
     }

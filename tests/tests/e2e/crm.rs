@@ -156,16 +156,23 @@ async fn each_vendors_shape_is_spoken() -> Result<()> {
     let Some(installation) = asterisk::require(name) else { return Ok(()) };
     let pbx = Asterisk::start(&installation, Options::default()).await?;
     let _phone = Phone::answering(pbx.phone_port("101")?, Duration::from_millis(500)).await?;
+    let platform = Platform::builder().server("pbx1", &pbx).start().await?;
+    platform.connected("pbx1").await?;
+    let mut client = Client::connect(platform.ws_port, TOKEN).await?;
+    client.ok(json!({"action": "subscribe"})).await?;
     for kind in Kind::ALL {
         let crm = Crm::start(kind).await?;
         let id = crm.contact(NUMBER, contact(kind));
+        // Another CRM while everything runs; what the one before said of the number is of no concern to it.
+        platform.add("crm", at(&crm)).await?;
+        wait::until(&format!("{} to be asked", kind.name()), SOON, async || {
+            let state = rest::call(&platform, Method::GET, "/v1/crm", None).await?;
+            Ok((state.body["source"] == kind.name()).then_some(()))
+        })
+        .await?;
+        rest::call(&platform, Method::DELETE, "/v1/crm/contacts/%2B38514812345", None).await?;
         // The CRM has a bad moment at first.
         crm.fail_next(1, 503)?;
-        let platform = Platform::builder().server("pbx1", &pbx).start().await?;
-        platform.add("crm", at(&crm)).await?;
-        platform.connected("pbx1").await?;
-        let mut client = Client::connect(platform.ws_port, TOKEN).await?;
-        client.ok(json!({"action": "subscribe"})).await?;
         let mut caller =
             Call::new("trunk", "101").caller(WRITTEN, "").patience(SOON).place(&pbx)?;
         let is_maja = |info: &Value| info["id"] == *id && info["name"] == "Maja Horvat";
@@ -186,8 +193,8 @@ async fn each_vendors_shape_is_spoken() -> Result<()> {
         .to_string();
         ensure!(logged.contains("test: a note"), "{}: {logged}", kind.name());
         assert_eq!(crm.lookups(NUMBER), 1, "{}", kind.name());
-        platform.stop().await;
     }
+    platform.stop().await;
     Ok(())
 }
 
@@ -300,6 +307,15 @@ async fn only_those_with_the_right_come_in() -> Result<()> {
     let state = rest::call(&platform, Method::GET, "/v1/crm", None).await?;
     assert_eq!((state.status, &state.body["lookup"]), (StatusCode::OK, &json!("book")));
     let http = reqwest::Client::new();
+    // An address book of many contacts comes whole.
+    let contacts: String =
+        (0..20_000).fold(String::new(), |book, it| book + &format!("name {it},+38591{it:07}\n"));
+    let book = http.put(platform.rest("/v1/crm/book")).bearer_auth(TOKEN);
+    let book = book.header("content-type", "text/csv").body(format!("name,number\n{contacts}"));
+    let stored = book.send().await?;
+    ensure!(stored.status() == StatusCode::OK, "{}", stored.text().await?);
+    assert_eq!(stored.json::<Value>().await?, json!({"contacts": 20_000}));
+    platform.plugin_runs("crm").await?;
     let url = platform.rest("/v1/crm");
     let ann = http.get(&url).bearer_auth("ann").send().await?;
     assert_eq!(ann.status(), StatusCode::FORBIDDEN);

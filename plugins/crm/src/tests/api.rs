@@ -5,7 +5,7 @@ use crate::crm::Crm;
 use serde_json::{Value, json};
 use telepulse_plugin_sdk::{
     HttpHandler,
-    http::{Request, Response},
+    http::{BodyError, Request, Response},
 };
 
 fn post(path: &str, body: &Value) -> Request {
@@ -106,6 +106,7 @@ fn mistakes_are_named() {
         (put_book("name,number\nx\n"), 400, ""),
         (put_book("name,number\nx,none\n"), 400, ""),
         (put_book("").with_body(b"number\n\xff\n".to_vec()), 400, ""),
+        (Request { body: Err(BodyError::TooLong(1_000_000)), ..put_book("") }, 413, ""),
         (bare("POST", "/v1/crm/book"), 405, ""),
         (bare("POST", "/v1/crm"), 405, ""),
         (bare("POST", "/v1/crm/aside"), 405, ""),

@@ -73,7 +73,9 @@ const C: &[File] = files![
 /// For languages whose tools read the interface itself.
 const WIT: &[File] = files![
     "wit/deps/telepulse-plugin/bus.wit" = "wit/bus.wit",
+    "wit/deps/telepulse-plugin/commands.wit" = "wit/commands.wit",
     "wit/deps/telepulse-plugin/connections.wit" = "wit/connections.wit",
+    "wit/deps/telepulse-plugin/fetch.wit" = "wit/fetch.wit",
     "wit/deps/telepulse-plugin/kv.wit" = "wit/kv.wit",
     "wit/deps/telepulse-plugin/metrics.wit" = "wit/metrics.wit",
     "wit/deps/telepulse-plugin/policy.wit" = "wit/policy.wit",
@@ -139,4 +141,21 @@ fn find_sdk() -> Option<PathBuf> {
     let here = env::current_dir().ok()?;
     let mut above = here.ancestors().map(|folder| folder.join("plugin-sdk"));
     above.find(|folder| folder.join("Cargo.toml").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Tools that read the interface need all of it.
+    #[test]
+    fn the_whole_interface_goes_with_a_plugin() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let files: BTreeSet<String> = files.map(|name| name.into_string().unwrap()).collect();
+        let deps =
+            WIT.iter().filter_map(|(path, _)| path.strip_prefix("wit/deps/telepulse-plugin/"));
+        assert_eq!(deps.map(str::to_owned).collect::<BTreeSet<_>>(), files);
+    }
 }

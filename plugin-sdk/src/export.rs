@@ -6,8 +6,8 @@
 /// `ConnectionHandler`, `CommandHandler`, `Replies`, `Ticker`, `Handoff`, `Policy`; and before them all, or alone, `HttpHandler`.
 /// Once in a crate, as in `export!(Gateway: ConnectionHandler, Replies);`.
 ///
-/// Each HTTP request is handled by an instance of its own, which is not initialised: it shares nothing with the
-/// one that gets events but what both keep in [`crate::kv`].
+/// HTTP requests are handled by other instances, which are not initialised, one request at a time: they share
+/// nothing with the one that gets events but what both keep in [`crate::kv`].
 #[macro_export]
 macro_rules! export {
     ($plugin:ident: HttpHandler, $($handler:ident),+ $(,)?) => {

@@ -226,8 +226,8 @@ pub trait CommandHandler: Plugin {
     fn serve(&mut self, command: Request, who: Option<&Principal>) -> Result<Value, Refusal>;
 }
 
-/// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: each request meets a new
-/// instance.
+/// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: a request meets a new instance, or
+/// one that has served others, which may be gone after it.
 pub trait HttpHandler {
     /// The most bytes of a request's body that are read.
     const MAX_BODY: usize = crate::http::MAX_BODY;

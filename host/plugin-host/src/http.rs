@@ -1,4 +1,7 @@
-//! HTTP requests for a plugin: an instance for each, with the principal who asks in its store.
+//! HTTP requests for a plugin: each has an instance for itself, with the principal who asks in its store.
+//! Instances that did their work well serve again ([`reserve`]).
+
+mod reserve;
 
 use crate::{
     bindings::{Incoming, answer},
@@ -12,6 +15,7 @@ use crate::{
 };
 use arc_swap::ArcSwapOption;
 use futures_util::future::BoxFuture;
+use reserve::{Reserve, Served};
 use std::{sync::Arc, time::Duration};
 use telepulse_language::{Permission, Principal};
 use tokio::{sync::Semaphore, time::timeout};
@@ -31,9 +35,15 @@ pub(crate) struct HttpSlot(Arc<Slot>);
 struct Slot {
     shared: Arc<Shared>,
     identity: Arc<Identity>,
-    version: ArcSwapOption<Version>,
+    serving: ArcSwapOption<Serving>,
     places: Arc<Semaphore>,
     counters: Arc<Counters>,
+}
+
+/// What answers now. Requests under way keep it, and their instances go back to nobody else's reserve.
+struct Serving {
+    version: Version,
+    reserve: Reserve,
 }
 
 impl HttpSlot {
@@ -43,13 +53,14 @@ impl HttpSlot {
         counters: Arc<Counters>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(AT_A_TIME));
-        let version = ArcSwapOption::empty();
-        Self(Arc::new(Slot { shared, identity, version, places, counters }))
+        let serving = ArcSwapOption::empty();
+        Self(Arc::new(Slot { shared, identity, serving, places, counters }))
     }
 
     /// Sends requests from now on to this version, or to none.
     pub(crate) fn set(&self, version: Option<Version>) {
-        self.0.version.store(version.map(Arc::new));
+        let serving = version.map(|version| Serving { version, reserve: Reserve::default() });
+        self.0.serving.store(serving.map(Arc::new));
     }
 
     /// A path to it.
@@ -88,7 +99,7 @@ impl Slot {
         request: http::Request<Body>,
         principal: Option<Arc<Principal>>,
     ) -> Result<http::Response<Body>, HttpFailure> {
-        let version = self.version.load_full().ok_or(HttpFailure::NotRunning)?;
+        let serving = self.serving.load_full().ok_or(HttpFailure::NotRunning)?;
         let places = Arc::clone(&self.places);
         let place = places.acquire_owned().await.map_err(|_| HttpFailure::NotRunning)?;
         // Without a user a guest would act under the plugin's own grants: whoever has not logged in
@@ -96,7 +107,7 @@ impl Slot {
         let principal = principal.unwrap_or_else(|| Arc::new(Principal::anonymous()));
         let start = Start {
             identity: Arc::clone(&self.identity),
-            rights: Arc::clone(&version.rights),
+            rights: Arc::clone(&serving.version.rights),
             principal: Some(principal),
             budget: self.shared.init_budget,
         };
@@ -105,7 +116,7 @@ impl Slot {
         let counters = Arc::clone(&self.counters);
         // On the guests' threads, and to its end: a guest may go on after it has answered.
         self.shared.guests.spawn(async move {
-            if let Err(fault) = run(&version, start, request, answered).await {
+            if let Err(fault) = run(&serving, start, request, answered).await {
                 count(&counters.request_failures, 1);
                 tracing::warn!(plugin = %name, %fault, "HTTP request failed");
             }
@@ -119,16 +130,20 @@ impl Slot {
 }
 
 async fn run(
-    version: &Version,
+    serving: &Arc<Serving>,
     start: Start,
     request: http::Request<Body>,
     answered: tokio::sync::oneshot::Sender<http::Response<Body>>,
 ) -> Result<(), Fault> {
     let trap = |why: String| Fault::Trapped { call: "incoming-handler.handle", why };
+    let Serving { version, reserve } = &**serving;
     let has_files = version.rights.grants.files.iter().flatten().next().is_some();
     let wall = if has_files { DOWNLOAD } else { DEADLINE };
     let budget = Budget { cpu: version.rights.limits.request, wall };
-    let mut instance = Instance::new(&version.build, start).await?;
+    let Served { mut instance, times } = match reserve.take(start.principal.as_ref()) {
+        Some(served) => served,
+        None => Served { instance: Instance::new(&version.build, start).await?, times: 0 },
+    };
     let (incoming, decided) =
         Incoming::new(instance.store_mut(), request).map_err(|error| trap(format!("{error:#}")))?;
     let forward = async {
@@ -143,8 +158,17 @@ async fn run(
         Ok(true)
     };
     let (ran, forwarded) = tokio::join!(instance.http(incoming, budget), forward);
-    ran?;
-    if forwarded? { Ok(()) } else { Err(trap("it ended without an answer".to_owned())) }
+    let instance = ran?;
+    if !forwarded? {
+        return Err(trap("it ended without an answer".to_owned()));
+    }
+    if reserve.put(Served { instance, times: times + 1 }) {
+        let serving = Arc::downgrade(serving);
+        tokio::spawn(reserve::sweep(move || {
+            serving.upgrade().is_some_and(|it| it.reserve.sweep())
+        }));
+    }
+    Ok(())
 }
 
 impl HttpHandler for Route {

@@ -321,9 +321,17 @@ impl Instance {
         &mut self.store
     }
 
-    /// `wasi:http/incoming-handler.handle`: the instance handles one request and is gone.
-    pub(crate) async fn http(mut self, incoming: Incoming, budget: Budget) -> Result<(), Fault> {
+    /// `wasi:http/incoming-handler.handle`, one request.
+    pub(crate) async fn http(mut self, incoming: Incoming, budget: Budget) -> Result<Self, Fault> {
         let meter = Meter::start("incoming-handler.handle", budget, &mut self.store, &self.watch);
-        meter.run(self.guest.http(&mut self.store, incoming)).await
+        meter.run(self.guest.http(&mut self.store, incoming)).await?;
+        Ok(self)
+    }
+
+    /// Makes it act for whoever asks next. Nothing that the one before asked for is left.
+    pub(crate) fn act_for(&mut self, principal: Option<&Arc<Principal>>) {
+        let ctx = self.store.data_mut();
+        ctx.principal = principal.cloned();
+        ctx.effects = Effects::default();
     }
 }

@@ -85,7 +85,7 @@ async fn who_waits_for_an_answer_that_is_lost_is_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_instance_answers_one_request() {
+async fn requests_are_answered_one_at_a_time_and_failures_stay_alone() {
     let rig = Rig::with(&[("web", &guest("web"), WEB)]).await;
     assert_eq!(rig.host.show("web").unwrap().state, State::Running);
     let world = &rig.world;
@@ -99,6 +99,20 @@ async fn an_instance_answers_one_request() {
     assert_eq!(world.get("/", "/b").await, Ok((200, "you asked for /b".to_owned())));
     let figures = rig.figures("web", |it| it.request_failures == 3).await;
     assert_eq!((figures.requests, figures.restarts), (7, 0));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_serves_again_and_acts_for_whoever_asks() {
+    let rig = Rig::with(&[("web", &guest("web"), WEB)]).await;
+    let world = &rig.world;
+    // It is free again a moment after its answer is there.
+    let again = async { while world.get("/", "/count").await == Ok((200, "0".to_owned())) {} };
+    tokio::time::timeout(support::PATIENCE, again).await.expect("the same instance again");
+    for name in ["ana", "bob", "ana"] {
+        let answer = world.get_as(name, "/", "/ask").await;
+        assert_eq!(answer, Ok((200, format!("web asks for {name}"))));
+    }
     rig.stop().await;
 }
 

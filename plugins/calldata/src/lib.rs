@@ -22,7 +22,7 @@ use telepulse_plugin_sdk::{
     http::{Request, Response},
 };
 
-/// The instance that gets events; each HTTP request has one of its own.
+/// The instance that gets events; HTTP requests have others.
 struct CallData {
     delivery: Delivery,
 }

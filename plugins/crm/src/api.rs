@@ -1,4 +1,4 @@
-//! `/v1/crm`: what other systems and operators ask over HTTP. Each request has an instance of its own: what it
+//! `/v1/crm`: what other systems and operators ask over HTTP. It runs in instances of its own: what it
 //! changes it leaves in the store, and tells the instance that gets events.
 
 use crate::{

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::{
     fmt::Write as _,
     fs,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -90,12 +91,40 @@ impl Builder {
         let file = dir.path().join("telepulse.toml");
         fs::write(&file, text)?;
         let config = Config::load(&file).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+        let kept = compiled();
+        let own = dir.path().join("data/compiled");
+        share(&kept, &own)?;
         let app = App::start(config).await?;
         let platform = Platform { app, dir, ws_port, rest_port, admin_port };
         platform.plugin_runs("websocket").await?;
         platform.plugin_runs("rest").await?;
+        share(&own, &kept)?;
         Ok(platform)
     }
+}
+
+/// Compiled gateways, kept from test to test: each start would take seconds for them. They are named by
+/// hashes of their source and of the compiler.
+fn compiled() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+/// Puts the files of one folder into another one, which nobody else may enter.
+fn share(from: &Path, to: &Path) -> Result<()> {
+    for folder in [from, to] {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    for entry in fs::read_dir(from)? {
+        let (file, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        let target = to.join(&name);
+        if name.to_string_lossy().ends_with(".bin") && !target.exists() {
+            // Whole or not at all, whoever looks meanwhile; another test may have been faster.
+            let part = to.join(format!(".{}-{}", std::process::id(), name.display()));
+            fs::copy(&file, &part)?;
+            fs::rename(&part, &target)?;
+        }
+    }
+    Ok(())
 }
 
 impl Platform {
@@ -117,7 +146,8 @@ impl Platform {
     ) -> Result<()> {
         let listen = [("127.0.0.1:8083", self.rest_port)];
         install(name, &self.plugins_dir(), &listen, change)?;
-        self.plugin_runs(name).await
+        self.plugin_runs(name).await?;
+        share(&self.dir.path().join("data/compiled"), &compiled())
     }
 
     /// Waits until the plugin runs.

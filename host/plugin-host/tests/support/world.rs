@@ -229,11 +229,21 @@ impl World {
 
     /// Sends an HTTP request, as a client would.
     pub async fn get(&self, route: &str, path: &str) -> Result<(u16, String), HttpFailure> {
+        self.get_as("tester", route, path).await
+    }
+
+    /// The same for somebody else.
+    pub async fn get_as(
+        &self,
+        name: &str,
+        route: &str,
+        path: &str,
+    ) -> Result<(u16, String), HttpFailure> {
         let handler = Arc::clone(&self.lock().routes[route].1);
         let body = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
         let request =
             http::Request::get(path).header("host", "test").body(body).expect("a request");
-        let asks = Principal { name: "tester".into(), ..Principal::default() };
+        let asks = Principal { name: name.into(), ..Principal::default() };
         let answer = handler.handle(request, Some(Arc::new(asks)));
         let response = tokio::time::timeout(PATIENCE, answer).await.expect("an answer")?;
         let status = response.status().as_u16();

@@ -12,6 +12,7 @@ wit_bindgen::generate!({
     generate_all,
 });
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use telepulse::plugin::bus_blocking;
 use wasip2::{
     exports::http::incoming_handler::Guest,
@@ -24,6 +25,9 @@ use wasip2::{
     },
 };
 
+/// How often this instance was asked to count before.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 struct Web;
 
 impl Guest for Web {
@@ -35,6 +39,7 @@ impl Guest for Web {
                 std::hint::black_box(());
             },
             "/silent" => return,
+            "/count" => (200, COUNT.fetch_add(1, Relaxed).to_string()),
             "/ask" => match bus_blocking::request("test.ask", b"?", 5_000) {
                 Ok(answer) => (200, String::from_utf8_lossy(&answer).into_owned()),
                 Err(why) => (502, why),

@@ -66,10 +66,16 @@ pub fn query(query: &Query, timeout: Duration) -> Result<QueryResult, Refusal> {
 
 /// Sends JSON to an address that answers with a reply of the language, and takes the reply apart.
 pub fn ask<T: Serialize>(address: &str, payload: &T, timeout: Duration) -> Result<Value, Refusal> {
-    let internal = |why: String| Refusal::new(Code::Internal, format!("{address}: {why}"));
-    let payload = serde_json::to_vec(payload).map_err(|error| internal(error.to_string()))?;
-    let answer = request(address, &payload, timeout).map_err(unanswered)?;
-    Reply::from_slice(&answer).map_err(|error| internal(error.to_string()))?.outcome
+    let internal = |error| Refusal::new(Code::Internal, format!("{address}: {error}"));
+    let payload = serde_json::to_vec(payload).map_err(internal)?;
+    reply(request(address, &payload, timeout))
+}
+
+/// Takes an answer apart that is a reply of the language, as [`submit`]ted requests get it.
+pub fn reply(answer: Result<Vec<u8>, String>) -> Result<Value, Refusal> {
+    let answer = answer.map_err(unanswered)?;
+    let internal = |error| Refusal::new(Code::Internal, format!("an answer: {error}"));
+    Reply::from_slice(&answer).map_err(internal)?.outcome
 }
 
 /// The refusal for a request that nobody answered: what came of it is not known.

@@ -97,12 +97,12 @@ impl Identity {
     }
 
     /// A number for a request, never used twice, and its place among those in flight.
-    pub(crate) fn next_request(&self) -> Option<(u64, InFlight)> {
+    pub(crate) fn next_request(&self) -> Result<(u64, InFlight), String> {
         let place = InFlight(Arc::clone(&self.in_flight));
         if self.in_flight.fetch_add(1, Ordering::Relaxed) >= IN_FLIGHT {
-            return None;
+            return Err(self.denied(&format!("{IN_FLIGHT} requests are in flight already")));
         }
-        Some((self.next_request.fetch_add(1, Ordering::Relaxed), place))
+        Ok((self.next_request.fetch_add(1, Ordering::Relaxed), place))
     }
 
     /// Whether the log takes another line now, and how many it refused before.

@@ -57,6 +57,13 @@ impl Request {
             None => Err((id, Refusal::field("action", "is missing: the name of a command"))),
         }
     }
+
+    /// The message as it came, without its `id`, which is the client's own.
+    pub fn into_fields(self) -> Map<String, Value> {
+        let Self { action, mut fields, .. } = self;
+        fields.insert("action".to_owned(), action.into());
+        fields
+    }
 }
 
 impl Envelope {

@@ -2,7 +2,8 @@
 //! changes it leaves in the store, and tells the instance that gets events.
 
 use crate::{
-    book, cache,
+    book::{self, NotStored},
+    cache,
     crm::{CHANGED, Changed},
     number::Number,
     outbox,
@@ -138,8 +139,10 @@ fn replace_book(request: &Request) -> Result<Response, Problem> {
     }
     let text = std::str::from_utf8(body)
         .map_err(|_| Refusal::new(Code::BadRequest, "the body must be UTF-8"))?;
-    book::Book::read(text).map_err(|why| Refusal::new(Code::BadRequest, why))?;
-    let contacts = book::store(text).map_err(unwritten)?;
+    let contacts = book::store(text).map_err(|why| match why {
+        NotStored::Unreadable(why) => Refusal::new(Code::BadRequest, why).into(),
+        NotStored::Unwritten(why) => unwritten(why),
+    })?;
     tell(&Changed::Book {});
     Ok(Response::json(200, JSON, &json!({"contacts": contacts})))
 }

@@ -98,10 +98,19 @@ pub(crate) fn load() -> Result<Book, String> {
     Book::read(&String::from_utf8_lossy(&bytes))
 }
 
+/// Why an address book was not stored.
+#[derive(Debug)]
+pub(crate) enum NotStored {
+    /// It is no address book.
+    Unreadable(String),
+    /// The store did not take it.
+    Unwritten(String),
+}
+
 /// Keeps another one, if it can be read; answers how many contacts it has.
-pub(crate) fn store(text: &str) -> Result<usize, String> {
-    let book = Book::read(text)?;
-    kv::set(KEY, text.as_bytes(), None)?;
+pub(crate) fn store(text: &str) -> Result<usize, NotStored> {
+    let book = Book::read(text).map_err(NotStored::Unreadable)?;
+    kv::set(KEY, text.as_bytes(), None).map_err(NotStored::Unwritten)?;
     Ok(book.len())
 }
 

@@ -21,7 +21,7 @@ use telepulse_plugin_sdk::{
     Answer, Event, Failure, StartReason,
     bus::{self, Submit},
     clock, fetch,
-    language::{ActiveLines, Lines, Popup, QueryResult, Refusal, Reply, Timestamp},
+    language::{ActiveLines, Lines, Popup, QueryResult, Refusal, Timestamp},
     log,
 };
 
@@ -216,9 +216,7 @@ impl Crm {
 
     /// Calls that were there before this instance.
     fn all_lines(&mut self, answer: Result<Vec<u8>, String>) {
-        let read = answer.and_then(|bytes| {
-            let reply = Reply::from_slice(&bytes).map_err(|error| error.to_string())?;
-            let result = reply.outcome.map_err(|refusal| refusal.to_string())?;
+        let read = bus::reply(answer).map_err(|refusal| refusal.to_string()).and_then(|result| {
             let result: QueryResult =
                 serde_json::from_value(result).map_err(|error| error.to_string())?;
             Ok(result.items)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use telepulse_plugin_sdk::{
     Answer,
     bus::{self, Submit},
-    language::{Code, RecordingChange, Refusal, Reply},
+    language::{RecordingChange, Refusal},
 };
 
 /// How long the core may take to answer.
@@ -81,12 +81,5 @@ fn give(command: &Value, order: &Order) -> Result<(), String> {
 /// What an answer is to, and what it says.
 pub(crate) fn answered(answer: Answer) -> Option<(Order, Result<Value, Refusal>)> {
     let order = serde_json::from_slice(&answer.context).ok()?;
-    let internal = |why: String| Refusal::new(Code::Internal, why);
-    let outcome = match answer.answer {
-        Ok(reply) => Reply::from_slice(&reply)
-            .map_err(|error| internal(error.to_string()))
-            .and_then(|reply| reply.outcome),
-        Err(why) => Err(bus::unanswered(why)),
-    };
-    Some((order, outcome))
+    Some((order, bus::reply(answer.answer)))
 }

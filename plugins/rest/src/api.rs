@@ -246,9 +246,7 @@ fn any(request: &Request, outside: &mut dyn Outside) -> Result<Response, Problem
         CommandEnvelope::from_request(message)?.to_value()
     } else {
         // A plugin may know it.
-        let Message { action, mut fields, .. } = message;
-        fields.insert("action".to_owned(), action.into());
-        Value::Object(fields)
+        Value::Object(message.into_fields())
     };
     let result = outside.ask(COMMAND, &command)?;
     Ok(Response::json(200, JSON, &json!({"id": id, "ok": true, "result": result})))

@@ -82,15 +82,8 @@ fn understand(request: Request) -> Result<Message, Refusal> {
         action if Command::ACTIONS.contains(&action) => {
             CommandEnvelope::from_request(request).map(Message::Command)
         }
-        _ => Ok(Message::Other(whole(request))),
+        _ => Ok(Message::Other(request.into_fields())),
     }
-}
-
-/// A command as it came, without its `id`, which is the client's.
-fn whole(request: Request) -> Map<String, Value> {
-    let Request { action, mut fields, .. } = request;
-    fields.insert("action".to_owned(), action.into());
-    fields
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::generated::telepulse::plugin::bus::Host;
 use crate::{
-    ctx::{Ctx, IN_FLIGHT, LONGEST_REQUEST},
+    ctx::{Ctx, LONGEST_REQUEST},
     effects::{Submit, Task},
     ports::Request,
 };
@@ -39,9 +39,7 @@ impl Host for Ctx {
                 })?)
             }
         };
-        let (id, place) = self.identity.next_request().ok_or_else(|| {
-            self.identity.denied(&format!("{IN_FLIGHT} requests are in flight already"))
-        })?;
+        let (id, place) = self.identity.next_request()?;
         let request = Request {
             plugin: name.into(),
             address,

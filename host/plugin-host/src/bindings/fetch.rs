@@ -2,7 +2,7 @@
 
 use super::generated::telepulse::plugin::fetch::{Host, Request};
 use crate::{
-    ctx::{Ctx, IN_FLIGHT, LONGEST_REQUEST},
+    ctx::{Ctx, LONGEST_REQUEST},
     effects::{Submit, Task},
     outgoing::Fetch,
 };
@@ -24,9 +24,7 @@ impl Host for Ctx {
         let request = builder.body(body.into()).map_err(|error| error.to_string())?;
         let origin = self.rights.grants.may_fetch(request.uri());
         let origin = origin.map_err(|it| self.identity.denied(&it))?.clone();
-        let (id, place) = self.identity.next_request().ok_or_else(|| {
-            self.identity.denied(&format!("{IN_FLIGHT} requests are in flight already"))
-        })?;
+        let (id, place) = self.identity.next_request()?;
         let timeout = Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST);
         let task = Task::Fetch(Box::new(Fetch { request, origin, timeout }));
         self.effects.submits.push(Submit { id, context, task, conn: None, place });

@@ -91,10 +91,8 @@ impl Server {
         request: Request,
         who: Option<Arc<Principal>>,
     ) -> Result<Value, Refusal> {
-        let Request { action, fields, .. } = request;
-        let mut command = Map::from_iter([("action".to_owned(), json!(action))]);
-        command.extend(fields);
-        let command = Bytes::from(Value::Object(command).to_string());
+        let action = request.action.clone();
+        let command = Bytes::from(Value::Object(request.into_fields()).to_string());
         let served =
             self.handler.serve(command, who).await.map_err(|refusal| match refusal.code {
                 Code::ServerUnavailable | Code::UnknownOutcome => {

@@ -124,12 +124,13 @@ impl Talk {
             let due = self.session.poll_timeout().map(|ms| link.at(ms));
             let told = link.pbx.due().map(in_time);
             let has_room = link.publisher.away().has_room();
-            reader.is_drained = false;
             tokio::select! {
                 () = link.publisher.away().room(), if !has_room => {}
                 read = reader.read_buf(self.session.buffer()), if has_room => {
-                    self.on_read(link, read, reader.is_drained);
-                    if !reader.is_drained {
+                    // Whatever else was done since the read before.
+                    let is_drained = std::mem::take(&mut reader.is_drained);
+                    self.on_read(link, read, is_drained);
+                    if !is_drained {
                         // A server that never pauses shall not keep this thread from the others.
                         yield_now().await;
                     }

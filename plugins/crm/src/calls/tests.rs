@@ -1,3 +1,5 @@
+//! Calls put together from the events of their lines.
+
 use super::*;
 use telepulse_plugin_sdk::language::Timestamp;
 

@@ -3,7 +3,6 @@
 use super::Crm;
 use crate::{
     cache,
-    calls::Call,
     courier::Purpose,
     lookups::{Begun, Client, Due},
     number::Number,
@@ -173,12 +172,9 @@ impl Crm {
         let calls = self.lookups.calls(number);
         let calls: Vec<_> = calls.iter().filter_map(|call| self.calls.get(call)).collect();
         // Whoever is asked sees a call of this server.
-        let first = calls.first().map(|call| call.server.clone());
-        let is_here = |call: &&&Call| first.as_deref() == Some(&*call.server);
-        let calls: Vec<_> = calls.iter().filter(is_here).collect();
-        let extensions: Vec<String> =
-            calls.iter().flat_map(|call| call.agents()).cloned().collect();
-        let server = first.clone().unwrap_or_default();
+        let server = calls.first().map(|call| call.server.clone()).unwrap_or_default();
+        let here = calls.iter().filter(|call| call.server == server);
+        let extensions: Vec<String> = here.flat_map(|call| call.agents()).cloned().collect();
         let candidates = self.clients.at(&server, &extensions, &self.settings.clients);
         let patience = u64::try_from(self.settings.patience.as_nanos()).unwrap_or(u64::MAX);
         let time = (clock::now_ns(), patience);

@@ -1,3 +1,5 @@
+//! Who is asked about a number, when, and what becomes of the answer.
+
 use super::*;
 
 fn number() -> Number {

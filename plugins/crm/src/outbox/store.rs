@@ -17,6 +17,7 @@ const LAST: &str = "last";
 const AT_HAND: Duration = Duration::from_hours(2);
 /// Keys that are read at a time.
 const AT_A_TIME: u32 = 1_000;
+
 /// An entry that was refused for good.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Aside {

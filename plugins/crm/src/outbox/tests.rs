@@ -1,3 +1,5 @@
+//! What the CRM is to be told: in order per call, at least once, and set aside when refused for good.
+
 use super::*;
 use telepulse_plugin_sdk::testing::FakeHost;
 

@@ -7,7 +7,12 @@ use rand::{Rng as _, SeedableRng as _};
 
 use crate::agenda::Agenda;
 use crate::channel::{Bridge, BridgeId, Channel, ChannelId, Doing, Party, State};
+use crate::conference::Room;
+use crate::consultation::Consultation;
 use crate::device::Device;
+use crate::disaster::Disaster;
+use crate::parking::Lot;
+use crate::presence::Presence;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::wire::{Class, Event, Text};
@@ -49,6 +54,32 @@ pub(crate) enum Step {
     Hold(ChannelId),
     /// And taken back.
     Resume(ChannelId),
+    /// Whom the channel talks to waits while it asks somebody at the extension.
+    Consult(ChannelId, String),
+    /// The other half of a `Local` channel has ended for that cause.
+    HalfGone(ChannelId, u32),
+    /// The parked one has waited for long enough in its space.
+    ParkTimeout(ChannelId, u32),
+    /// Whoever is still at the phone though nobody is left to talk to puts it down.
+    LeftAlone(BridgeId, ChannelId),
+    /// The channel's dialplan, or its application, is over.
+    Over(ChannelId),
+    /// Whom the channel talks to is parked by it.
+    Park(ChannelId),
+    /// Somebody fetches the parked one.
+    Fetch(ChannelId, u32),
+    /// A few people meet in a conference.
+    Meeting,
+    /// This phone joins the conference.
+    Attend(String, String),
+    /// Whoever is at the channel has had enough of the conference.
+    Leave(ChannelId),
+    /// Somebody in a conference begins to talk, or stops.
+    Speak(ChannelId, bool),
+    /// Somebody does not want to be disturbed, or wants again.
+    Mood,
+    /// Calls come in by the second until then: so many each time.
+    Flood { until_ms: u64, calls: u32 },
 }
 
 /// A call centre: pure, so that time passes when it is told to, and chance comes from a seed.
@@ -63,9 +94,26 @@ pub struct Centre {
     pub(crate) devices: BTreeMap<String, Device>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) agenda: Agenda<Step>,
+    pub(crate) lot: Lot,
+    pub(crate) rooms: BTreeMap<String, Room>,
+    pub(crate) consultations: Vec<Consultation>,
+    /// By what a hint's presence part names.
+    pub(crate) presences: BTreeMap<String, Presence>,
+    /// Variables of no channel.
+    pub(crate) globals: BTreeMap<String, String>,
+    /// Dialled, and not for the centre itself to do.
+    pub(crate) disaster: Option<Disaster>,
     events: Vec<Event>,
-    names: u32,
+    names: Names,
     ids: u64,
+}
+
+/// What channels are numbered by.
+#[derive(Debug, Default)]
+struct Names {
+    phones: u32,
+    locals: u32,
+    uniqueids: u32,
 }
 
 impl Centre {
@@ -87,8 +135,14 @@ impl Centre {
             channels: BTreeMap::new(),
             bridges: BTreeMap::new(),
             agenda: Agenda::default(),
+            lot: Lot::default(),
+            rooms: BTreeMap::new(),
+            consultations: Vec::new(),
+            presences: BTreeMap::new(),
+            globals: BTreeMap::new(),
+            disaster: None,
             events: Vec::new(),
-            names: 0,
+            names: Names::default(),
             ids: 0,
         };
         centre.open();
@@ -146,6 +200,21 @@ impl Centre {
             }
             Step::Hold(channel) => self.hold(channel, true),
             Step::Resume(channel) => self.hold(channel, false),
+            Step::Consult(channel, exten) => self.consult(channel, &exten),
+            Step::HalfGone(channel, cause) => self.half_gone(channel, cause),
+            Step::ParkTimeout(channel, space) => self.park_timeout(channel, space),
+            Step::LeftAlone(bridge, channel) => self.left_alone(bridge, channel),
+            Step::Over(channel) => self.over(channel),
+            Step::Park(channel) => self.park_other(channel),
+            Step::Fetch(channel, space) => self.fetch(channel, space),
+            Step::Meeting => self.meeting(),
+            Step::Attend(from, room) => {
+                self.dial(&from, &room);
+            }
+            Step::Leave(channel) => self.leave_meeting(channel),
+            Step::Speak(channel, on) => self.speak(channel, on),
+            Step::Mood => self.mood(),
+            Step::Flood { until_ms, calls } => self.flood_on(until_ms, calls),
         }
     }
 
@@ -159,7 +228,11 @@ impl Centre {
     }
 
     pub(crate) fn emit(&mut self, class: Class, text: Text) {
-        self.events.push(Event { class, text: text.end() });
+        self.emit_ended(class, text.end());
+    }
+
+    pub(crate) fn emit_ended(&mut self, class: Class, text: String) {
+        self.events.push(Event { class, text });
     }
 
     /// An event that shows one channel, and more.
@@ -221,11 +294,36 @@ impl Centre {
 
     /// A new channel of a device. Events tell of it; nothing else is told yet.
     pub(crate) fn create(&mut self, new: NewChannel<'_>) -> ChannelId {
+        let name = format!("{}-{:08x}", new.device, self.names.phones);
+        self.names.phones += 1;
+        self.create_named(name, new)
+    }
+
+    /// Both halves of a new `Local` channel: the near one, and the one that goes into the dialplan.
+    pub(crate) fn create_pair(
+        &mut self,
+        near: NewChannel<'_>,
+        far: NewChannel<'_>,
+    ) -> (ChannelId, ChannelId) {
+        let name = format!("{}-{:08x}", near.device, self.names.locals);
+        self.names.locals += 1;
+        let near = self.create_named(format!("{name};1"), near);
+        let linkedid = self.channels.get(&near).map(|near| near.linkedid.clone());
+        let far = self.create_named(format!("{name};2"), NewChannel { linkedid, ..far });
+        for (one, other) in [(near, far), (far, near)] {
+            if let Some(one) = self.channels.get_mut(&one) {
+                one.half = Some(other);
+            }
+        }
+        (near, far)
+    }
+
+    fn create_named(&mut self, name: String, new: NewChannel<'_>) -> ChannelId {
         let id = self.next_id();
-        let name = format!("{}-{:08x}", new.device, self.names);
-        let made = format!("{}-{}.{}", self.settings.system_name, self.now_s(), self.names);
+        let count = self.names.uniqueids;
+        let made = format!("{}-{}.{count}", self.settings.system_name, self.now_s());
         let uniqueid = new.uniqueid.map_or(made, str::to_owned);
-        self.names += 1;
+        self.names.uniqueids += 1;
         let channel = Channel {
             name,
             device: new.device.to_owned(),
@@ -242,6 +340,9 @@ impl Centre {
             started_ms: self.now_ms,
             held: false,
             doing: new.doing,
+            variables: BTreeMap::new(),
+            recordings: 0,
+            half: None,
         };
         self.channels.insert(id, channel);
         if let Some(device) = self.devices.get_mut(new.device) {
@@ -254,8 +355,33 @@ impl Centre {
     pub(crate) fn set_state(&mut self, channel: ChannelId, state: State) {
         if let Some(changed) = self.channels.get_mut(&channel) {
             changed.state = state;
+            let local = changed.half.map(|_| changed.device.clone());
             self.tell("Newstate", channel, &[]);
+            if let Some(local) = local {
+                self.tell_device(&local, "INUSE");
+            }
         }
+    }
+
+    /// Under whose number and name the channel goes from now on.
+    pub(crate) fn call_itself(&mut self, channel: ChannelId, party: Party) {
+        let Some(changed) = self.channels.get_mut(&channel) else { return };
+        if std::mem::replace(&mut changed.caller, party.clone()) != party {
+            let more = [("CID-CallingPres", "0 (Presentation Allowed, Not Screened)")];
+            self.tell("NewCallerid", channel, &more);
+        }
+    }
+
+    /// Application Answer.
+    pub(crate) fn pick_up(&mut self, channel: ChannelId) {
+        let Some(found) = self.channels.get(&channel) else { return };
+        if found.state == State::Up {
+            return;
+        }
+        let device = found.device.clone();
+        self.set_state(channel, State::Up);
+        self.refresh(&device);
+        self.near_answers(channel);
     }
 
     /// Whom the channel is told that it talks to.
@@ -293,6 +419,7 @@ impl Centre {
             device.extension.is_some()
                 && device.online
                 && !device.left_alone
+                && !device.undisturbed
                 && device.channels.is_empty()
         };
         self.devices.iter().filter(free).map(|(name, _)| name.clone()).collect()

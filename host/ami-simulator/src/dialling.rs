@@ -1,7 +1,11 @@
 //! A call from the first digit to the answer: channels made, rung, answered or refused.
 
 use crate::centre::{Centre, FROM_TRUNK, INTERNAL, NewChannel, Step, TRUNK};
-use crate::channel::{Bridge, Called, ChannelId, Doing, Originated, Party, Service, State, Target};
+use crate::channel::{
+    Bridge, Called, ChannelId, Doing, Originated, Party, Purpose, Service, State, Target, UNKNOWN,
+};
+use crate::disaster::Disaster;
+use crate::local::Pair;
 use crate::wire::{Class, Text, escaped};
 
 /// From the INVITE to the first ringing of a phone.
@@ -14,9 +18,29 @@ enum Place {
     Phone(String),
     Queue(String),
     Outside(String),
-    Echo,
+    /// A conference.
+    Room(String),
+    /// The parking lot.
+    Lot,
+    /// A space in it.
+    Space(u32),
+    /// The box of an extension.
+    Voicemail,
+    /// Do not disturb, on or off.
+    Disturb(bool),
+    /// An application that goes on until somebody hangs up.
+    Sound(&'static str),
+    /// Words that are said, and then the line is dropped.
+    Announcement,
+    /// Something bad, for whoever wants to see it.
+    Disaster(Disaster),
     Nowhere,
 }
+
+/// How long a message in a voicemail box is.
+const MESSAGE_MS: u64 = 12_000;
+/// How long an announcement is.
+const ANNOUNCEMENT_MS: u64 = 1_000;
 
 impl Centre {
     /// The phone of `from` dials `to`. False if it cannot: there is none, or there is no `to`.
@@ -84,13 +108,32 @@ impl Centre {
         if let Some(queue) = self.queues.iter().find(|queue| queue.extension == exten) {
             return Place::Queue(queue.name.clone());
         }
+        if self.is_lot(exten) {
+            return Place::Lot;
+        }
+        if let Some(space) = self.space(exten) {
+            return Place::Space(space);
+        }
+        if exten == self.settings.conference {
+            return Place::Room(exten.to_owned());
+        }
         let digits = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
-        match exten.strip_prefix('0') {
-            _ if exten == "800" => Place::Echo,
-            Some(number) if !number.is_empty() && digits(number) => {
-                Place::Outside(number.to_owned())
+        match exten {
+            "800" => Place::Sound("Echo"),
+            "801" => Place::Sound("MusicOnHold"),
+            "950" => Place::Announcement,
+            "*78" => Place::Disturb(false),
+            "*79" => Place::Disturb(true),
+            _ => {
+                let outside = exten.strip_prefix(['0', '+']).filter(|number| digits(number));
+                let boxed = exten.strip_prefix('*').and_then(|number| self.phone_of(number));
+                match (outside, boxed) {
+                    (Some(number), _) if !number.is_empty() => Place::Outside(number.to_owned()),
+                    (_, Some(_)) => Place::Voicemail,
+                    _ => Disaster::dialled(exten, self.settings.calls_per_minute)
+                        .map_or(Place::Nowhere, Place::Disaster),
+                }
             }
-            _ => Place::Nowhere,
         }
     }
 
@@ -108,15 +151,46 @@ impl Centre {
                 self.call_device(channel, TRUNK, &format!("{number}@trunk"), &number);
             }
             Place::Queue(queue) => self.join(channel, &queue),
-            Place::Echo => {
-                self.run(channel, "Echo", "");
-                self.set_state(channel, State::Up);
+            Place::Room(room) => self.join_room(channel, &room),
+            Place::Lot => {
+                self.pick_up(channel);
+                if !self.park(channel, None, None) {
+                    self.end_alone(channel, 16);
+                }
             }
+            Place::Space(space) => self.unpark(channel, space),
+            Place::Sound(application) => {
+                self.run(channel, application, "");
+                self.pick_up(channel);
+            }
+            Place::Voicemail => {
+                self.run(channel, "VoiceMail", &exten[1..]);
+                self.pick_up(channel);
+                self.later(MESSAGE_MS, Step::Over(channel));
+            }
+            Place::Announcement => {
+                self.run(channel, "Playtones", "440");
+                self.pick_up(channel);
+                self.later(ANNOUNCEMENT_MS, Step::Over(channel));
+            }
+            Place::Disaster(disaster) => self.invite(channel, disaster),
+            Place::Disturb(may) => self.disturb(channel, may),
             Place::Nowhere => self.end_alone(channel, 3),
         }
     }
 
-    fn run(&mut self, channel: ChannelId, application: &str, data: &str) {
+    /// Feature codes: the phone that dials says whether it may be disturbed.
+    fn disturb(&mut self, channel: ChannelId, may: bool) {
+        self.pick_up(channel);
+        let device = self.channels.get(&channel).map(|channel| channel.device.clone());
+        let phone = device.and_then(|device| self.devices.get(&device)?.extension.clone());
+        if let Some(extension) = phone {
+            self.say_presence(&extension, if may { "available,," } else { "dnd,," });
+        }
+        self.later(ANNOUNCEMENT_MS, Step::Over(channel));
+    }
+
+    pub(crate) fn run(&mut self, channel: ChannelId, application: &str, data: &str) {
         if let Some(running) = self.channels.get_mut(&channel) {
             application.clone_into(&mut running.application);
             data.clone_into(&mut running.data);
@@ -124,12 +198,12 @@ impl Centre {
     }
 
     /// Application Dial: rings a device for a channel.
-    fn call_device(&mut self, by: ChannelId, device: &str, dialled: &str, number: &str) {
+    pub(crate) fn call_device(&mut self, by: ChannelId, device: &str, dialled: &str, number: &str) {
         let Some(target) = self.devices.get(device) else { return };
         let (Some(caller), true) = (self.channels.get(&by), target.online) else {
             return self.end_alone(by, 3);
         };
-        let busy = target.extension.is_some() && !target.channels.is_empty();
+        let busy = target.is_busy();
         let party = match target.extension {
             Some(_) => target.party(),
             None => Party::new(number, ""),
@@ -183,29 +257,63 @@ impl Centre {
 
     /// The action Originate: calls a device, and leads it on when it answers.
     pub(crate) fn originate(&mut self, call: Originate) {
+        if let Some(place) = call.device.strip_prefix("Local/").map(str::to_owned) {
+            return self.originate_local(call, &place);
+        }
         let Some(device) = self.devices.get(&call.device).filter(|device| device.online) else {
             return self.originate_failed(&call.wish, 0, call.uniqueid.as_deref());
         };
+        // Whoever asks for a call of their own takes it.
         let busy = device.extension.is_some() && !device.channels.is_empty();
-        let party = call.caller.clone().unwrap_or_else(|| device.party());
+        let own = device.party();
         let dialled = call.device.strip_prefix("PJSIP/").unwrap_or(&call.device).to_owned();
         let channel = self.create(NewChannel {
             device: &call.device,
             state: State::Down,
-            caller: party,
+            caller: own.clone(),
             context: INTERNAL,
             exten: "s",
             uniqueid: call.uniqueid.as_deref(),
             linkedid: None,
-            doing: Doing::Called(Called::Originated(call.wish)),
+            doing: Doing::Called(Called::Originated(call.wish.clone())),
         });
         self.run(channel, "AppDial2", "(Outgoing Line)");
-        if let Some(caller) = call.caller {
-            self.connect_line(channel, caller);
+        self.set_variables(channel, call.variables);
+        if let Some(shown) = call.wish.shown {
+            let name = if shown.name == UNKNOWN { own.name } else { shown.name.clone() };
+            self.call_itself(channel, Party::new(&shown.number, name));
+            self.connect_line(channel, shown);
         }
         self.tell_dial("DialBegin", channel, &[("DialString", &dialled)]);
         self.later(TO_RING_MS, if busy { Step::Refuse(channel) } else { Step::Ring(channel) });
         self.later(call.timeout_ms, Step::NoAnswer(channel));
+    }
+
+    /// Originate with a `Local` channel: its far half goes into the dialplan.
+    fn originate_local(&mut self, call: Originate, place: &str) {
+        let place = place.split('/').next().unwrap_or_default();
+        let (exten, context) = place.split_once('@').unwrap_or((place, INTERNAL));
+        if !self.exists(exten) {
+            return self.originate_failed(&call.wish, 0, call.uniqueid.as_deref());
+        }
+        let (near, far) = self.local_pair(Pair {
+            context,
+            exten,
+            uniqueids: [call.uniqueid.as_deref(), call.other_uniqueid.as_deref()],
+            linkedid: None,
+            doing: Doing::Called(Called::Originated(call.wish)),
+        });
+        self.set_variables(near, call.variables);
+        self.tell_local_bridge(near, far);
+        self.tell_dial("DialBegin", near, &[("DialString", place)]);
+        self.later(call.timeout_ms, Step::NoAnswer(near));
+        self.enter(far);
+    }
+
+    fn set_variables(&mut self, channel: ChannelId, variables: Vec<(String, String)>) {
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.variables.extend(variables);
+        }
     }
 
     pub(crate) fn originate_failed(&mut self, wish: &Originated, reason: u8, id: Option<&str>) {
@@ -225,6 +333,10 @@ impl Centre {
         let offered = matches!(called, Called::Offered { .. });
         // Whoever originates a call has the phone in the hand.
         let sure = matches!(called, Called::Originated(_));
+        let far = match called {
+            Called::Dialled { by } => Some(*by),
+            _ => None,
+        };
         let (device, party) = (channel.device.clone(), channel.connected.clone());
         self.set_state(callee, State::Ringing);
         if let (true, Some(party)) = (offered, party) {
@@ -232,6 +344,9 @@ impl Centre {
         }
         self.tell_dial("DialState", callee, &[("DialStatus", "RINGING")]);
         self.refresh(&device);
+        if let Some(far) = far {
+            self.near_rings(far);
+        }
         if sure || self.happens(self.settings.answered_percent) {
             let ringing = self.pick(self.settings.ring_ms.clone());
             self.later(if sure { ringing.min(1_500) } else { ringing }, Step::Answer(callee));
@@ -245,32 +360,36 @@ impl Centre {
         };
         let device = channel.device.clone();
         match called.clone() {
-            Called::Dialled { by } => self.answer_dialled(by, callee),
+            Called::Dialled { by } => self.answer_dialled(by, callee, true),
             Called::Offered { by, queue, since_ms } => self.serve(by, callee, &queue, since_ms),
             Called::Originated(wish) => self.answer_originated(callee, wish),
         }
         self.refresh(&device);
     }
 
-    fn answer_dialled(&mut self, by: ChannelId, callee: ChannelId) {
-        self.set_state(callee, State::Up);
+    /// `rings`: it did until now; else it has taken the place of the one that did.
+    pub(crate) fn answer_dialled(&mut self, by: ChannelId, callee: ChannelId, rings: bool) {
+        if rings {
+            self.set_state(callee, State::Up);
+        }
         // Its dialplan is over: application Dial leads it from here.
         self.led_to(callee, "");
         self.tell_dial("DialEnd", callee, &[("DialStatus", "ANSWER")]);
-        if self.channels.get(&by).is_some_and(|caller| caller.state != State::Up) {
+        if self.state_of(by) != Some(State::Up) {
             self.set_state(by, State::Up);
         }
+        self.near_answers(by);
         self.talk(by, callee, None);
     }
 
-    fn answer_originated(&mut self, channel: ChannelId, wish: Originated) {
+    pub(crate) fn answer_originated(&mut self, channel: ChannelId, wish: Originated) {
         let Some(answered) = self.channels.get(&channel) else { return };
         let text = wish
             .show("Success", &answered.name, self.event("OriginateResponse", Class::Call))
             .field("Reason", 4)
             .field("Uniqueid", &answered.uniqueid)
-            .field("CallerIDNum", &answered.caller.number)
-            .field("CallerIDName", escaped(&answered.caller.name));
+            .field("CallerIDNum", wish.shown.as_ref().map_or(UNKNOWN, |shown| &shown.number))
+            .field("CallerIDName", wish.shown.as_ref().map_or_else(unknown, of_name));
         self.emit(Class::Call, text);
         self.set_state(channel, State::Up);
         self.tell_dial("DialEnd", channel, &[("DialStatus", "ANSWER")]);
@@ -282,14 +401,15 @@ impl Centre {
                 }
                 self.later(1, Step::Enter(channel));
             }
-            Target::Application { name, data } => self.run(channel, &name, &data),
+            Target::Application { name, data } => self.run_application(channel, &name, &data),
         }
     }
 
     /// Two channels get into a bridge; people talk for a while.
     pub(crate) fn talk(&mut self, caller: ChannelId, callee: ChannelId, service: Option<Service>) {
         let id = self.next_id();
-        let mut bridge = Bridge { uniqueid: self.uuid(), channels: Vec::new(), service };
+        let mut bridge = Bridge::new(self.uuid(), Purpose::Talk);
+        (bridge.owner, bridge.service) = (Some(caller), service);
         self.tell_bridge("BridgeCreate", &bridge, None);
         for channel in [callee, caller] {
             bridge.channels.push(channel);
@@ -298,11 +418,11 @@ impl Centre {
         }
         self.bridges.insert(id, bridge);
         let talk = self.pick(self.settings.talk_ms.clone());
-        let first = if self.happens(50) { caller } else { callee };
+        let local = self.channels.get(&caller).is_some_and(|caller| caller.half.is_some());
+        let first = if self.happens(50) && !local { caller } else { callee };
         self.later(talk, Step::TalkOver(id, first));
-        if self.settings.calls_per_minute > 0 && talk > 10_000 && self.happens(15) {
-            self.later(talk / 3, Step::Hold(callee));
-            self.later(talk / 2, Step::Resume(callee));
+        if self.settings.calls_per_minute > 0 && talk > 10_000 {
+            self.liven_up(callee, talk);
         }
     }
 
@@ -332,11 +452,20 @@ impl Centre {
 /// A wish to originate a call.
 pub(crate) struct Originate {
     pub(crate) device: String,
-    /// Set as caller and as connected party.
-    pub(crate) caller: Option<Party>,
     pub(crate) uniqueid: Option<String>,
+    /// That of the far half of a `Local` channel.
+    pub(crate) other_uniqueid: Option<String>,
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) timeout_ms: u64,
     pub(crate) wish: Originated,
+}
+
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}
+
+fn of_name(party: &Party) -> String {
+    escaped(&party.name)
 }
 
 impl Originated {

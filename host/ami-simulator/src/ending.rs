@@ -1,6 +1,6 @@
 //! How calls end, and how they go elsewhere: hang-up, redirect, blind transfer.
 
-use crate::centre::Centre;
+use crate::centre::{Centre, Step};
 use crate::channel::{Bridge, BridgeId, Called, ChannelId, Doing};
 use crate::wire::Class;
 
@@ -14,6 +14,7 @@ pub(crate) struct Cause {
 impl Cause {
     pub(crate) const UNKNOWN: Self = Self { code: 0, sip: None };
     pub(crate) const NORMAL: Self = Self { code: 16, sip: None };
+    pub(crate) const ELSEWHERE: Self = Self { code: 26, sip: None };
     const BUSY: Self = Self { code: 17, sip: Some(486) };
     const NO_ANSWER: Self = Self { code: 19, sip: Some(480) };
     const CANCELLED: Self = Self { code: 127, sip: Some(487) };
@@ -31,6 +32,7 @@ impl Cause {
             19 => "User alerting, no answer",
             20 => "Subscriber absent",
             21 => "Call Rejected",
+            26 => "Answered elsewhere",
             127 => "Interworking, unspecified",
             _ => "Unknown",
         }
@@ -56,7 +58,7 @@ impl Centre {
                 self.tell("HangupRequest", channel, cause);
                 self.hang_up(channel, Cause::NORMAL);
             }
-            Doing::Alone => {
+            Doing::Alone | Doing::Parked(_) | Doing::Conferring(_) | Doing::Listening(_) => {
                 self.tell("HangupRequest", channel, &[]);
                 self.hang_up(channel, Cause::NORMAL);
             }
@@ -86,7 +88,43 @@ impl Centre {
                 self.abandon(channel, &queue, rings);
                 self.finish(&[], Some(channel), cause);
             }
-            Doing::Talking(bridge) => self.break_up(bridge, channel, &[], cause),
+            Doing::Talking(bridge) => {
+                if !self.consultation_ends(channel, cause) {
+                    self.break_up(bridge, channel, &[], cause);
+                }
+            }
+            Doing::Parked(space) => self.give_up_parked(channel, space, cause),
+            Doing::Conferring(room) => {
+                self.leave_room(channel, &room);
+                self.finish(&[], Some(channel), cause);
+            }
+            Doing::Listening(_) => {
+                let device = self.remove(channel, cause);
+                self.refresh(&device.unwrap_or_default());
+            }
+        }
+    }
+
+    /// The dialplan of the channel, or the application that it was called for, is over.
+    pub(crate) fn over(&mut self, channel: ChannelId) {
+        let Some(ended) = self.channels.get(&channel) else { return };
+        if ended.doing != Doing::Alone {
+            return;
+        }
+        if ended.exten == "s" {
+            // There is no dialplan: it was an application alone.
+            let device = self.remove(channel, Cause::UNKNOWN);
+            self.refresh(&device.unwrap_or_default());
+        } else {
+            self.finish(&[], Some(channel), Cause::NORMAL);
+        }
+    }
+
+    /// Nobody is left to talk to, and it was not noticed at once.
+    pub(crate) fn left_alone(&mut self, bridge: BridgeId, channel: ChannelId) {
+        let alone = self.bridges.get(&bridge).is_some_and(|bridge| bridge.channels == [channel]);
+        if alone {
+            self.put_down(channel);
         }
     }
 
@@ -97,6 +135,10 @@ impl Centre {
     /// The dialled phone cannot or will not: nobody is left to talk to.
     fn fail(&mut self, callee: ChannelId, by: ChannelId, status: &str, cause: Cause) {
         self.tell_dial("DialEnd", callee, &[("DialStatus", status)]);
+        if let Some(by) = self.channels.get_mut(&by) {
+            // Its dialplan goes on, to the end.
+            by.priority += 1;
+        }
         self.finish(&[callee], Some(by), cause);
     }
 
@@ -131,7 +173,7 @@ impl Centre {
     }
 
     /// The last words: the dialplan of `owner` ends, then the channels do.
-    fn finish(&mut self, others: &[ChannelId], owner: Option<ChannelId>, cause: Cause) {
+    pub(crate) fn finish(&mut self, others: &[ChannelId], owner: Option<ChannelId>, cause: Cause) {
         if let Some(owner) = owner {
             self.tell("SoftHangupRequest", owner, &[("Cause", "16")]);
         }
@@ -144,6 +186,7 @@ impl Centre {
 
     /// The channel is no more. Returns its device, whose state has still to be told.
     pub(crate) fn remove(&mut self, channel: ChannelId, cause: Cause) -> Option<String> {
+        self.stop_listening(channel);
         let code = cause.code.to_string();
         let sip = cause.sip.map(|sip| sip.to_string());
         let mut more = vec![("Cause", code.as_str()), ("Cause-txt", cause.words())];
@@ -153,13 +196,48 @@ impl Centre {
         if let Some(device) = self.devices.get_mut(&ended.device) {
             device.channels.remove(&channel);
         }
+        if let Some(half) = ended.half {
+            self.tell_device(&ended.device, "NOT_INUSE");
+            self.tell("HangupRequest", half, &[("Cause", &code)]);
+            if let Some(party) = ended.connected.filter(|_| self.channels.contains_key(&half)) {
+                self.call_itself(half, party);
+            }
+            self.later(1, Step::HalfGone(half, cause.code));
+        }
         Some(ended.device)
     }
 
+    /// Into a bridge that there is.
+    pub(crate) fn enter_bridge(&mut self, id: BridgeId, channel: ChannelId) {
+        let Some(bridge) = self.bridges.get_mut(&id) else { return };
+        bridge.channels.push(channel);
+        let bridge = bridge.clone();
+        self.set_doing(channel, Doing::Talking(id));
+        self.tell_bridge("BridgeEnter", &bridge, Some(channel));
+    }
+
+    /// Out of its bridge, which goes on without it.
+    pub(crate) fn leave_bridge(&mut self, channel: ChannelId) -> Option<BridgeId> {
+        let Some(Doing::Talking(id)) = self.doing(channel).cloned() else { return None };
+        let bridge = self.bridges.get_mut(&id)?;
+        bridge.channels.retain(|other| *other != channel);
+        let bridge = bridge.clone();
+        self.tell_bridge("BridgeLeave", &bridge, Some(channel));
+        self.set_doing(channel, Doing::Alone);
+        Some(id)
+    }
+
     /// Takes a bridge apart, `first` first. `kept` goes on, alone; the others end.
-    fn break_up(&mut self, id: BridgeId, first: ChannelId, kept: &[ChannelId], cause: Cause) {
+    pub(crate) fn break_up(
+        &mut self,
+        id: BridgeId,
+        first: ChannelId,
+        kept: &[ChannelId],
+        cause: Cause,
+    ) {
         let Some(mut bridge) = self.bridges.remove(&id) else { return };
-        let owner = bridge.channels.last().copied();
+        self.forget_consultations(id);
+        let owner = bridge.owner;
         let mut channels = bridge.channels.clone();
         channels.sort_by_key(|channel| *channel != first);
         for channel in &channels {
@@ -222,10 +300,13 @@ impl Centre {
                 }
             }
             Doing::Queued { queue, rings } => self.abandon(channel, &queue, rings),
+            Doing::Parked(space) => self.leave_lot(channel, space),
+            Doing::Conferring(room) => self.leave_room(channel, &room),
+            Doing::Listening(_) => self.stop_listening(channel),
             Doing::Alone | Doing::Called(_) => {}
         }
         self.set_doing(channel, Doing::Alone);
-        self.later(1, crate::centre::Step::Enter(channel));
+        self.later(1, Step::Enter(channel));
         true
     }
 
@@ -256,8 +337,14 @@ impl Centre {
             exten.clone_into(&mut led.exten);
             led.priority = 1;
         }
+        if self.is_lot(exten) {
+            let parker = self.channels.get(&from).map(|from| from.device.clone());
+            self.park(to, parker, None);
+            self.hang_up(from, Cause::NORMAL);
+            return true;
+        }
         self.break_up(id, to, &[to], Cause::NORMAL);
-        self.later(1, crate::centre::Step::Enter(to));
+        self.later(1, Step::Enter(to));
         true
     }
 }

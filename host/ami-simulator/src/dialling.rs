@@ -2,7 +2,8 @@
 
 use crate::centre::{Centre, FROM_TRUNK, INTERNAL, NewChannel, Step, TRUNK};
 use crate::channel::{
-    Bridge, Called, ChannelId, Doing, Originated, Party, Purpose, Service, State, Target, UNKNOWN,
+    Bridge, BridgeId, Called, ChannelId, Doing, Originated, Party, Purpose, Service, State, Target,
+    UNKNOWN,
 };
 use crate::disaster::Disaster;
 use crate::local::Pair;
@@ -407,16 +408,28 @@ impl Centre {
 
     /// Two channels get into a bridge; people talk for a while.
     pub(crate) fn talk(&mut self, caller: ChannelId, callee: ChannelId, service: Option<Service>) {
+        let id = self.open_bridge(caller);
+        if let Some(bridge) = self.bridges.get_mut(&id) {
+            bridge.service = service;
+        }
+        self.talk_in(id, caller, callee);
+    }
+
+    /// A bridge that nobody is in yet.
+    pub(crate) fn open_bridge(&mut self, owner: ChannelId) -> BridgeId {
         let id = self.next_id();
         let mut bridge = Bridge::new(self.uuid(), Purpose::Talk);
-        (bridge.owner, bridge.service) = (Some(caller), service);
+        bridge.owner = Some(owner);
         self.tell_bridge("BridgeCreate", &bridge, None);
-        for channel in [callee, caller] {
-            bridge.channels.push(channel);
-            self.set_doing(channel, Doing::Talking(id));
-            self.tell_bridge("BridgeEnter", &bridge, Some(channel));
-        }
         self.bridges.insert(id, bridge);
+        id
+    }
+
+    /// The two get into the bridge.
+    pub(crate) fn talk_in(&mut self, id: BridgeId, caller: ChannelId, callee: ChannelId) {
+        for channel in [callee, caller] {
+            self.enter_bridge(id, channel);
+        }
         let talk = self.pick(self.settings.talk_ms.clone());
         let local = self.channels.get(&caller).is_some_and(|caller| caller.half.is_some());
         let first = if self.happens(50) && !local { caller } else { callee };
@@ -424,6 +437,17 @@ impl Centre {
         if self.settings.calls_per_minute > 0 && talk > 10_000 {
             self.liven_up(callee, talk);
         }
+    }
+
+    /// The phone of `extension` puts the other side on hold, or takes it back. False if it talks to
+    /// nobody.
+    pub fn hold_from_phone(&mut self, extension: &str, on: bool) -> bool {
+        let Some((device, _)) = self.phone_of(extension) else { return false };
+        let channels = self.channels_of(&device.clone());
+        let talks = |channel: &ChannelId| self.partner(*channel).is_some();
+        let Some(channel) = channels.into_iter().find(talks) else { return false };
+        self.hold(channel, on);
+        true
     }
 
     /// The channel's phone puts the other side on hold, or takes it back.

@@ -70,7 +70,9 @@ impl Centre {
     pub(crate) fn hang_up(&mut self, channel: ChannelId, cause: Cause) {
         let Some(doing) = self.doing(channel).cloned() else { return };
         match doing {
-            Doing::Alone => self.finish(&[], Some(channel), cause),
+            Doing::Alone if self.has_dialplan(channel) => {
+                self.finish(&[], Some(channel), cause);
+            }
             Doing::Calling(callee) => {
                 self.tell_dial("DialEnd", callee, &[("DialStatus", "CANCEL")]);
                 self.finish(&[callee], Some(channel), cause);
@@ -98,11 +100,16 @@ impl Centre {
                 self.leave_room(channel, &room);
                 self.finish(&[], Some(channel), cause);
             }
-            Doing::Listening(_) => {
+            Doing::Alone | Doing::Listening(_) => {
                 let device = self.remove(channel, cause);
                 self.refresh(&device.unwrap_or_default());
             }
         }
+    }
+
+    /// Else it was called for an application alone.
+    fn has_dialplan(&self, channel: ChannelId) -> bool {
+        self.channels.get(&channel).is_some_and(|channel| channel.exten != "s")
     }
 
     /// The dialplan of the channel, or the application that it was called for, is over.
@@ -111,13 +118,8 @@ impl Centre {
         if ended.doing != Doing::Alone {
             return;
         }
-        if ended.exten == "s" {
-            // There is no dialplan: it was an application alone.
-            let device = self.remove(channel, Cause::UNKNOWN);
-            self.refresh(&device.unwrap_or_default());
-        } else {
-            self.finish(&[], Some(channel), Cause::NORMAL);
-        }
+        let cause = if self.has_dialplan(channel) { Cause::NORMAL } else { Cause::UNKNOWN };
+        self.hang_up(channel, cause);
     }
 
     /// Nobody is left to talk to, and it was not noticed at once.

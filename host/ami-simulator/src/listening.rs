@@ -49,7 +49,11 @@ impl Centre {
         for listener in listeners {
             self.tell_spying("ChanSpyStop", listener, channel);
             self.set_doing(listener, Doing::Alone);
-            self.later(1, Step::Over(listener));
+            let options = self.channels.get(&listener).and_then(|one| one.data.split_once(','));
+            // Option E; without it there is silence until somebody hangs up.
+            if options.is_some_and(|(_, options)| options.contains('E')) {
+                self.later(1, Step::Over(listener));
+            }
         }
     }
 

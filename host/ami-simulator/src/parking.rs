@@ -162,14 +162,15 @@ impl Centre {
     /// Whoever dialled the space has who is parked there; nobody, if it is empty.
     pub(crate) fn unpark(&mut self, by: ChannelId, space: u32) {
         self.pick_up(by);
-        let channel = self.lot.spaces.get(&space).map(|parked| parked.channel);
-        let Some(parked) = channel.and_then(|channel| self.vacate(channel, space)) else {
+        let Some(parked) = self.lot.spaces.get(&space).cloned() else {
             // It is told that nobody is there, and the line is dropped.
             return self.later(2_000, Step::Over(by));
         };
         if let Some((bridge, alone)) = self.still_there(&parked) {
             self.break_up(bridge, alone, &[], Cause::NORMAL);
         }
+        let bridge = self.open_bridge(by);
+        self.vacate(parked.channel, space);
         let channel = parked.channel;
         let retriever = self.channels.get(&by).map(|by| by.show("Retriever", Text::part()));
         let lines = retriever.map(Text::lines).unwrap_or_default();
@@ -185,7 +186,7 @@ impl Centre {
         if let Some(by) = self.channels.get_mut(&by) {
             by.linkedid = linkedid;
         }
-        self.talk(by, channel, None);
+        self.talk_in(bridge, by, channel);
         self.connect_line(by, waiting);
         self.emit(Class::Call, text);
         self.connect_line(channel, fetching);

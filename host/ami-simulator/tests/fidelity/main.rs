@@ -3,6 +3,7 @@
 
 mod compare;
 mod listings;
+mod panel;
 mod recorded;
 mod stage;
 

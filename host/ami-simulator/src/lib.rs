@@ -10,6 +10,7 @@ mod agenda;
 mod centre;
 mod channel;
 mod conference;
+mod connection;
 mod consultation;
 mod device;
 mod dialling;

@@ -26,7 +26,7 @@ pub(crate) struct Consultation {
 impl Centre {
     /// The keys are pressed. False if the channel talks to nobody.
     pub(crate) fn begin_consultation(&mut self, by: ChannelId, exten: &str) -> bool {
-        let talks = self.partner(by).is_some() && self.consultation_of(by).is_none();
+        let talks = self.partner(by).is_some();
         if talks {
             self.later(KEYS_MS, Step::Consult(by, exten.to_owned()));
         }
@@ -40,15 +40,16 @@ impl Centre {
         bridge.channels.iter().copied().find(|other| *other != channel)
     }
 
-    fn consultation_of(&self, by: ChannelId) -> Option<&Consultation> {
-        self.consultations.iter().find(|asks| asks.by == by)
+    fn is_consulting(&self, bridge: BridgeId) -> bool {
+        self.consultations.iter().any(|asks| asks.first == bridge || asks.second == bridge)
     }
 
     /// The other party hears music, and the extension is called.
     pub(crate) fn consult(&mut self, by: ChannelId, exten: &str) {
         let Some(Doing::Talking(first)) = self.doing(by).cloned() else { return };
         let (Some(held), Some(asking)) = (self.partner(by), self.channels.get(&by)) else { return };
-        if !self.exists(exten) {
+        // Keys that were pressed in the middle of another one.
+        if !self.exists(exten) || self.is_consulting(first) {
             return;
         }
         let (caller, linkedid) = (asking.caller.clone(), asking.linkedid.clone());
@@ -111,6 +112,10 @@ impl Centre {
         });
         let Some(index) = index else { return false };
         let asks = self.consultations.remove(index);
+        let second = Some(&Doing::Talking(asks.second));
+        if self.doing(asks.by) != second || self.doing(asks.near) != second {
+            return false;
+        }
         let Some(held) = self.bridges.get(&asks.first).and_then(|b| b.channels.first().copied())
         else {
             return false;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::centre::{Centre, FROM_TRUNK, NewChannel, Step, TRUNK};
+use crate::centre::{Centre, FROM_TRUNK, Step, TRUNK};
 use crate::channel::{ChannelId, Doing, Party, State};
+use crate::making::NewChannel;
 
 /// From one wave of calls of a flood to the next.
 const WAVE_MS: u64 = 20;

@@ -2,8 +2,9 @@
 //!
 //! Phones here send no sound, so Asterisk would not optimize them away: they stay as long as the call.
 
-use crate::centre::{Centre, NewChannel};
+use crate::centre::Centre;
 use crate::channel::{Called, ChannelId, Doing, Party, State};
+use crate::making::NewChannel;
 use crate::wire::Class;
 
 /// Where a new pair leads, and what it is part of.

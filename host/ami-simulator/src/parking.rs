@@ -81,13 +81,19 @@ impl Centre {
 
     /// Whoever is left in the bridge notices after a while; a queue's call is over.
     fn leave_behind(&mut self, bridge: BridgeId) {
+        self.forget_consultations(bridge);
         let Some(left) = self.bridges.get_mut(&bridge) else { return };
         let (service, alone) = (left.service.take(), left.channels.first().copied());
         if let Some(service) = service {
             self.complete(&service, "transfer");
         }
-        if let Some(alone) = alone {
-            self.later(NOTICED_MS, Step::LeftAlone(bridge, alone));
+        match alone {
+            Some(alone) => self.later(NOTICED_MS, Step::LeftAlone(bridge, alone)),
+            None => {
+                if let Some(empty) = self.bridges.remove(&bridge) {
+                    self.tell_bridge("BridgeDestroy", &empty, None);
+                }
+            }
         }
     }
 

@@ -76,7 +76,7 @@ impl Centre {
             0..60 => {
                 let queues: Vec<_> = self.queues.iter().map(|q| q.extension.clone()).collect();
                 // The first queue is the one that most people ask for.
-                let first = queues.first().cloned().filter(|_| self.happens(20));
+                let first = queues.first().cloned().filter(|_| self.happens(35));
                 let to = first.or_else(|| queues.choose(&mut self.chance).cloned());
                 self.outside_calls(to);
             }

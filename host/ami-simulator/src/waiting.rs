@@ -1,7 +1,8 @@
 //! A call's way through a queue: joining, being offered to members, being served, giving up.
 
-use crate::centre::{Centre, INTERNAL, NewChannel, Step};
+use crate::centre::{Centre, INTERNAL, Step};
 use crate::channel::{Called, ChannelId, Doing, Service, State};
+use crate::making::NewChannel;
 use crate::queue::{Caller, Queue};
 use crate::wire::{Class, Text};
 

@@ -3,8 +3,8 @@
 use super::{Answer, Asked};
 use crate::centre::{Centre, INTERNAL, TRUNK};
 use crate::channel::{ChannelId, Originated, Party, Target, UNKNOWN};
-use crate::dialling::Originate;
 use crate::ending::Cause;
+use crate::originating::Originate;
 
 /// Asterisk's own, in milliseconds.
 const ORIGINATE_TIMEOUT_MS: u64 = 30_000;

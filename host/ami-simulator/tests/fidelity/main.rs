@@ -1,6 +1,7 @@
 //! The simulator against recordings of a real Asterisk 22: the same things done, the same said.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod calls;
 mod compare;
 mod listings;
 mod panel;

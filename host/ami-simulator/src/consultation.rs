@@ -67,7 +67,7 @@ impl Centre {
         self.tell_bridge("BridgeCreate", &bridge, None);
         self.bridges.insert(second, bridge);
         self.consultations.push(Consultation { by, first, second, near });
-        self.call_itself(far, caller.clone());
+        self.call_itself(far, &caller);
         self.tell_local_bridge(near, far);
         self.connect_line(near, caller);
         self.enter_bridge(second, near);

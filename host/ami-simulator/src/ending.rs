@@ -201,7 +201,7 @@ impl Centre {
             self.tell_device(&ended.device, "NOT_INUSE");
             self.tell("HangupRequest", half, &[("Cause", &code)]);
             if let Some(party) = ended.connected.filter(|_| self.channels.contains_key(&half)) {
-                self.call_itself(half, party);
+                self.call_itself(half, &party);
             }
             self.later(1, Step::HalfGone(half, cause.code));
         }

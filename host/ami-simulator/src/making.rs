@@ -100,9 +100,9 @@ impl Centre {
     }
 
     /// Under whose number and name the channel goes from now on.
-    pub(crate) fn call_itself(&mut self, channel: ChannelId, party: Party) {
+    pub(crate) fn call_itself(&mut self, channel: ChannelId, party: &Party) {
         let Some(changed) = self.channels.get_mut(&channel) else { return };
-        if std::mem::replace(&mut changed.caller, party.clone()) != party {
+        if std::mem::replace(&mut changed.caller, party.clone()) != *party {
             let more = [("CID-CallingPres", "0 (Presentation Allowed, Not Screened)")];
             self.tell("NewCallerid", channel, &more);
         }

@@ -34,7 +34,7 @@ impl Centre {
         self.set_variables(channel, call.variables);
         if let Some(shown) = call.wish.shown {
             let name = if shown.name == UNKNOWN { own.name } else { shown.name.clone() };
-            self.call_itself(channel, Party::new(&shown.number, name));
+            self.call_itself(channel, &Party::new(&shown.number, name));
             self.connect_line(channel, shown);
         }
         self.tell_dial("DialBegin", channel, &[("DialString", &dialled)]);

@@ -32,9 +32,8 @@ impl Presence {
 
 impl Centre {
     /// Sets what somebody says; who does not want to be disturbed is busy for all who call.
-    pub(crate) fn set_presence(&mut self, presentity: &str, presence: Presence) {
-        if self.presences.insert(presentity.to_owned(), presence.clone()).as_ref()
-            == Some(&presence)
+    pub(crate) fn set_presence(&mut self, presentity: &str, presence: &Presence) {
+        if self.presences.insert(presentity.to_owned(), presence.clone()).as_ref() == Some(presence)
         {
             return;
         }
@@ -55,7 +54,7 @@ impl Centre {
 
     /// The extension's own words.
     pub(crate) fn say_presence(&mut self, extension: &str, value: &str) {
-        self.set_presence(&format!("{PROVIDER}{extension}"), Presence::parse(value));
+        self.set_presence(&format!("{PROVIDER}{extension}"), &Presence::parse(value));
     }
 
     pub(crate) fn presence_of(&self, extension: &str) -> Option<&Presence> {

@@ -51,7 +51,7 @@ impl Centre {
                 channel.variables.insert(name.to_owned(), value.to_owned());
             }
         } else if let Some(presentity) = argument_of("PRESENCE_STATE", name) {
-            self.set_presence(presentity, Presence::parse(value));
+            self.set_presence(presentity, &Presence::parse(value));
         } else if let Some(device) = argument_of("DEVICE_STATE", name) {
             self.globals.insert(name.to_owned(), value.to_owned());
             self.tell_device(device, value);

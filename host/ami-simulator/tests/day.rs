@@ -240,6 +240,62 @@ fn lists_agree(centre: &mut Centre, alive: &BTreeSet<String>, after: &str) {
     }
 }
 
+/// Whoever starts the demo finds a call centre at work.
+#[test]
+fn it_is_alive_from_the_first_moment() {
+    let scale = Scale { servers: 2, agents: 40, phones: 50, queues: 5, calls_per_minute: 30 };
+    let mut now_and_then: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 1..=5 {
+        let mut seen = Vec::new();
+        for site in Settings::sites(&scale) {
+            let open_since_ms = site.open_since_ms;
+            let mut centre = Centre::new(site, seed, NOW_MS - open_since_ms);
+            centre.advance(NOW_MS);
+            let lists = [
+                "Status",
+                "QueueStatus",
+                "PresenceStateList",
+                "ParkedCalls",
+                "ConfbridgeListRooms",
+            ];
+            seen.extend(lists.iter().flat_map(|list| ask(&mut centre, list)));
+        }
+        let count = |event: &str, is_so: &dyn Fn(&Message) -> bool| {
+            seen.iter().filter(|one| one.event() == Some(event) && is_so(one)).count()
+        };
+        let is = |key: &'static str, value: &'static str| {
+            move |one: &Message| one.get(key) == Some(value)
+        };
+        let isnt = |key: &'static str, value: &'static str| {
+            move |one: &Message| one.get(key) != Some(value)
+        };
+        for (what, count) in [
+            ("channels", count("Status", &|_| true)),
+            ("breaks with a reason", count("QueueMember", &isnt("PausedReason", ""))),
+            ("agents who have worked", count("QueueMember", &isnt("CallsTaken", "0"))),
+            ("queues with a service level", count("QueueParams", &is("ServiceLevel", "20"))),
+            (
+                "people who say something",
+                count("PresenceStateChange", &isnt("Status", "available")),
+            ),
+        ] {
+            assert!(count > 0, "seed {seed}: no {what}");
+        }
+        for (what, count) in [
+            ("callers waiting", count("QueueEntry", &|_| true)),
+            ("queues that lost somebody", count("QueueParams", &isnt("Abandoned", "0"))),
+            ("parked calls", count("ParkedCall", &|_| true)),
+            ("conferences", count("ConfbridgeListRooms", &|_| true)),
+            ("do not disturb", count("PresenceStateChange", &is("Status", "dnd"))),
+        ] {
+            *now_and_then.entry(what).or_default() += count;
+        }
+    }
+    for (what, count) in now_and_then {
+        assert!(count > 0, "never any {what}");
+    }
+}
+
 #[test]
 fn equal_seeds_give_equal_days() {
     assert_eq!(minutes(5, 4).1, minutes(5, 4).1);

@@ -234,9 +234,9 @@ fn configuration(ports: &[u16], store: &Path, plugins: &Path) -> Result<String, 
     if let Some(servers) = table.get_mut("server").and_then(toml::Value::as_array_mut)
         && let Some(like) = servers.first().and_then(toml::Value::as_table).cloned()
     {
-        let numbered = (1..).zip(ports).map(|(number, port)| {
+        let numbered = (1_u32..).zip(ports).map(|(number, port)| {
             let mut server = like.clone();
-            server.insert("id".to_owned(), format!("pbx{}", i32::to_string(&number)).into());
+            server.insert("id".to_owned(), format!("pbx{number}").into());
             server.insert("port".to_owned(), i64::from(*port).into());
             toml::Value::Table(server)
         });

@@ -87,7 +87,7 @@ async fn after_a_busy_while_the_model_is_what_the_lists_say() {
         ..Settings::demo(24, 3, 1_200)
     };
     let mut stage = Stage::start(settings).await;
-    for _ in 0..100 {
+    for _ in 0..60 {
         stage.until("callEnded", |_| true).await;
     }
     // Calls come and go between two questions: ask until both answers are of one moment.

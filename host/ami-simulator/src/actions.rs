@@ -1,8 +1,10 @@
 //! What a logged-in session may ask for, and what Asterisk answers.
 
 mod calls;
+mod channels;
 mod listings;
 mod queues;
+mod rooms;
 
 use ami_proto::Message;
 
@@ -47,6 +49,24 @@ impl<'a> Asked<'a> {
         Text::answer("Error", self.id, message).end()
     }
 
+    /// Success, and not a word more.
+    pub(crate) fn done(&self) -> Answer {
+        self.response().end()
+    }
+
+    /// All headers but the action's name and id, and these.
+    pub(crate) fn rest<'s>(&self, but: &'s [&str]) -> impl Iterator<Item = (String, String)> + 's
+    where
+        'a: 's,
+    {
+        self.action.fields().filter_map(move |(key, value)| {
+            let key = String::from_utf8_lossy(key).into_owned();
+            let known = ["Action", "ActionID"].iter().chain(but);
+            let left_out = known.into_iter().any(|name| name.eq_ignore_ascii_case(&key));
+            (!left_out).then(|| (key, String::from_utf8_lossy(value).into_owned()))
+        })
+    }
+
     pub(crate) fn response(&self) -> Text {
         Text::response("Success", self.id)
     }
@@ -71,16 +91,41 @@ impl Centre {
             "queuestatus" => self.list_queues(asked),
             "extensionstatelist" => self.list_extensions(asked),
             "devicestatelist" => self.list_devices(asked),
-            "presencestatelist" => listings::presences(asked),
-            "parkedcalls" => listings::parked(asked),
-            "confbridgelistrooms" => asked.error("No active conferences."),
+            "presencestatelist" => self.list_presences(asked),
+            "parkedcalls" => self.list_parked(asked),
+            "confbridgelistrooms" => self.list_rooms(asked),
+            "confbridgelist" => self.list_room(asked),
+            "confbridgemute" => self.action_room_mute(asked, true),
+            "confbridgeunmute" => self.action_room_mute(asked, false),
+            "confbridgekick" => self.action_room_kick(asked),
+            "confbridgelock" => self.action_room_lock(asked, true),
+            "confbridgeunlock" => self.action_room_lock(asked, false),
+            "atxfer" => self.action_atxfer(asked),
+            "park" => self.action_park(asked),
+            "setvar" => self.action_set_var(asked),
+            "getvar" => self.action_get_var(asked),
+            "muteaudio" => self.action_mute_audio(asked),
+            "playdtmf" => self.action_play_dtmf(asked),
+            "sendtext" => self.action_send_text(asked),
+            "mixmonitor" => self.action_mix_monitor(asked),
+            "stopmixmonitor" => self.action_stop_mix_monitor(asked),
+            "mixmonitormute" => self.action_mix_monitor_mute(asked),
+            "userevent" => self.action_user_event(asked),
+            "presencestate" => self.action_presence_state(asked),
+            "extensionstate" => self.action_extension_state(asked),
+            "queuesummary" => self.summarize_queues(asked),
+            // The manager user has no right for messages, as the one of the recordings.
+            "messagesend" => asked.error("Permission denied"),
             // The phones have static contacts, which are not listed.
             "pjsipshowcontacts" => asked.error("No Contacts found") + "\r\n",
             "coresettings" => self.core_settings(asked),
             "corestatus" => self.core_status(asked),
-            name => asked.error(&format!(
-                "Invalid/unknown command: {name}. Use Action: ListCommands to show available commands."
-            )),
+            _ => {
+                let name = asked.get("Action").unwrap_or_default();
+                asked.error(&format!(
+                    "Invalid/unknown command: {name}. Use Action: ListCommands to show available commands."
+                ))
+            }
         }
     }
 }

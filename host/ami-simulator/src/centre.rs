@@ -6,8 +6,14 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::agenda::Agenda;
-use crate::channel::{Bridge, BridgeId, Channel, ChannelId, Doing, Party, State};
+use crate::channel::{Bridge, BridgeId, Channel, ChannelId, Doing};
+use crate::conference::Room;
+use crate::consultation::Consultation;
 use crate::device::Device;
+use crate::disaster::Disaster;
+use crate::making::Names;
+use crate::parking::Lot;
+use crate::presence::Presence;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::wire::{Class, Event, Text};
@@ -49,6 +55,32 @@ pub(crate) enum Step {
     Hold(ChannelId),
     /// And taken back.
     Resume(ChannelId),
+    /// Whom the channel talks to waits while it asks somebody at the extension.
+    Consult(ChannelId, String),
+    /// The other half of a `Local` channel has ended for that cause.
+    HalfGone(ChannelId, u32),
+    /// The parked one has waited for long enough in its space.
+    ParkTimeout(ChannelId, u32),
+    /// Whoever is still at the phone though nobody is left to talk to puts it down.
+    LeftAlone(BridgeId, ChannelId),
+    /// The channel's dialplan, or its application, is over.
+    Over(ChannelId),
+    /// Whom the channel talks to is parked by it.
+    Park(ChannelId),
+    /// Somebody fetches the parked one.
+    Fetch(ChannelId, u32),
+    /// A few people meet in a conference.
+    Meeting,
+    /// This phone joins the conference.
+    Attend(String, String),
+    /// Whoever is at the channel has had enough of the conference.
+    Leave(ChannelId),
+    /// Somebody in a conference begins to talk, or stops.
+    Speak(ChannelId, bool),
+    /// Somebody does not want to be disturbed, or wants again.
+    Mood,
+    /// Calls come in by the second until then: so many each time.
+    Flood { until_ms: u64, calls: u32 },
 }
 
 /// A call centre: pure, so that time passes when it is told to, and chance comes from a seed.
@@ -63,8 +95,17 @@ pub struct Centre {
     pub(crate) devices: BTreeMap<String, Device>,
     pub(crate) queues: Vec<Queue>,
     pub(crate) agenda: Agenda<Step>,
+    pub(crate) lot: Lot,
+    pub(crate) rooms: BTreeMap<String, Room>,
+    pub(crate) consultations: Vec<Consultation>,
+    /// By what a hint's presence part names.
+    pub(crate) presences: BTreeMap<String, Presence>,
+    /// Variables of no channel.
+    pub(crate) globals: BTreeMap<String, String>,
+    /// Dialled, and not for the centre itself to do.
+    pub(crate) disaster: Option<Disaster>,
     events: Vec<Event>,
-    names: u32,
+    pub(crate) names: Names,
     ids: u64,
 }
 
@@ -87,8 +128,14 @@ impl Centre {
             channels: BTreeMap::new(),
             bridges: BTreeMap::new(),
             agenda: Agenda::default(),
+            lot: Lot::default(),
+            rooms: BTreeMap::new(),
+            consultations: Vec::new(),
+            presences: BTreeMap::new(),
+            globals: BTreeMap::new(),
+            disaster: None,
             events: Vec::new(),
-            names: 0,
+            names: Names::default(),
             ids: 0,
         };
         centre.open();
@@ -146,6 +193,21 @@ impl Centre {
             }
             Step::Hold(channel) => self.hold(channel, true),
             Step::Resume(channel) => self.hold(channel, false),
+            Step::Consult(channel, exten) => self.consult(channel, &exten),
+            Step::HalfGone(channel, cause) => self.half_gone(channel, cause),
+            Step::ParkTimeout(channel, space) => self.park_timeout(channel, space),
+            Step::LeftAlone(bridge, channel) => self.left_alone(bridge, channel),
+            Step::Over(channel) => self.over(channel),
+            Step::Park(channel) => self.park_other(channel),
+            Step::Fetch(channel, space) => self.fetch(channel, space),
+            Step::Meeting => self.meeting(),
+            Step::Attend(from, room) => {
+                self.dial(&from, &room);
+            }
+            Step::Leave(channel) => self.leave_meeting(channel),
+            Step::Speak(channel, on) => self.speak(channel, on),
+            Step::Mood => self.mood(),
+            Step::Flood { until_ms, calls } => self.flood_on(until_ms, calls),
         }
     }
 
@@ -159,7 +221,11 @@ impl Centre {
     }
 
     pub(crate) fn emit(&mut self, class: Class, text: Text) {
-        self.events.push(Event { class, text: text.end() });
+        self.emit_ended(class, text.end());
+    }
+
+    pub(crate) fn emit_ended(&mut self, class: Class, text: String) {
+        self.events.push(Event { class, text });
     }
 
     /// An event that shows one channel, and more.
@@ -219,53 +285,6 @@ impl Centre {
         )
     }
 
-    /// A new channel of a device. Events tell of it; nothing else is told yet.
-    pub(crate) fn create(&mut self, new: NewChannel<'_>) -> ChannelId {
-        let id = self.next_id();
-        let name = format!("{}-{:08x}", new.device, self.names);
-        let made = format!("{}-{}.{}", self.settings.system_name, self.now_s(), self.names);
-        let uniqueid = new.uniqueid.map_or(made, str::to_owned);
-        self.names += 1;
-        let channel = Channel {
-            name,
-            device: new.device.to_owned(),
-            state: new.state,
-            caller: new.caller,
-            connected: None,
-            context: new.context.to_owned(),
-            exten: new.exten.to_owned(),
-            priority: 1,
-            linkedid: new.linkedid.unwrap_or_else(|| uniqueid.clone()),
-            uniqueid,
-            application: String::new(),
-            data: String::new(),
-            started_ms: self.now_ms,
-            held: false,
-            doing: new.doing,
-        };
-        self.channels.insert(id, channel);
-        if let Some(device) = self.devices.get_mut(new.device) {
-            device.channels.insert(id);
-        }
-        self.tell("Newchannel", id, &[]);
-        id
-    }
-
-    pub(crate) fn set_state(&mut self, channel: ChannelId, state: State) {
-        if let Some(changed) = self.channels.get_mut(&channel) {
-            changed.state = state;
-            self.tell("Newstate", channel, &[]);
-        }
-    }
-
-    /// Whom the channel is told that it talks to.
-    pub(crate) fn connect_line(&mut self, channel: ChannelId, party: Party) {
-        if let Some(changed) = self.channels.get_mut(&channel) {
-            changed.connected = Some(party);
-            self.tell("NewConnectedLine", channel, &[]);
-        }
-    }
-
     pub(crate) fn doing(&self, channel: ChannelId) -> Option<&Doing> {
         self.channels.get(&channel).map(|channel| &channel.doing)
     }
@@ -293,6 +312,7 @@ impl Centre {
             device.extension.is_some()
                 && device.online
                 && !device.left_alone
+                && !device.undisturbed
                 && device.channels.is_empty()
         };
         self.devices.iter().filter(free).map(|(name, _)| name.clone()).collect()
@@ -306,18 +326,4 @@ impl Centre {
     pub(crate) fn channels_of(&self, device: &str) -> BTreeSet<ChannelId> {
         self.devices.get(device).map(|device| device.channels.clone()).unwrap_or_default()
     }
-}
-
-/// What a channel starts with.
-pub(crate) struct NewChannel<'a> {
-    pub(crate) device: &'a str,
-    pub(crate) state: State,
-    pub(crate) caller: Party,
-    pub(crate) context: &'a str,
-    pub(crate) exten: &'a str,
-    /// Told by whoever asked for the channel.
-    pub(crate) uniqueid: Option<&'a str>,
-    /// The call that it becomes part of.
-    pub(crate) linkedid: Option<String>,
-    pub(crate) doing: Doing,
 }

@@ -1,5 +1,7 @@
 //! Channels and bridges, and how events show them.
 
+use std::collections::BTreeMap;
+
 use crate::wire::{Text, escaped};
 
 /// Never used again, unlike a name.
@@ -18,7 +20,15 @@ impl Party {
     pub(crate) fn new(number: impl Into<String>, name: impl Into<String>) -> Self {
         Self { number: number.into(), name: name.into() }
     }
+
+    /// Nobody that is known.
+    pub(crate) fn unknown() -> Self {
+        Self::new(UNKNOWN, UNKNOWN)
+    }
 }
+
+/// How events show what is not known.
+pub(crate) const UNKNOWN: &str = "<unknown>";
 
 /// Asterisk's numbers for the states that occur here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +63,12 @@ pub(crate) enum Doing {
     Queued { queue: String, rings: Option<ChannelId> },
     /// In a bridge.
     Talking(BridgeId),
+    /// Waits in a space of the parking lot.
+    Parked(u32),
+    /// In a conference.
+    Conferring(String),
+    /// Listens in on another channel.
+    Listening(ChannelId),
 }
 
 /// Why a channel is called.
@@ -71,6 +87,8 @@ pub(crate) enum Called {
 pub(crate) struct Originated {
     pub(crate) action_id: Option<String>,
     pub(crate) dialled: String,
+    /// The number and name that it was asked to show; each may be left out.
+    pub(crate) shown: Option<Party>,
     pub(crate) target: Target,
 }
 
@@ -100,12 +118,18 @@ pub(crate) struct Channel {
     /// The other side put it on hold.
     pub(crate) held: bool,
     pub(crate) doing: Doing,
+    /// What was set on it.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// How many recordings of it run.
+    pub(crate) recordings: u32,
+    /// The other half of a `Local` channel.
+    pub(crate) half: Option<ChannelId>,
 }
 
 impl Channel {
     /// The channel snapshot, its keys beginning with a role.
     pub(crate) fn show(&self, role: &str, text: Text) -> Text {
-        let unknown = || "<unknown>".to_owned();
+        let unknown = || UNKNOWN.to_owned();
         let (number, name) = match &self.connected {
             Some(party) => (party.number.clone(), escaped(&party.name)),
             None => (unknown(), unknown()),
@@ -131,10 +155,24 @@ impl Channel {
 #[derive(Debug, Clone)]
 pub(crate) struct Bridge {
     pub(crate) uniqueid: String,
-    /// In the order that they came; the last is the one whose dialplan goes on.
+    pub(crate) purpose: Purpose,
+    /// In the order that they came.
     pub(crate) channels: Vec<ChannelId>,
+    /// The one whose dialplan goes on when the bridge ends.
+    pub(crate) owner: Option<ChannelId>,
     /// The caller came through a queue.
     pub(crate) service: Option<Service>,
+}
+
+/// What a bridge is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// People talk.
+    Talk,
+    /// The parking lot.
+    Parking,
+    /// The conference of that name, in which Asterisk's own announcer counts as well.
+    Conference(String),
 }
 
 /// A queue's caller and member who talk.
@@ -149,14 +187,30 @@ pub(crate) struct Service {
 }
 
 impl Bridge {
+    /// A bridge that nobody is in yet.
+    pub(crate) fn new(uniqueid: String, purpose: Purpose) -> Self {
+        Self { uniqueid, purpose, channels: Vec::new(), owner: None, service: None }
+    }
+
     /// The bridge snapshot.
     pub(crate) fn show(&self, text: Text) -> Text {
-        text.field("BridgeUniqueid", &self.uniqueid)
-            .field("BridgeType", "basic")
-            .field("BridgeTechnology", "simple_bridge")
-            .field("BridgeCreator", "<unknown>")
-            .field("BridgeName", "<unknown>")
-            .field("BridgeNumChannels", self.channels.len())
-            .field("BridgeVideoSourceMode", "none")
+        self.show_as("", text)
+    }
+
+    /// The bridge snapshot, its keys beginning with a role.
+    pub(crate) fn show_as(&self, role: &str, text: Text) -> Text {
+        let (kind, technology, creator, name) = match &self.purpose {
+            Purpose::Talk => ("basic", "simple_bridge", UNKNOWN, UNKNOWN),
+            Purpose::Parking => ("parking", "holding_bridge", "Parking", "default"),
+            Purpose::Conference(name) => ("base", "softmix", "ConfBridge", name.as_str()),
+        };
+        let announcer = usize::from(matches!(self.purpose, Purpose::Conference(_)));
+        text.role(role, "BridgeUniqueid", &self.uniqueid)
+            .role(role, "BridgeType", kind)
+            .role(role, "BridgeTechnology", technology)
+            .role(role, "BridgeCreator", creator)
+            .role(role, "BridgeName", name)
+            .role(role, "BridgeNumChannels", self.channels.len() + announcer)
+            .role(role, "BridgeVideoSourceMode", "none")
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Device {
     pub(crate) name: String,
     pub(crate) online: bool,
     pub(crate) left_alone: bool,
+    /// Refuses every call: somebody does not want to be disturbed.
+    pub(crate) undisturbed: bool,
     pub(crate) channels: BTreeSet<ChannelId>,
     /// The state that was told last.
     pub(crate) told: DeviceState,
@@ -76,6 +78,7 @@ impl Device {
             name: phone.name.clone(),
             online: phone.online,
             left_alone: phone.left_alone,
+            undisturbed: false,
             channels: BTreeSet::new(),
             told: if phone.online { DeviceState::Idle } else { DeviceState::Unavailable },
         }
@@ -87,6 +90,7 @@ impl Device {
             name: String::new(),
             online: true,
             left_alone: false,
+            undisturbed: false,
             channels: BTreeSet::new(),
             told: DeviceState::Idle,
         }
@@ -94,6 +98,11 @@ impl Device {
 
     pub(crate) fn party(&self) -> Party {
         Party::new(self.extension.as_deref().unwrap_or_default(), &self.name)
+    }
+
+    /// A phone takes one call at a time, and none while nobody is to disturb it.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.extension.is_some() && (self.undisturbed || !self.channels.is_empty())
     }
 
     /// The hint of a phone's extension.

@@ -1,22 +1,14 @@
 //! A call from the first digit to the answer: channels made, rung, answered or refused.
 
-use crate::centre::{Centre, FROM_TRUNK, INTERNAL, NewChannel, Step, TRUNK};
-use crate::channel::{Bridge, Called, ChannelId, Doing, Originated, Party, Service, State, Target};
-use crate::wire::{Class, Text, escaped};
+use crate::centre::{Centre, FROM_TRUNK, INTERNAL, Step, TRUNK};
+use crate::channel::{Bridge, BridgeId, Called, ChannelId, Doing, Party, Purpose, Service, State};
+use crate::making::NewChannel;
+use crate::wire::{Class, Text};
 
 /// From the INVITE to the first ringing of a phone.
-const TO_RING_MS: u64 = 60;
+pub(crate) const TO_RING_MS: u64 = 60;
 /// How long the dialplan lets a phone ring.
 const DIAL_TIMEOUT_MS: u64 = 30_000;
-
-/// What stands behind an extension.
-enum Place {
-    Phone(String),
-    Queue(String),
-    Outside(String),
-    Echo,
-    Nowhere,
-}
 
 impl Centre {
     /// The phone of `from` dials `to`. False if it cannot: there is none, or there is no `to`.
@@ -73,63 +65,13 @@ impl Centre {
         self.refresh(device);
     }
 
-    pub(crate) fn exists(&self, exten: &str) -> bool {
-        !matches!(self.place(exten), Place::Nowhere)
-    }
-
-    fn place(&self, exten: &str) -> Place {
-        if let Some((device, _)) = self.phone_of(exten) {
-            return Place::Phone(device.clone());
-        }
-        if let Some(queue) = self.queues.iter().find(|queue| queue.extension == exten) {
-            return Place::Queue(queue.name.clone());
-        }
-        let digits = |number: &str| number.bytes().all(|byte| byte.is_ascii_digit());
-        match exten.strip_prefix('0') {
-            _ if exten == "800" => Place::Echo,
-            Some(number) if !number.is_empty() && digits(number) => {
-                Place::Outside(number.to_owned())
-            }
-            _ => Place::Nowhere,
-        }
-    }
-
-    /// The channel goes on in the dialplan, at its extension.
-    pub(crate) fn enter(&mut self, channel: ChannelId) {
-        let Some(entering) = self.channels.get_mut(&channel) else { return };
-        if !matches!(entering.doing, Doing::Alone) {
-            return;
-        }
-        entering.priority = 1;
-        let exten = entering.exten.clone();
-        match self.place(&exten) {
-            Place::Phone(device) => self.call_device(channel, &device, &exten, &exten),
-            Place::Outside(number) => {
-                self.call_device(channel, TRUNK, &format!("{number}@trunk"), &number);
-            }
-            Place::Queue(queue) => self.join(channel, &queue),
-            Place::Echo => {
-                self.run(channel, "Echo", "");
-                self.set_state(channel, State::Up);
-            }
-            Place::Nowhere => self.end_alone(channel, 3),
-        }
-    }
-
-    fn run(&mut self, channel: ChannelId, application: &str, data: &str) {
-        if let Some(running) = self.channels.get_mut(&channel) {
-            application.clone_into(&mut running.application);
-            data.clone_into(&mut running.data);
-        }
-    }
-
     /// Application Dial: rings a device for a channel.
-    fn call_device(&mut self, by: ChannelId, device: &str, dialled: &str, number: &str) {
-        let Some(target) = self.devices.get(device) else { return };
+    pub(crate) fn call_device(&mut self, by: ChannelId, device: &str, dialled: &str, number: &str) {
+        let Some(target) = self.devices.get(device) else { return self.end_alone(by, 3) };
         let (Some(caller), true) = (self.channels.get(&by), target.online) else {
             return self.end_alone(by, 3);
         };
-        let busy = target.extension.is_some() && !target.channels.is_empty();
+        let busy = target.is_busy();
         let party = match target.extension {
             Some(_) => target.party(),
             None => Party::new(number, ""),
@@ -156,12 +98,6 @@ impl Centre {
         self.later(DIAL_TIMEOUT_MS, Step::NoAnswer(callee));
     }
 
-    pub(crate) fn led_to(&mut self, channel: ChannelId, exten: &str) {
-        if let Some(channel) = self.channels.get_mut(&channel) {
-            exten.clone_into(&mut channel.exten);
-        }
-    }
-
     /// An event that shows who calls, if anybody, and whom.
     pub(crate) fn tell_dial(&mut self, name: &str, callee: ChannelId, more: &[(&str, &str)]) {
         let text = self.show_dial(self.event(name, Class::Call), callee);
@@ -181,50 +117,16 @@ impl Centre {
         called.show("Dest", text)
     }
 
-    /// The action Originate: calls a device, and leads it on when it answers.
-    pub(crate) fn originate(&mut self, call: Originate) {
-        let Some(device) = self.devices.get(&call.device).filter(|device| device.online) else {
-            return self.originate_failed(&call.wish, 0, call.uniqueid.as_deref());
-        };
-        let busy = device.extension.is_some() && !device.channels.is_empty();
-        let party = call.caller.clone().unwrap_or_else(|| device.party());
-        let dialled = call.device.strip_prefix("PJSIP/").unwrap_or(&call.device).to_owned();
-        let channel = self.create(NewChannel {
-            device: &call.device,
-            state: State::Down,
-            caller: party,
-            context: INTERNAL,
-            exten: "s",
-            uniqueid: call.uniqueid.as_deref(),
-            linkedid: None,
-            doing: Doing::Called(Called::Originated(call.wish)),
-        });
-        self.run(channel, "AppDial2", "(Outgoing Line)");
-        if let Some(caller) = call.caller {
-            self.connect_line(channel, caller);
-        }
-        self.tell_dial("DialBegin", channel, &[("DialString", &dialled)]);
-        self.later(TO_RING_MS, if busy { Step::Refuse(channel) } else { Step::Ring(channel) });
-        self.later(call.timeout_ms, Step::NoAnswer(channel));
-    }
-
-    pub(crate) fn originate_failed(&mut self, wish: &Originated, reason: u8, id: Option<&str>) {
-        let text = self.event("OriginateResponse", Class::Call);
-        let text = wish
-            .show("Failure", &wish.dialled, text)
-            .field("Reason", reason)
-            .field("Uniqueid", id.unwrap_or("<unknown>"))
-            .field("CallerIDNum", "<unknown>")
-            .field("CallerIDName", "<unknown>");
-        self.emit(Class::Call, text);
-    }
-
     pub(crate) fn ring(&mut self, callee: ChannelId) {
         let Some(channel) = self.channels.get(&callee) else { return };
         let (Doing::Called(called), State::Down) = (&channel.doing, channel.state) else { return };
         let offered = matches!(called, Called::Offered { .. });
         // Whoever originates a call has the phone in the hand.
         let sure = matches!(called, Called::Originated(_));
+        let far = match called {
+            Called::Dialled { by } => Some(*by),
+            _ => None,
+        };
         let (device, party) = (channel.device.clone(), channel.connected.clone());
         self.set_state(callee, State::Ringing);
         if let (true, Some(party)) = (offered, party) {
@@ -232,6 +134,9 @@ impl Centre {
         }
         self.tell_dial("DialState", callee, &[("DialStatus", "RINGING")]);
         self.refresh(&device);
+        if let Some(far) = far {
+            self.near_rings(far);
+        }
         if sure || self.happens(self.settings.answered_percent) {
             let ringing = self.pick(self.settings.ring_ms.clone());
             self.later(if sure { ringing.min(1_500) } else { ringing }, Step::Answer(callee));
@@ -245,65 +150,70 @@ impl Centre {
         };
         let device = channel.device.clone();
         match called.clone() {
-            Called::Dialled { by } => self.answer_dialled(by, callee),
+            Called::Dialled { by } => self.answer_dialled(by, callee, true),
             Called::Offered { by, queue, since_ms } => self.serve(by, callee, &queue, since_ms),
             Called::Originated(wish) => self.answer_originated(callee, wish),
         }
         self.refresh(&device);
     }
 
-    fn answer_dialled(&mut self, by: ChannelId, callee: ChannelId) {
-        self.set_state(callee, State::Up);
+    /// `rings`: it did until now; else it has taken the place of the one that did.
+    pub(crate) fn answer_dialled(&mut self, by: ChannelId, callee: ChannelId, rings: bool) {
+        if rings {
+            self.set_state(callee, State::Up);
+        }
         // Its dialplan is over: application Dial leads it from here.
         self.led_to(callee, "");
         self.tell_dial("DialEnd", callee, &[("DialStatus", "ANSWER")]);
-        if self.channels.get(&by).is_some_and(|caller| caller.state != State::Up) {
+        if self.state_of(by) != Some(State::Up) {
             self.set_state(by, State::Up);
         }
+        self.near_answers(by);
         self.talk(by, callee, None);
-    }
-
-    fn answer_originated(&mut self, channel: ChannelId, wish: Originated) {
-        let Some(answered) = self.channels.get(&channel) else { return };
-        let text = wish
-            .show("Success", &answered.name, self.event("OriginateResponse", Class::Call))
-            .field("Reason", 4)
-            .field("Uniqueid", &answered.uniqueid)
-            .field("CallerIDNum", &answered.caller.number)
-            .field("CallerIDName", escaped(&answered.caller.name));
-        self.emit(Class::Call, text);
-        self.set_state(channel, State::Up);
-        self.tell_dial("DialEnd", channel, &[("DialStatus", "ANSWER")]);
-        self.set_doing(channel, Doing::Alone);
-        match wish.target {
-            Target::Extension { context, exten } => {
-                if let Some(led) = self.channels.get_mut(&channel) {
-                    (led.context, led.exten) = (context, exten);
-                }
-                self.later(1, Step::Enter(channel));
-            }
-            Target::Application { name, data } => self.run(channel, &name, &data),
-        }
     }
 
     /// Two channels get into a bridge; people talk for a while.
     pub(crate) fn talk(&mut self, caller: ChannelId, callee: ChannelId, service: Option<Service>) {
+        let id = self.open_bridge(caller);
+        if let Some(bridge) = self.bridges.get_mut(&id) {
+            bridge.service = service;
+        }
+        self.talk_in(id, caller, callee);
+    }
+
+    /// A bridge that nobody is in yet.
+    pub(crate) fn open_bridge(&mut self, owner: ChannelId) -> BridgeId {
         let id = self.next_id();
-        let mut bridge = Bridge { uniqueid: self.uuid(), channels: Vec::new(), service };
+        let mut bridge = Bridge::new(self.uuid(), Purpose::Talk);
+        bridge.owner = Some(owner);
         self.tell_bridge("BridgeCreate", &bridge, None);
-        for channel in [callee, caller] {
-            bridge.channels.push(channel);
-            self.set_doing(channel, Doing::Talking(id));
-            self.tell_bridge("BridgeEnter", &bridge, Some(channel));
-        }
         self.bridges.insert(id, bridge);
-        let talk = self.pick(self.settings.talk_ms.clone());
-        let first = if self.happens(50) { caller } else { callee };
-        self.later(talk, Step::TalkOver(id, first));
-        if self.settings.calls_per_minute > 0 && talk > 10_000 && self.happens(15) {
-            self.later(talk / 3, Step::Hold(callee));
-            self.later(talk / 2, Step::Resume(callee));
+        id
+    }
+
+    /// The two get into the bridge.
+    pub(crate) fn talk_in(&mut self, id: BridgeId, caller: ChannelId, callee: ChannelId) {
+        for channel in [callee, caller] {
+            self.enter_bridge(id, channel);
         }
+        let talk = self.pick(self.settings.talk_ms.clone());
+        let local = self.channels.get(&caller).is_some_and(|caller| caller.half.is_some());
+        let first = if self.happens(50) && !local { caller } else { callee };
+        self.later(talk, Step::TalkOver(id, first));
+        if self.settings.calls_per_minute > 0 && talk > 10_000 {
+            self.liven_up(callee, talk);
+        }
+    }
+
+    /// The phone of `extension` puts the other side on hold, or takes it back. False if it talks to
+    /// nobody.
+    pub fn hold_from_phone(&mut self, extension: &str, on: bool) -> bool {
+        let Some((device, _)) = self.phone_of(extension) else { return false };
+        let channels = self.channels_of(&device.clone());
+        let talks = |channel: &ChannelId| self.partner(*channel).is_some();
+        let Some(channel) = channels.into_iter().find(talks) else { return false };
+        self.hold(channel, on);
+        true
     }
 
     /// The channel's phone puts the other side on hold, or takes it back.
@@ -326,32 +236,5 @@ impl Centre {
             self.tell("MusicOnHoldStop", other, &[]);
         }
         self.refresh(&device);
-    }
-}
-
-/// A wish to originate a call.
-pub(crate) struct Originate {
-    pub(crate) device: String,
-    /// Set as caller and as connected party.
-    pub(crate) caller: Option<Party>,
-    pub(crate) uniqueid: Option<String>,
-    pub(crate) timeout_ms: u64,
-    pub(crate) wish: Originated,
-}
-
-impl Originated {
-    fn show(&self, verdict: &str, channel: &str, text: Text) -> Text {
-        let text = text
-            .action_id(self.action_id.as_deref())
-            .field("Response", verdict)
-            .field("Channel", channel);
-        match &self.target {
-            Target::Extension { context, exten } => {
-                text.field("Context", context).field("Exten", exten)
-            }
-            Target::Application { name, data } => {
-                text.field("Application", name).field("Data", data)
-            }
-        }
     }
 }

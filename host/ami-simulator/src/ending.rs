@@ -1,8 +1,7 @@
 //! How calls end, and how they go elsewhere: hang-up, redirect, blind transfer.
 
-use crate::centre::Centre;
+use crate::centre::{Centre, Step};
 use crate::channel::{Bridge, BridgeId, Called, ChannelId, Doing};
-use crate::wire::Class;
 
 /// Why a channel ended: Q.850, and SIP's own code where there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +13,7 @@ pub(crate) struct Cause {
 impl Cause {
     pub(crate) const UNKNOWN: Self = Self { code: 0, sip: None };
     pub(crate) const NORMAL: Self = Self { code: 16, sip: None };
+    pub(crate) const ELSEWHERE: Self = Self { code: 26, sip: None };
     const BUSY: Self = Self { code: 17, sip: Some(486) };
     const NO_ANSWER: Self = Self { code: 19, sip: Some(480) };
     const CANCELLED: Self = Self { code: 127, sip: Some(487) };
@@ -31,6 +31,7 @@ impl Cause {
             19 => "User alerting, no answer",
             20 => "Subscriber absent",
             21 => "Call Rejected",
+            26 => "Answered elsewhere",
             127 => "Interworking, unspecified",
             _ => "Unknown",
         }
@@ -56,7 +57,7 @@ impl Centre {
                 self.tell("HangupRequest", channel, cause);
                 self.hang_up(channel, Cause::NORMAL);
             }
-            Doing::Alone => {
+            Doing::Alone | Doing::Parked(_) | Doing::Conferring(_) | Doing::Listening(_) => {
                 self.tell("HangupRequest", channel, &[]);
                 self.hang_up(channel, Cause::NORMAL);
             }
@@ -68,7 +69,9 @@ impl Centre {
     pub(crate) fn hang_up(&mut self, channel: ChannelId, cause: Cause) {
         let Some(doing) = self.doing(channel).cloned() else { return };
         match doing {
-            Doing::Alone => self.finish(&[], Some(channel), cause),
+            Doing::Alone if self.has_dialplan(channel) => {
+                self.finish(&[], Some(channel), cause);
+            }
             Doing::Calling(callee) => {
                 self.tell_dial("DialEnd", callee, &[("DialStatus", "CANCEL")]);
                 self.finish(&[callee], Some(channel), cause);
@@ -86,7 +89,43 @@ impl Centre {
                 self.abandon(channel, &queue, rings);
                 self.finish(&[], Some(channel), cause);
             }
-            Doing::Talking(bridge) => self.break_up(bridge, channel, &[], cause),
+            Doing::Talking(bridge) => {
+                if !self.consultation_ends(channel, cause) {
+                    self.break_up(bridge, channel, &[], cause);
+                }
+            }
+            Doing::Parked(space) => self.give_up_parked(channel, space, cause),
+            Doing::Conferring(room) => {
+                self.leave_room(channel, &room);
+                self.finish(&[], Some(channel), cause);
+            }
+            Doing::Alone | Doing::Listening(_) => {
+                let device = self.remove(channel, cause);
+                self.refresh(&device.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Else it was called for an application alone.
+    fn has_dialplan(&self, channel: ChannelId) -> bool {
+        self.channels.get(&channel).is_some_and(|channel| channel.exten != "s")
+    }
+
+    /// The dialplan of the channel, or the application that it was called for, is over.
+    pub(crate) fn over(&mut self, channel: ChannelId) {
+        let Some(ended) = self.channels.get(&channel) else { return };
+        if ended.doing != Doing::Alone {
+            return;
+        }
+        let cause = if self.has_dialplan(channel) { Cause::NORMAL } else { Cause::UNKNOWN };
+        self.hang_up(channel, cause);
+    }
+
+    /// Nobody is left to talk to, and it was not noticed at once.
+    pub(crate) fn left_alone(&mut self, bridge: BridgeId, channel: ChannelId) {
+        let alone = self.bridges.get(&bridge).is_some_and(|bridge| bridge.channels == [channel]);
+        if alone {
+            self.put_down(channel);
         }
     }
 
@@ -97,6 +136,10 @@ impl Centre {
     /// The dialled phone cannot or will not: nobody is left to talk to.
     fn fail(&mut self, callee: ChannelId, by: ChannelId, status: &str, cause: Cause) {
         self.tell_dial("DialEnd", callee, &[("DialStatus", status)]);
+        if let Some(by) = self.channels.get_mut(&by) {
+            // Its dialplan goes on, to the end.
+            by.priority += 1;
+        }
         self.finish(&[callee], Some(by), cause);
     }
 
@@ -131,7 +174,7 @@ impl Centre {
     }
 
     /// The last words: the dialplan of `owner` ends, then the channels do.
-    fn finish(&mut self, others: &[ChannelId], owner: Option<ChannelId>, cause: Cause) {
+    pub(crate) fn finish(&mut self, others: &[ChannelId], owner: Option<ChannelId>, cause: Cause) {
         if let Some(owner) = owner {
             self.tell("SoftHangupRequest", owner, &[("Cause", "16")]);
         }
@@ -144,6 +187,7 @@ impl Centre {
 
     /// The channel is no more. Returns its device, whose state has still to be told.
     pub(crate) fn remove(&mut self, channel: ChannelId, cause: Cause) -> Option<String> {
+        self.stop_listening(channel);
         let code = cause.code.to_string();
         let sip = cause.sip.map(|sip| sip.to_string());
         let mut more = vec![("Cause", code.as_str()), ("Cause-txt", cause.words())];
@@ -153,13 +197,28 @@ impl Centre {
         if let Some(device) = self.devices.get_mut(&ended.device) {
             device.channels.remove(&channel);
         }
+        if let Some(half) = ended.half {
+            self.tell_device(&ended.device, "NOT_INUSE");
+            self.tell("HangupRequest", half, &[("Cause", &code)]);
+            if let Some(party) = ended.connected.filter(|_| self.channels.contains_key(&half)) {
+                self.call_itself(half, &party);
+            }
+            self.later(1, Step::HalfGone(half, cause.code));
+        }
         Some(ended.device)
     }
 
     /// Takes a bridge apart, `first` first. `kept` goes on, alone; the others end.
-    fn break_up(&mut self, id: BridgeId, first: ChannelId, kept: &[ChannelId], cause: Cause) {
+    pub(crate) fn break_up(
+        &mut self,
+        id: BridgeId,
+        first: ChannelId,
+        kept: &[ChannelId],
+        cause: Cause,
+    ) {
         let Some(mut bridge) = self.bridges.remove(&id) else { return };
-        let owner = bridge.channels.last().copied();
+        self.forget_consultations(id);
+        let owner = bridge.owner;
         let mut channels = bridge.channels.clone();
         channels.sort_by_key(|channel| *channel != first);
         for channel in &channels {
@@ -188,77 +247,6 @@ impl Centre {
         for device in &devices {
             self.refresh(device);
         }
-    }
-
-    /// Takes two channels that talk to each other apart, to be led to different places.
-    pub(crate) fn part(&mut self, one: ChannelId, other: ChannelId) {
-        let Some(Doing::Talking(bridge)) = self.doing(one).cloned() else { return };
-        if self.doing(other) == Some(&Doing::Talking(bridge)) {
-            self.break_up(bridge, one, &[one, other], Cause::NORMAL);
-        }
-    }
-
-    /// Leads a channel to another extension; whom it talked to or called is hung up. False if it
-    /// only rings yet.
-    pub(crate) fn redirect(&mut self, channel: ChannelId, context: &str, exten: &str) -> bool {
-        let Some(doing) = self.doing(channel).cloned() else { return false };
-        if matches!(doing, Doing::Called(_)) {
-            return false;
-        }
-        if let Some(led) = self.channels.get_mut(&channel) {
-            context.clone_into(&mut led.context);
-            exten.clone_into(&mut led.exten);
-            led.priority = 1;
-        }
-        match doing {
-            Doing::Talking(bridge) => {
-                self.break_up(bridge, channel, &[channel], Cause::NORMAL);
-            }
-            Doing::Calling(callee) => {
-                self.tell_dial("DialEnd", callee, &[("DialStatus", "CANCEL")]);
-                let device = self.remove(callee, Cause::UNKNOWN);
-                if let Some(device) = device {
-                    self.refresh(&device);
-                }
-            }
-            Doing::Queued { queue, rings } => self.abandon(channel, &queue, rings),
-            Doing::Alone | Doing::Called(_) => {}
-        }
-        self.set_doing(channel, Doing::Alone);
-        self.later(1, crate::centre::Step::Enter(channel));
-        true
-    }
-
-    /// Whom the channel talks to goes to the extension; the channel ends. False if it talks to
-    /// nobody.
-    pub(crate) fn blind_transfer(&mut self, from: ChannelId, context: &str, exten: &str) -> bool {
-        let Some(Doing::Talking(id)) = self.doing(from).cloned() else { return false };
-        let Some(bridge) = self.bridges.get(&id).cloned() else { return false };
-        let Some(to) = bridge.channels.iter().copied().find(|other| *other != from) else {
-            return false;
-        };
-        self.tell("Unhold", from, &[]);
-        let text = self.event("BlindTransfer", Class::Call).field("Result", "Success");
-        let (Some(transferer), Some(transferee)) =
-            (self.channels.get(&from), self.channels.get(&to))
-        else {
-            return false;
-        };
-        let text = transferee.show("Transferee", transferer.show("Transferer", text));
-        let text = bridge
-            .show(text)
-            .field("IsExternal", "Yes")
-            .field("Context", context)
-            .field("Extension", exten);
-        self.emit(Class::Call, text);
-        if let Some(led) = self.channels.get_mut(&to) {
-            context.clone_into(&mut led.context);
-            exten.clone_into(&mut led.exten);
-            led.priority = 1;
-        }
-        self.break_up(id, to, &[to], Cause::NORMAL);
-        self.later(1, crate::centre::Step::Enter(to));
-        true
     }
 }
 

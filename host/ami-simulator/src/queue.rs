@@ -12,6 +12,10 @@ pub(crate) struct Queue {
     pub(crate) callers: Vec<Caller>,
     pub(crate) completed: u32,
     pub(crate) abandoned: u32,
+    /// Of those that were served, how many within the service level.
+    pub(crate) served_in_time: u32,
+    /// Within how many seconds a caller should be served.
+    pub(crate) service_level_s: u64,
     /// Seconds, as Asterisk's own moving averages.
     pub(crate) hold_s: u64,
     pub(crate) talk_s: u64,
@@ -95,6 +99,8 @@ impl Queue {
             callers: Vec::new(),
             completed: 0,
             abandoned: 0,
+            served_in_time: 0,
+            service_level_s: 0,
             hold_s: 0,
             talk_s: 0,
             turn: 0,
@@ -108,6 +114,14 @@ impl Queue {
 
     pub(crate) fn member_mut(&mut self, interface: &str) -> Option<&mut Member> {
         self.members.iter_mut().find(|member| member.interface == interface)
+    }
+
+    /// Of 100 callers that were served, how many in time; then the same of all who came.
+    pub(crate) fn service_levels(&self) -> (f64, f64) {
+        let percent = |of: u32| {
+            if of == 0 { 0.0 } else { f64::from(self.served_in_time) * 100.0 / f64::from(of) }
+        };
+        (percent(self.completed), percent(self.completed + self.abandoned))
     }
 
     /// Takes the member whose turn it is: free, of the lowest penalty, one after the other.

@@ -1,7 +1,8 @@
 //! A call's way through a queue: joining, being offered to members, being served, giving up.
 
-use crate::centre::{Centre, INTERNAL, NewChannel, Step};
+use crate::centre::{Centre, INTERNAL, Step};
 use crate::channel::{Called, ChannelId, Doing, Service, State};
+use crate::making::NewChannel;
 use crate::queue::{Caller, Queue};
 use crate::wire::{Class, Text};
 
@@ -17,9 +18,7 @@ impl Centre {
     pub(crate) fn join(&mut self, channel: ChannelId, queue: &str) {
         let Some(joining) = self.channels.get(&channel) else { return };
         if joining.state != State::Up {
-            let device = joining.device.clone();
-            self.set_state(channel, State::Up);
-            self.refresh(&device);
+            self.pick_up(channel);
         }
         let now_ms = self.now_ms;
         let Some(found) = self.queue_mut(queue) else { return };
@@ -136,17 +135,33 @@ impl Centre {
 
     /// The member answers.
     pub(crate) fn serve(&mut self, by: ChannelId, callee: ChannelId, queue: &str, since_ms: u64) {
-        let now_ms = self.now_ms;
         let Some(interface) = self.channels.get(&callee).map(|callee| callee.device.clone()) else {
             return;
         };
-        self.set_state(callee, State::Up);
+        self.serve_as(by, callee, queue, since_ms, &interface, true);
+    }
+
+    /// The same for who took the member's place, and has answered before.
+    pub(crate) fn serve_as(
+        &mut self,
+        by: ChannelId,
+        callee: ChannelId,
+        queue: &str,
+        since_ms: u64,
+        interface: &str,
+        rings: bool,
+    ) {
+        let (now_ms, interface) = (self.now_ms, interface.to_owned());
+        if rings {
+            self.set_state(callee, State::Up);
+        }
         self.tell_dial("DialEnd", callee, &[("DialStatus", "ANSWER")]);
         self.tell("MusicOnHoldStop", by, &[]);
         let waited = self.leave(by, queue);
         let hold_s = waited.map_or(0, |caller| now_ms.saturating_sub(caller.joined_ms) / 1000);
         let Some(found) = self.queue_mut(queue) else { return };
         found.hold_s = average(found.hold_s, hold_s, found.completed);
+        found.served_in_time += u32::from(hold_s <= found.service_level_s);
         let Some(member) = found.member_mut(&interface) else { return };
         member.in_call = true;
         let member = member.name.clone();
@@ -167,6 +182,7 @@ impl Centre {
             member: callee,
         };
         self.talk(by, callee, Some(service));
+        self.record_some(by);
     }
 
     /// Takes the caller out of the queue.

@@ -24,6 +24,22 @@ impl Text {
         Self(String::with_capacity(128)).field("Response", verdict).action_id(action_id)
     }
 
+    /// Lines that are to become part of a message.
+    pub(crate) fn part() -> Self {
+        Self(String::new())
+    }
+
+    /// The lines so far, for [`Text::append`].
+    pub(crate) fn lines(self) -> String {
+        self.0
+    }
+
+    /// Adds lines that were made before.
+    pub(crate) fn append(mut self, lines: &str) -> Self {
+        self.0.push_str(lines);
+        self
+    }
+
     /// Success or error, and why.
     pub(crate) fn answer(verdict: &str, action_id: Option<&str>, message: &str) -> Self {
         Self::response(verdict, action_id).field("Message", message)
@@ -72,6 +88,7 @@ pub(crate) enum Class {
     Call,
     Agent,
     System,
+    User,
 }
 
 impl Class {
@@ -81,6 +98,7 @@ impl Class {
             Self::Call => "call",
             Self::Agent => "agent",
             Self::System => "system",
+            Self::User => "user",
         }
     }
 }

@@ -5,8 +5,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ami_proto::{Auth, Outcome, Output, Session, SessionConfig, actions};
-use ami_simulator::{Handle, Settings, Simulator};
+use ami_proto::{Auth, Message, Outcome, Output, Session, SessionConfig, actions};
+use ami_simulator::{Disaster, Handle, Settings, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -28,6 +28,15 @@ impl Client {
         let stream = TcpStream::connect(handle.address()).await.unwrap();
         let config = SessionConfig { auth, ..SessionConfig::new("telepulse", secret, "test") };
         Self { stream, session: Session::new(config, 0) }
+    }
+
+    async fn status(&mut self) -> Message {
+        self.session.submit(actions::core_status(), 10_000, 0).unwrap();
+        let answer = self.until(|output| match output {
+            Output::Reply { outcome: Outcome::Response { response, .. }, .. } => Some(response),
+            _ => None,
+        });
+        answer.await
     }
 
     /// Moves bytes until the session says something that `wanted` takes.
@@ -107,4 +116,51 @@ async fn a_client_that_does_not_read_is_cut() {
     timeout(SOON * 6, cut).await.unwrap();
     let mut other = Client::connect(&handle, Auth::Md5, "simulated").await;
     other.until(|output| matches!(output, Output::Ready { .. }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_server_that_dies_is_back_with_another_start_and_no_calls() {
+    let settings = Settings { open_since_ms: 60_000, ..Settings::demo(20, 2, 600) };
+    let handle = simulator(settings).await;
+    let mut client = Client::connect(&handle, Auth::Md5, "simulated").await;
+    client.until(|output| matches!(output, Output::Ready { .. }).then_some(())).await;
+    let before = client.status().await;
+    assert_ne!(before.get("CoreCurrentCalls"), Some("0"), "it is alive from the start");
+    assert!(handle.befall(Disaster::Down(Duration::from_secs(1))));
+    let mut rest = Vec::new();
+    timeout(SOON, client.stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert!(TcpStream::connect(handle.address()).await.is_err(), "nobody listens");
+    let back = async {
+        while TcpStream::connect(handle.address()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(SOON, back).await.unwrap();
+    let mut client = Client::connect(&handle, Auth::Md5, "simulated").await;
+    client.until(|output| matches!(output, Output::Ready { .. }).then_some(())).await;
+    let after = client.status().await;
+    assert_ne!(before.get("CoreStartupTime"), after.get("CoreStartupTime"));
+    assert_eq!(after.get("CoreCurrentCalls"), Some("0"));
+}
+
+#[tokio::test]
+async fn a_flood_comes_as_fast_as_it_was_asked_for() {
+    let handle = simulator(Settings::quiet(3, &["support"])).await;
+    let mut client = Client::connect(&handle, Auth::Md5, "simulated").await;
+    client.until(|output| matches!(output, Output::Ready { .. }).then_some(())).await;
+    let (events_per_second, time) = (4_000, Duration::from_secs(1));
+    assert!(handle.befall(Disaster::Flood { events_per_second, time }));
+    let mut calls = (0, 0);
+    let count = std::cell::RefCell::new(&mut calls);
+    let over = |output: Output| {
+        let Output::Event(event) = output else { return None };
+        let mut calls = count.borrow_mut();
+        match event.event() {
+            Some("Newchannel") => calls.0 += 1,
+            Some("Hangup") => calls.1 += 1,
+            _ => {}
+        }
+        (calls.0 >= 900 && calls.0 == calls.1).then_some(())
+    };
+    client.until(over).await;
 }

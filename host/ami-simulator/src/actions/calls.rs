@@ -2,9 +2,9 @@
 
 use super::{Answer, Asked};
 use crate::centre::{Centre, INTERNAL, TRUNK};
-use crate::channel::{ChannelId, Originated, Party, Target};
-use crate::dialling::Originate;
+use crate::channel::{ChannelId, Originated, Party, Target, UNKNOWN};
 use crate::ending::Cause;
+use crate::originating::Originate;
 
 /// Asterisk's own, in milliseconds.
 const ORIGINATE_TIMEOUT_MS: u64 = 30_000;
@@ -38,8 +38,9 @@ impl Centre {
         let answer = asked.success("Originate successfully queued");
         self.originate(Originate {
             device: if dialled.ends_with("@trunk") { TRUNK } else { dialled }.to_owned(),
-            caller: asked.get("CallerID").map(caller_id),
             uniqueid: uniqueid.map(str::to_owned),
+            other_uniqueid: asked.get("OtherChannelId").map(str::to_owned),
+            variables: variables(asked),
             timeout_ms: asked
                 .get("Timeout")
                 .and_then(|timeout| timeout.parse().ok())
@@ -47,6 +48,7 @@ impl Centre {
             wish: Originated {
                 action_id: asked.id.map(str::to_owned),
                 dialled: dialled.to_owned(),
+                shown: asked.get("CallerID").map(caller_id),
                 target,
             },
         });
@@ -65,9 +67,9 @@ impl Centre {
     }
 
     pub(super) fn action_redirect(&mut self, asked: &Asked) -> Answer {
-        let channel = match self.channel_asked(asked) {
-            Ok(channel) => channel,
-            Err(answer) => return answer,
+        let Some(name) = asked.get("Channel") else { return asked.error("Channel not specified") };
+        let Some(channel) = self.channel_named(name) else {
+            return asked.error(&format!("Channel does not exist: {name}"));
         };
         let Some(exten) = asked.get("Exten") else { return asked.error("Exten not specified") };
         // The second one first: redirecting the first would hang it up.
@@ -100,10 +102,21 @@ impl Centre {
         }
     }
 
-    fn channel_asked(&self, asked: &Asked) -> Result<ChannelId, Answer> {
+    pub(super) fn channel_asked(&self, asked: &Asked) -> Result<ChannelId, Answer> {
         let name = asked.get("Channel").ok_or_else(|| asked.error("No channel specified"))?;
         self.channel_named(name).ok_or_else(|| asked.error("No such channel"))
     }
+}
+
+/// `NAME=VALUE` of each header.
+fn variables(asked: &Asked) -> Vec<(String, String)> {
+    let headers = asked.rest(&[]).filter(|(key, _)| key.eq_ignore_ascii_case("Variable"));
+    headers
+        .filter_map(|(_, text)| {
+            let (name, value) = text.split_once('=')?;
+            Some((name.trim_start_matches('_').to_owned(), value.to_owned()))
+        })
+        .collect()
 }
 
 /// `"Name" <number>`, or a number alone.
@@ -112,7 +125,7 @@ fn caller_id(text: &str) -> Party {
         Some((name, number)) => {
             Party::new(number.trim_end_matches(['>', ' ']), name.trim().trim_matches('"'))
         }
-        None => Party::new(text.trim(), ""),
+        None => Party::new(text.trim(), UNKNOWN),
     }
 }
 
@@ -124,6 +137,6 @@ mod tests {
     fn caller_ids_are_read_in_both_forms() {
         assert_eq!(caller_id("\"Phone 101\" <101>"), Party::new("101", "Phone 101"));
         assert_eq!(caller_id("Ana <55>"), Party::new("55", "Ana"));
-        assert_eq!(caller_id("101"), Party::new("101", ""));
+        assert_eq!(caller_id("101"), Party::new("101", UNKNOWN));
     }
 }

@@ -2,45 +2,46 @@
 
 use super::{Answer, Asked};
 use crate::centre::Centre;
-use crate::channel::{Channel, Doing};
+use crate::channel::{Bridge, Channel, Doing};
 use crate::device::Device;
-use crate::queue::Queue;
+use crate::moment::Moment;
+use crate::queue::{Caller, Member, Queue};
 use crate::wire::{Text, escaped};
 
 /// A list in the making.
-struct List<'a> {
+pub(super) struct List<'a> {
     asked: &'a Asked<'a>,
     text: String,
     items: usize,
 }
 
 impl<'a> List<'a> {
-    fn start(asked: &'a Asked, message: &str) -> Self {
+    pub(super) fn start(asked: &'a Asked, message: &str) -> Self {
         let head = asked.response().field("EventList", "start").field("Message", message);
         Self { asked, text: head.end(), items: 0 }
     }
 
     /// An item that names the question right after its own name.
-    fn item(&self, name: &str) -> Text {
+    pub(super) fn item(&self, name: &str) -> Text {
         Text::item(name).action_id(self.asked.id)
     }
 
-    fn add(&mut self, item: Text) {
+    pub(super) fn add(&mut self, item: Text) {
         self.items += 1;
         self.text.push_str(&item.end());
     }
 
     /// An item that names the question last.
-    fn add_with_id(&mut self, item: Text) {
+    pub(super) fn add_with_id(&mut self, item: Text) {
         self.add(item.action_id(self.asked.id));
     }
 
-    fn complete(self, name: &str) -> Answer {
+    pub(super) fn complete(self, name: &str) -> Answer {
         self.complete_with(name, None)
     }
 
     /// Some lists say their length once more, under a name of their own.
-    fn complete_with(mut self, name: &str, again: Option<&str>) -> Answer {
+    pub(super) fn complete_with(mut self, name: &str, again: Option<&str>) -> Answer {
         let end = self.item(name).field("EventList", "Complete").field("ListItems", self.items);
         let end = match again {
             Some(key) => end.field(key, self.items),
@@ -88,6 +89,11 @@ impl Centre {
                 .field("Callgroup", 0)
                 .field("Pickupgroup", 0)
                 .field("Seconds", self.seconds_of(channel));
+            let wanted = asked.get("Variables").unwrap_or_default().split(',');
+            let item = wanted.filter(|name| !name.is_empty()).fold(item, |item, name| {
+                let value = channel.variables.get(name).map(String::as_str).unwrap_or_default();
+                item.field("Variable", format_args!("{name}={value}"))
+            });
             list.add_with_id(item);
         }
         list.complete_with("StatusComplete", Some("Items"))
@@ -112,6 +118,8 @@ impl Centre {
     fn bridge_of(&self, channel: &Channel) -> &str {
         match &channel.doing {
             Doing::Talking(id) => self.bridges.get(id).map_or("", |bridge| &bridge.uniqueid),
+            Doing::Parked(_) => self.lot.bridge.as_ref().map_or("", |bridge| &bridge.uniqueid),
+            Doing::Conferring(room) => self.room_bridge(room).map_or("", |b| &b.uniqueid),
             _ => "",
         }
     }
@@ -122,17 +130,21 @@ impl Centre {
 
     pub(super) fn list_bridges(&self, asked: &Asked) -> Answer {
         let mut list = List::start(asked, "Bridge listing will follow");
-        for bridge in self.bridges.values() {
+        for bridge in self.all_bridges() {
             list.add(bridge.show(list.item("BridgeListItem")));
         }
         list.complete("BridgeListComplete")
+    }
+
+    fn all_bridges(&self) -> impl Iterator<Item = &Bridge> {
+        self.lot.bridge.iter().chain(self.bridges.values()).chain(self.room_bridges())
     }
 
     pub(super) fn list_bridge(&self, asked: &Asked) -> Answer {
         let Some(id) = asked.get("BridgeUniqueid") else {
             return asked.error("BridgeUniqueid must be provided");
         };
-        let Some(bridge) = self.bridges.values().find(|bridge| bridge.uniqueid == id) else {
+        let Some(bridge) = self.all_bridges().find(|bridge| bridge.uniqueid == id) else {
             return asked.error("Bridge not found");
         };
         let mut list = List::start(asked, "Bridge channel listing will follow");
@@ -152,6 +164,7 @@ impl Centre {
         let mut list = List::start(asked, "Queue status will follow");
         let wanted = |queue: &&Queue| asked.get("Queue").is_none_or(|name| name == queue.name);
         for queue in self.queues.iter().filter(wanted) {
+            let (served, all) = queue.service_levels();
             let item = Text::item("QueueParams")
                 .field("Queue", &queue.name)
                 .field("Max", 0)
@@ -161,9 +174,9 @@ impl Centre {
                 .field("TalkTime", queue.talk_s)
                 .field("Completed", queue.completed)
                 .field("Abandoned", queue.abandoned)
-                .field("ServiceLevel", 0)
-                .field("ServicelevelPerf", "0.0")
-                .field("ServicelevelPerf2", "0.0")
+                .field("ServiceLevel", queue.service_level_s)
+                .field("ServicelevelPerf", format_args!("{served:.1}"))
+                .field("ServicelevelPerf2", format_args!("{all:.1}"))
                 .field("Weight", 0);
             list.add_with_id(item);
             for member in &queue.members {
@@ -218,6 +231,12 @@ impl Centre {
         for (name, device) in &self.devices {
             state(name.clone(), device.told.word(), &mut list);
         }
+        for space in self.lot.spaces.keys() {
+            state(format!("park:{space}@parkedcalls"), "INUSE", &mut list);
+        }
+        for room in self.rooms.keys() {
+            state(format!("confbridge:{room}"), "INUSE", &mut list);
+        }
         let told = |in_use: bool| if in_use { "INUSE" } else { "NOT_INUSE" };
         for queue in &self.queues {
             let calls = if queue.callers.is_empty() { "NOT_INUSE" } else { "RINGING" };
@@ -229,6 +248,43 @@ impl Centre {
             }
         }
         list.complete("DeviceStateListComplete")
+    }
+
+    pub(super) fn summarize_queues(&self, asked: &Asked) -> Answer {
+        let mut list = List::start(asked, "Queue summary will follow");
+        let wanted = |queue: &&Queue| asked.get("Queue").is_none_or(|name| name == queue.name);
+        for queue in self.queues.iter().filter(wanted) {
+            let there = |member: &&Member| !matches!(member.status, 4 | 5);
+            let waits = |caller: &Caller| self.now_ms.saturating_sub(caller.joined_ms) / 1000;
+            let item = Text::item("QueueSummary")
+                .field("Queue", &queue.name)
+                .field("LoggedIn", queue.members.iter().filter(there).count())
+                .field("Available", queue.members.iter().filter(|m| m.is_available()).count())
+                .field("Callers", queue.callers.len())
+                .field("HoldTime", queue.hold_s)
+                .field("TalkTime", queue.talk_s)
+                .field("LongestHoldTime", queue.callers.iter().map(waits).max().unwrap_or(0));
+            list.add_with_id(item);
+        }
+        list.complete("QueueSummaryComplete")
+    }
+
+    pub(super) fn list_presences(&self, asked: &Asked) -> Answer {
+        let mut list = List::start(asked, "Presence State Changes will follow");
+        for (presentity, presence) in &self.presences {
+            let item = list.item("PresenceStateChange").field("Presentity", presentity);
+            list.add(presence.show(item));
+        }
+        list.complete("PresenceStateListComplete")
+    }
+
+    pub(super) fn list_parked(&self, asked: &Asked) -> Answer {
+        let mut list = List::start(asked, "Parked calls will follow");
+        for (space, parked) in &self.lot.spaces {
+            let item = self.show_parked(parked, *space, Text::item("ParkedCall"), |text| text);
+            list.add_with_id(item);
+        }
+        list.complete_with("ParkedCallsComplete", Some("Total"))
     }
 
     pub(super) fn core_settings(&self, asked: &Asked) -> Answer {
@@ -250,15 +306,14 @@ impl Centre {
     }
 
     pub(super) fn core_status(&self, asked: &Asked) -> Answer {
-        asked.response().field("CoreCurrentCalls", self.channels.len()).end()
+        let started = Moment::of(self.started_ms);
+        asked
+            .response()
+            .field("CoreStartupDate", started.date())
+            .field("CoreStartupTime", started.time())
+            .field("CoreReloadDate", started.date())
+            .field("CoreReloadTime", started.time())
+            .field("CoreCurrentCalls", self.channels.len())
+            .end()
     }
-}
-
-pub(super) fn presences(asked: &Asked) -> Answer {
-    List::start(asked, "Presence State Changes will follow").complete("PresenceStateListComplete")
-}
-
-pub(super) fn parked(asked: &Asked) -> Answer {
-    List::start(asked, "Parked calls will follow")
-        .complete_with("ParkedCallsComplete", Some("Total"))
 }

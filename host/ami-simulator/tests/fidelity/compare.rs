@@ -18,10 +18,10 @@ const VOLATILE: [&str; 10] = [
     "HoldTime",
     "TalkTime",
     "RingTime",
+    "ParkingDuration",
     // A member is counted as in a call a moment before or after its phone is.
     "InCall",
-    // The media may have found a shorter way in the meantime.
-    "BridgeTechnology",
+    // (And the technology of bridges: the media may have found a shorter way in the meantime.)
     // Lists of headers that only newer builds send come and go with these.
     "TechCause",
     "ActionID",
@@ -85,21 +85,33 @@ fn topic(message: &Message) -> String {
         Some(name) if name.starts_with("Dial") => "dials".to_owned(),
         Some(name) if name.starts_with("QueueMember") => of("members", "Queue"),
         Some(name) if name.starts_with("Queue") || name.starts_with("Agent") => "queue".to_owned(),
-        Some("BlindTransfer") => "transfers".to_owned(),
+        Some("BlindTransfer" | "AttendedTransfer") => "transfers".to_owned(),
+        Some(name) if name.starts_with("Confbridge") => of("conference", "Conference"),
+        Some(name) if name.contains("Parked") => "parking".to_owned(),
+        Some(name) if name.starts_with("ChanSpy") => "spying".to_owned(),
+        Some("LocalBridge") => "locals".to_owned(),
+        Some("UserEvent") => "user events".to_owned(),
+        // The hint and the state behind it are told by two.
+        Some("PresenceStatus") => "hints' presences".to_owned(),
+        Some("PresenceStateChange") => "presences".to_owned(),
         Some(_) => of("channel", "Channel"),
     }
 }
 
 fn show(message: &Message, roles: &Roles) -> Shown {
-    // While a phone begins to ring, DialState may come before or after its Newstate.
-    let racing = message.event() == Some("DialState");
+    // While a phone begins to ring, what is told of dialling may come before or after its Newstate.
+    let racing = matches!(message.event(), Some("DialState" | "DialBegin"));
+    // What is left of the time in the lot, but at its beginning.
+    let waited = message.event() != Some("ParkedCall");
     message
         .fields()
         .map(|(key, value)| {
             let key = String::from_utf8_lossy(key).into_owned();
             let value = String::from_utf8_lossy(value).into_owned();
-            let volatile =
-                VOLATILE.contains(&key.as_str()) || (racing && key.starts_with("DestChannelState"));
+            let volatile = VOLATILE.contains(&key.as_str())
+                || key.ends_with("BridgeTechnology")
+                || (waited && key == "ParkingTimeout")
+                || (racing && key.starts_with("DestChannelState"));
             let value = if volatile { "*".to_owned() } else { roles.of(&key, value) };
             (key, value)
         })

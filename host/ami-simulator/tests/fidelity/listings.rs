@@ -29,9 +29,17 @@ fn lists_have_the_items_and_fields_of_real_ones() {
     assert!(stage.centre.dial("103", "102"));
     stage.until("BridgeEnter", 2);
     assert!(stage.centre.dial("101", "600"));
+    assert!(stage.centre.dial("105", "700") && stage.centre.dial("106", "750"));
     let mut lists = String::new();
     let bridges = stage.act("Action: BridgeList\r\nActionID: x\r\n\r\n");
-    let bridge = messages(bridges.as_bytes())[1].get("BridgeUniqueid").unwrap().to_owned();
+    let of_two = |message: &&Message| message.get("BridgeNumChannels") == Some("2");
+    let bridge = messages(bridges.as_bytes())
+        .iter()
+        .find(of_two)
+        .unwrap()
+        .get("BridgeUniqueid")
+        .unwrap()
+        .to_owned();
     lists.push_str(&bridges);
     lists += &stage
         .act(&format!("Action: BridgeInfo\r\nActionID: x\r\nBridgeUniqueid: {bridge}\r\n\r\n"));
@@ -43,6 +51,9 @@ fn lists_have_the_items_and_fields_of_real_ones() {
         "DeviceStateList",
         "PresenceStateList",
         "PJSIPShowContacts",
+        "ParkedCalls",
+        "ConfbridgeListRooms",
+        "ConfbridgeList\r\nConference: 700",
     ] {
         lists += &stage.act(&format!("Action: {name}\r\nActionID: x\r\n\r\n"));
     }
@@ -53,7 +64,16 @@ fn lists_have_the_items_and_fields_of_real_ones() {
     for (kind, fields) in &ours {
         assert_eq!(Some(fields), real.get(kind), "{kind}: simulated left, recorded right");
     }
-    for item in ["Status", "CoreShowChannel", "BridgeListItem", "BridgeInfoChannel", "QueueEntry"] {
+    for item in [
+        "Status",
+        "CoreShowChannel",
+        "BridgeListItem",
+        "BridgeInfoChannel",
+        "QueueEntry",
+        "ParkedCall",
+        "ConfbridgeListRooms",
+        "ConfbridgeList",
+    ] {
         assert!(ours.contains_key(item), "no {item} to compare");
     }
 }

@@ -1,8 +1,10 @@
 //! The simulator against recordings of a real Asterisk 22: the same things done, the same said.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod calls;
 mod compare;
 mod listings;
+mod panel;
 mod recorded;
 mod stage;
 

@@ -28,6 +28,25 @@ impl Recorded {
         let end = start + self.0[start..].iter().position(first_of_last_lists).unwrap();
         self.0[start..end].to_vec()
     }
+
+    /// The same where the recorder asked for lists in the middle as well, up to the last ones.
+    pub(crate) fn acted(&self) -> Vec<Message> {
+        let is_bye = |message: &Message| message.get("Response") == Some("Goodbye");
+        let last_of_first_lists =
+            |message: &Message| message.get("Message") == Some("No active conferences.");
+        let start = self.0.iter().position(last_of_first_lists).unwrap() + 1;
+        let scene = self.0[start..].iter().filter(|message| !is_listed(message));
+        scene.filter(|message| !is_bye(message)).cloned().collect()
+    }
+}
+
+/// Whether a message is an answer of lists, or an item of one.
+fn is_listed(message: &Message) -> bool {
+    let empty = ["No Contacts found", "No active conferences."];
+    let says_empty = message.get("Message").is_some_and(|text| empty.contains(&text));
+    let by_itself = matches!(message.event(), Some("OriginateResponse" | "UserEvent"));
+    let item = message.event().is_some() && message.action_id().is_some() && !by_itself;
+    item || message.get("EventList").is_some() || says_empty
 }
 
 /// The messages of a stream, which may begin with a banner.

@@ -12,12 +12,21 @@ pub(crate) struct Stage {
     pub(crate) centre: Centre,
     session: Session,
     said: String,
+    now_ms: u64,
 }
 
 impl Stage {
     pub(crate) fn new() -> Self {
-        let centre = Centre::new(Settings::quiet(12, &["support", "sales"]), 1, NOW_MS);
-        let mut stage = Self { centre, session: Session::default(), said: String::new() };
+        Self::like(|_| {})
+    }
+
+    /// One that differs a bit.
+    pub(crate) fn like(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::quiet(12, &["support", "sales"]);
+        change(&mut settings);
+        let centre = Centre::new(settings, 1, NOW_MS);
+        let mut stage =
+            Self { centre, session: Session::default(), said: String::new(), now_ms: NOW_MS };
         stage
             .act("Action: Login\r\nUsername: telepulse\r\nSecret: simulated\r\nEvents: on\r\n\r\n");
         assert!(stage.said.starts_with("Response: Success\r\n"), "{}", stage.said);
@@ -40,9 +49,30 @@ impl Stage {
         self.hear();
         while self.said.matches(&line).count() < count {
             let due = self.centre.next_due().expect("something to happen");
+            self.now_ms = self.now_ms.max(due);
             self.centre.advance(due);
             self.hear();
         }
+    }
+
+    /// Does several actions, given by name and headers, with ids from `tp-<first>` on.
+    pub(crate) fn act_all(&mut self, first: u32, actions: &[&str]) {
+        for (id, action) in (first..).zip(actions) {
+            let lines = action.replace('|', "\r\n");
+            self.act(&format!("Action: {lines}\r\nActionID: tp-{}\r\n\r\n", u32::to_string(&id)));
+        }
+    }
+
+    /// Lets so many milliseconds pass.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.centre.advance(self.now_ms);
+    }
+
+    /// What was said so far does not belong to the scene.
+    pub(crate) fn forget(&mut self) {
+        self.hear();
+        self.said.clear();
     }
 
     /// As the recorder does it: by name, the second one being gone or not.

@@ -4,6 +4,7 @@ mod calls;
 mod facilities;
 mod queues;
 mod session;
+mod words;
 
 use std::process::ExitCode;
 
@@ -45,6 +46,10 @@ const SCENARIOS: &[Entry] = &[
     ("register", as_usual, |s| Box::pin(facilities::register(s))),
     ("local-chain", as_usual, |s| Box::pin(calls::local_chain(s))),
     ("storm", as_usual, |s| Box::pin(calls::storm(s))),
+    ("listen", as_usual, |s| Box::pin(words::listen(s))),
+    ("channel-words", as_usual, |s| Box::pin(words::channel_words(s))),
+    ("park-and-give-up", as_usual, |s| Box::pin(words::park_and_give_up(s))),
+    ("consultation-fails", as_usual, |s| Box::pin(words::consultation_fails(s))),
     ("shutdown", as_usual, |s| Box::pin(facilities::shutdown(s))),
 ];
 

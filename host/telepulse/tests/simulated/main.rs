@@ -2,94 +2,14 @@
 //! and what happens there is told on the bus.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
-use std::path::Path;
-use std::time::Duration;
+mod stage;
+mod words;
 
-use ami_simulator::{Settings, Simulator};
+use ami_simulator::{Disaster, Settings};
 use serde_json::{Value, json};
-use telepulse::app::App;
-use telepulse::bus::{Address, Bus as _, Headers};
-use telepulse::config::{Config, Source};
+use stage::{SOON, Stage};
+use std::time::Duration;
 use tokio::time::timeout;
-
-const SOON: Duration = Duration::from_secs(20);
-
-struct Stage {
-    app: App,
-    seen: u64,
-    _simulator: ami_simulator::Handle,
-    _folder: tempfile::TempDir,
-}
-
-impl Stage {
-    /// The platform, connected to the call centre.
-    async fn start(settings: Settings) -> Self {
-        let listen = (Ipv4Addr::LOCALHOST, 0).into();
-        let simulator = Simulator::start(settings, 1, listen).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let text = format!(
-            "[[server]]\nid = \"demo\"\nhost = \"127.0.0.1\"\nport = {}\n\
-             username = \"telepulse\"\nsecret = \"simulated\"\n\
-             [store]\npath = \"data\"\n[plugins]\ndir = \"none\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
-            simulator.address().port()
-        );
-        let config = Config::parse(&Source {
-            file: &folder.path().join("telepulse.toml"),
-            text: &text,
-            variables: &BTreeMap::new(),
-            files: &|path: &Path| Err(std::io::Error::other(path.display().to_string())),
-        });
-        std::fs::create_dir(folder.path().join("none")).unwrap();
-        let app = App::start(config.unwrap()).await.unwrap();
-        let mut stage = Self { app, seen: 0, _simulator: simulator, _folder: folder };
-        stage.until("serverStatus", |event| event["state"] == "CONNECTED").await;
-        stage
-    }
-
-    /// The next event of a kind for which `wanted` holds; those before it count as seen.
-    async fn until(&mut self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let bus = self.app.bus().clone();
-        let mut news = bus.stream().news();
-        let found = async {
-            loop {
-                for entry in bus.stream().read(self.seen, 1_000).unwrap() {
-                    self.seen = entry.seq;
-                    if entry.kind() == kind {
-                        let event: Value = serde_json::from_slice(&entry.json()).unwrap();
-                        if wanted(&event) {
-                            return event;
-                        }
-                    }
-                }
-                if bus.stream().tail() == self.seen {
-                    news.wait_for(|tail| *tail > self.seen).await.unwrap();
-                }
-            }
-        };
-        timeout(SOON, found).await.unwrap_or_else(|_| panic!("no such {kind} came in time"))
-    }
-
-    async fn ask(&self, address: &str, request: Value) -> Value {
-        let address = Address::parse(address).unwrap();
-        let request = request.to_string().into_bytes().into();
-        let reply = self.app.bus().request(&address, request, Headers::within(SOON)).await.unwrap();
-        serde_json::from_slice(&reply).unwrap()
-    }
-
-    /// Sends a command that has to succeed.
-    async fn command(&self, command: Value) -> Value {
-        let reply = self.ask("telepulse.command", command).await;
-        assert_eq!(reply["ok"], true, "{reply}");
-        reply["result"].clone()
-    }
-
-    async fn query(&self, what: &str) -> Vec<Value> {
-        let reply = self.ask("telepulse.query", json!({"query": what})).await;
-        reply["result"]["items"].as_array().unwrap_or_else(|| panic!("{reply}")).clone()
-    }
-}
 
 fn line_up(event: &Value, number: &str) -> bool {
     let lines = event["lines"].as_array().unwrap();
@@ -167,7 +87,7 @@ async fn after_a_busy_while_the_model_is_what_the_lists_say() {
         ..Settings::demo(24, 3, 1_200)
     };
     let mut stage = Stage::start(settings).await;
-    for _ in 0..100 {
+    for _ in 0..60 {
         stage.until("callEnded", |_| true).await;
     }
     // Calls come and go between two questions: ask until both answers are of one moment.
@@ -192,4 +112,32 @@ async fn channels_listed(stage: &Stage) -> Vec<String> {
     let events = reply["result"]["events"].as_array().or(reply["events"].as_array()).cloned();
     let events = events.unwrap_or_else(|| panic!("{reply}"));
     events.iter().filter_map(|event| Some(event["Uniqueid"].as_str()?.to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_servers_dies_and_is_back() {
+    let scale =
+        ami_simulator::Scale { servers: 2, agents: 6, phones: 16, queues: 2, calls_per_minute: 0 };
+    let mut sites = Settings::sites(&scale);
+    for site in &mut sites {
+        (site.ring_ms, site.talk_ms) = (50..=50, 3_600_000..=3_600_000);
+    }
+    let mut stage = Stage::of(sites).await;
+    for (from, to) in [("101", "102"), ("201", "202")] {
+        stage.command(json!({"action": "dial", "from": from, "to": to})).await;
+        stage.until("callAnswered", |event| event["agent"] == to).await;
+    }
+    assert!(stage.simulators[0].befall(Disaster::Down(Duration::from_millis(300))));
+    let state = |state: &'static str| {
+        move |event: &Value| event["server"] == "pbx1" && event["state"] == state
+    };
+    stage.until("serverStatus", state("DISCONNECTED")).await;
+    let lost = |event: &Value| event["agent"] == "101" && event["disposition"] == "lost";
+    stage.until("callEnded", lost).await;
+    stage.until("serverStatus", state("CONNECTED")).await;
+    let calls = stage.query("calls").await;
+    assert_eq!(calls.len(), 1, "the other server's call goes on: {calls:?}");
+    assert_eq!(calls[0]["server"], "pbx2");
+    // What is dialled by a phone does the same.
+    stage.command(json!({"action": "dial", "from": "201", "to": "9911"})).await;
 }

@@ -31,7 +31,7 @@ use tokio_util::{
 };
 
 /// The file under the store's path that keeps what was changed over the admin API.
-const KEPT_SERVERS: &str = "servers.json";
+pub(crate) const KEPT_SERVERS: &str = "servers.json";
 /// The file under the store's path that keeps ended calls.
 const CALLS: &str = "calls.redb";
 /// The file under the store's path that keeps plugins' values.

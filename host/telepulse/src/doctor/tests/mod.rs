@@ -1,0 +1,1 @@
+//! Injected mistakes, each named by its cause.

@@ -1,6 +1,8 @@
-//! Colours of the terminal, where somebody sees them and wants them.
+//! What a terminal is given: colours where somebody sees them and wants them, and text from elsewhere
+//! that must not command it.
 
-use std::io::IsTerminal;
+use crate::logging::disturbs;
+use std::{fmt::Write as _, io::IsTerminal};
 
 /// Paints text, or leaves it as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,4 +57,21 @@ impl Paint {
     pub fn dim(self, text: &str) -> String {
         self.with("2", text)
     }
+}
+
+/// Text with control characters as `\uXXXX`, which JSON understands too; line ends may be kept.
+pub(crate) fn inert(text: &str, keep_lines: bool) -> String {
+    let mut inert = String::with_capacity(text.len());
+    for c in text.chars() {
+        if disturbs(c) && !(keep_lines && c == '\n') {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                // Writing to a String cannot fail.
+                let _ = write!(inert, "\\u{unit:04x}");
+            }
+        } else {
+            inert.push(c);
+        }
+    }
+    inert
 }

@@ -1,8 +1,10 @@
 //! The configuration: read as it is written, with places; checked whole; used as [`Config`].
 
 mod ari;
+mod diff;
 mod environment;
 mod fields;
+mod json_schema;
 mod load;
 mod mistake;
 mod plain;
@@ -19,6 +21,8 @@ mod user;
 mod written;
 
 pub use ari::{AriUrl, AriUrlError, ServerAri};
+pub use diff::{Change, diff};
+pub use json_schema::json_schema;
 pub use load::{DEFAULT_FILE, Source};
 pub use mistake::Mistakes;
 pub use plain::plain_secrets;

@@ -1,16 +1,19 @@
 //! A report, for people and for programs. Pure.
 
 use super::{Finding, Report, Severity};
-use crate::paint::Paint;
+use crate::paint::{Paint, inert};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+/// Below a finding's own words.
+const INDENT: &str = "           ";
 
 /// For people: what was seen, then findings by server, the worst first, each with its lines to paste.
 pub fn text(report: &Report, paint: Paint) -> String {
     let mut text = String::new();
     for line in &report.seen {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {line}", paint.dim("·"));
+        let _ = writeln!(text, "{} {}", paint.dim("·"), inert(line, false));
     }
     let mut groups: Vec<Option<&str>> = Vec::new();
     for finding in &report.findings {
@@ -35,19 +38,21 @@ fn one(finding: &Finding, paint: Paint) -> String {
         Severity::Note => paint.cyan("note   "),
     };
     let mut text = String::new();
-    let _ = writeln!(text, "  {mark}  {}", finding.what);
-    let _ = writeln!(text, "           {} {}  {}", paint.dim("at"), finding.place, paint.dim(finding.code));
+    // What the server says is in it.
+    let [what, place] = [&finding.what, &finding.place].map(|words| inert(words, false));
+    let _ = writeln!(text, "  {mark}  {what}");
+    let _ = writeln!(text, "{INDENT}{} {place}  {}", paint.dim("at"), paint.dim(finding.code));
     if let Some(cure) = &finding.cure {
-        let _ = writeln!(text, "           {cure}");
+        let _ = writeln!(text, "{INDENT}{}", inert(cure, false));
     }
     if let Some(paste) = &finding.paste {
         let section = if paste.section.is_empty() { "" } else { ", in " };
         let head = format!("{}{section}{}:", paste.file, paste.section);
-        let _ = writeln!(text, "           {}", paint.dim(&head));
+        let _ = writeln!(text, "{INDENT}{}", paint.dim(&inert(&head, false)));
         for line in &paste.lines {
-            let _ = writeln!(text, "             {}", paint.green(line));
+            let _ = writeln!(text, "{INDENT}  {}", paint.green(&inert(line, false)));
         }
-        let _ = writeln!(text, "           {} {}", paint.dim("then:"), paste.then);
+        let _ = writeln!(text, "{INDENT}{} {}", paint.dim("then:"), paste.then);
     }
     text
 }

@@ -68,7 +68,7 @@ const LOCAL: [LocalRule; 14] = [
 ];
 
 /// All that is found about a server.
-pub fn of_server(facts: &ServerFacts, now: i64) -> Vec<Finding> {
+pub(super) fn of_server(facts: &ServerFacts, now: i64) -> Vec<Finding> {
     let is_in = facts.login == Login::Accepted;
     let within: &[ServerRule] = if is_in { &WITHIN } else { &[] };
     let rules = WAY.iter().chain(within).chain(&[ari::outcome as ServerRule, ari::user]);
@@ -81,7 +81,7 @@ pub fn of_server(facts: &ServerFacts, now: i64) -> Vec<Finding> {
 }
 
 /// All that is found on this machine.
-pub fn of_machine(facts: &LocalFacts) -> Vec<Finding> {
+pub(super) fn of_machine(facts: &LocalFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = LOCAL.iter().flat_map(|rule| rule(facts)).collect();
     findings.sort_by_key(|finding| finding.severity);
     findings

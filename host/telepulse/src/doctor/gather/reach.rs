@@ -100,7 +100,10 @@ fn trouble(failure: TlsFailure) -> TlsTrouble {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(why)) => match why {
-            CertificateError::UnknownIssuer => TlsTrouble::UnknownIssuer,
+            // Another authority of the same name has another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                TlsTrouble::UnknownIssuer
+            }
             CertificateError::NotValidForName
             | CertificateError::NotValidForNameContext { .. } => TlsTrouble::WrongName,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -78,11 +78,10 @@ pub(super) fn missing_write(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     let Some(offered) = &facts.answers.offered else { return Vec::new() };
     let rights = live_write(offered);
     let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (action, classes, grant, purpose, _) in NEEDS {
+    for (action, classes, grant, purpose, module) in NEEDS {
         let has_right = classes.is_empty() || classes.iter().any(|class| rights.contains(class));
         let without = missing.get(grant).is_some_and(|list| list.contains(&purpose));
-        // Without the right nobody can tell whether the module is there.
-        if !has_right && !without && !is_offered(offered, action) {
+        if !has_right && !without && !is_offered(offered, action) && !is_absent(offered, module) {
             missing.entry(grant).or_default().push(purpose);
         }
     }
@@ -193,6 +192,14 @@ pub(super) fn excess_read(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     );
     let finding = Finding::warning("excess-read", user_place(facts), what);
     vec![finding.manager(&facts.settings.username, [read_line()])]
+}
+
+/// Whether a module is not there: what everybody has of it is not offered. Then nothing tells whether
+/// there is a right to the rest of it.
+fn is_absent(offered: &[Offered], module: &str) -> bool {
+    NEEDS.iter().any(|(action, classes, _, _, of)| {
+        !module.is_empty() && *of == module && classes.is_empty() && !is_offered(offered, action)
+    })
 }
 
 /// Actions that the rights cover and that are not offered: their module is not there.

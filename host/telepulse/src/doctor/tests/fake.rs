@@ -92,7 +92,7 @@ async fn look(server: &Server) -> Vec<Finding> {
 
 #[tokio::test]
 async fn who_answers_wrongly_is_named() {
-    for (manner, expected) in [
+    let looks = [
         (Manner::ClosesAtOnce, "closed-unsaid"),
         (Manner::IsSilent, "tls-expected"),
         (Manner::AnswersHttp, "not-a-manager"),
@@ -100,11 +100,14 @@ async fn who_answers_wrongly_is_named() {
         (Manner::Says(BANNER), "login-unanswered"),
         (Manner::Refuses("Authentication failed"), "login-refused"),
         (Manner::Refuses("Login Already In Use"), "login-in-use"),
-    ] {
+    ];
+    // Side by side: some have to be waited for.
+    let looks = looks.map(async |(manner, expected)| {
         let findings = look(&settings(manager(manner, None).await)).await;
         assert_eq!(findings.len(), 1, "{findings:#?}");
         assert_eq!(findings[0].code, expected, "{findings:#?}");
-    }
+    });
+    futures_util::future::join_all(looks).await;
 }
 
 #[tokio::test]

@@ -13,18 +13,39 @@ use telepulse_tests::{
 
 /// Users beside the one that is right, each wrong in its own way; all have the same secret.
 const USERS: [(&str, &str); 10] = [
-    ("no-read", "read = call\nwrite = system,call,agent,user,originate,reporting\nwritetimeout = 5000"),
+    (
+        "no-read",
+        "read = call\nwrite = system,call,agent,user,originate,reporting\nwritetimeout = 5000",
+    ),
     ("no-write", "read = system,call,agent\nwrite = system\nwritetimeout = 5000"),
-    ("no-filter", "read = system,call,agent\nwrite = call,agent,originate,reporting\nwritetimeout = 5000"),
+    (
+        "no-filter",
+        "read = system,call,agent\nwrite = call,agent,originate,reporting\nwritetimeout = 5000",
+    ),
     ("root", "read = all\nwrite = all\nwritetimeout = 5000"),
-    ("kept-out", "read = system,call,agent\nwrite = system,call\ndeny = 0.0.0.0/0.0.0.0\npermit = 10.0.0.1"),
-    ("once", "read = system,call,agent\nwrite = system,call,agent,originate,reporting\n\
-        allowmultiplelogin = no\nwritetimeout = 5000"),
-    ("hidden", "read = system,call,agent\nwrite = system,call,agent,originate,reporting\n\
-        eventfilter = !Event: Hangup\nwritetimeout = 5000"),
+    (
+        "kept-out",
+        "read = system,call,agent\nwrite = system,call\ndeny = 0.0.0.0/0.0.0.0\npermit = 10.0.0.1",
+    ),
+    (
+        "once",
+        "read = system,call,agent\nwrite = system,call,agent,originate,reporting\n\
+        allowmultiplelogin = no\nwritetimeout = 5000",
+    ),
+    (
+        "hidden",
+        "read = system,call,agent\nwrite = system,call,agent,originate,reporting\n\
+        eventfilter = !Event: Hangup\nwritetimeout = 5000",
+    ),
     ("slow", "read = system,call,agent\nwrite = system,call,agent,originate,reporting"),
-    ("dialplan", "read = system,call,agent,dialplan\nwrite = system,call,agent,originate,reporting\nwritetimeout = 5000"),
-    ("blind", "read = system,agent\nwrite = system,call,agent,originate,reporting\nwritetimeout = 5000"),
+    (
+        "dialplan",
+        "read = system,call,agent,dialplan\nwrite = system,call,agent,originate,reporting\nwritetimeout = 5000",
+    ),
+    (
+        "blind",
+        "read = system,agent\nwrite = system,call,agent,originate,reporting\nwritetimeout = 5000",
+    ),
 ];
 
 fn settings(pbx: &Asterisk, more: &Value) -> Server {
@@ -57,7 +78,9 @@ fn trouble(report: &Report) -> BTreeSet<&'static str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mistakes_of_a_real_asterisk_are_named() {
-    let Some(installation) = asterisk::require("doctor::mistakes_of_a_real_asterisk") else { return };
+    let Some(installation) = asterisk::require("doctor::mistakes_of_a_real_asterisk") else {
+        return;
+    };
     let default = Options::default();
     let mut lines = vec!["writetimeout = 5000".to_owned()];
     for (name, rights) in USERS {
@@ -65,9 +88,13 @@ async fn mistakes_of_a_real_asterisk_are_named() {
     }
     let first = Options { ari: true, manager_user: lines, ..Options::default() };
     let second = Options {
-        manager_general: ["disabledevents = Hangup", "webenabled = yes", "brokeneventsaction = yes"]
-            .map(str::to_owned)
-            .to_vec(),
+        manager_general: [
+            "disabledevents = Hangup",
+            "webenabled = yes",
+            "brokeneventsaction = yes",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         ..Options::default()
     };
     let (pbx, other) =
@@ -84,37 +111,77 @@ async fn mistakes_of_a_real_asterisk_are_named() {
     let closed = ports::free().unwrap();
     // Kept logged in, so that a second login is not taken.
     let _once = telepulse_tests::ami::Client::login(
-        pbx.manager(), "once", pbx.secret(), telepulse_tests::ami::Events::Off,
+        pbx.manager(),
+        "once",
+        pbx.secret(),
+        telepulse_tests::ami::Events::Off,
     )
     .await
     .unwrap();
     let cases: Vec<(&str, Server, Option<PathBuf>, &[&str])> = vec![
         ("another secret", with(&json!({ "secret": "another one" })), None, &["login-refused"]),
-        ("the same, and the file", with(&json!({ "secret": "another one" })), etc.clone(),
-            &["login-refused", "wrong-secret"]),
+        (
+            "the same, and the file",
+            with(&json!({ "secret": "another one" })),
+            etc.clone(),
+            &["login-refused", "wrong-secret"],
+        ),
         ("no such user", user("nobody"), etc.clone(), &["login-refused", "no-such-user"]),
         ("permit", user("kept-out"), etc.clone(), &["kept-out", "login-refused"]),
         ("one login only", user("once"), None, &["login-in-use"]),
         ("read", user("no-read"), None, &["missing-read-agent", "missing-read-system"]),
         ("read call", user("blind"), None, &["missing-read-call"]),
-        ("write", user("no-write"), None,
-            &["missing-write-agent", "missing-write-call", "missing-write-originate", "missing-write-reporting"]),
+        (
+            "write",
+            user("no-write"),
+            None,
+            &[
+                "missing-write-agent",
+                "missing-write-call",
+                "missing-write-originate",
+                "missing-write-reporting",
+            ],
+        ),
         ("filter", user("no-filter"), None, &["filter-refused", "missing-write-system"]),
-        ("too much", user("root"), None, &["excess-read", "excess-write", "excess-write-dangerous"]),
+        (
+            "too much",
+            user("root"),
+            None,
+            &["excess-read", "excess-write", "excess-write-dangerous"],
+        ),
         ("dialplan", user("dialplan"), None, &["excess-read"]),
         ("eventfilter", user("hidden"), None, &["events-hidden"]),
         ("writetimeout", user("slow"), None, &["short-write-timeout"]),
-        ("no port", with(&json!({ "port": closed })), etc.clone(), &["connection-refused", "other-port"]),
+        (
+            "no port",
+            with(&json!({ "port": closed })),
+            etc.clone(),
+            &["connection-refused", "other-port"],
+        ),
         ("the HTTP port", with(&json!({ "port": pbx.http().port() })), None, &["not-a-manager"]),
         ("TLS where there is none", with(&json!({ "tls": {} })), None, &["tls-not-spoken"]),
         ("context", with(&json!({ "context": "nowhere" })), None, &["no-context"]),
         ("device", with(&json!({ "device": "SIP/{ext}" })), None, &["device-matches-nothing"]),
-        ("extensions", with(&json!({ "extensions": "^7[0-9]{3}$" })), None,
-            &["device-matches-nothing", "extensions-match-nothing"]),
+        (
+            "extensions",
+            with(&json!({ "extensions": "^7[0-9]{3}$" })),
+            None,
+            &["device-matches-nothing", "extensions-match-nothing"],
+        ),
         ("ARI password", with(&ari(&pbx, "ari", "another")), None, &["ari-login"]),
         ("ARI path", with(&ari(&pbx, "elsewhere", pbx.ari_password())), None, &["ari-not-there"]),
-        ("ARI off", settings(&other, &ari(&other, "ari", "x")), None,
-            &["broken-events-action", "events-disabled", "http-disabled", "short-write-timeout", "web-manager"]),
+        (
+            "ARI off",
+            settings(&other, &ari(&other, "ari", "x")),
+            None,
+            &[
+                "broken-events-action",
+                "events-disabled",
+                "http-disabled",
+                "short-write-timeout",
+                "web-manager",
+            ],
+        ),
     ];
     let looks = cases.into_iter().map(async |(what, server, etc, expected)| {
         let report = look(server, etc).await;
@@ -129,7 +196,8 @@ async fn mistakes_of_a_real_asterisk_are_named() {
     // What is in the file and not in force.
     let file = pbx.etc().join("manager.conf");
     let text = std::fs::read_to_string(&file).unwrap();
-    let cut = text.replacen("write = system,call,agent,user,originate,reporting", "write = agent", 1);
+    let cut =
+        text.replacen("write = system,call,agent,user,originate,reporting", "write = agent", 1);
     std::fs::write(&file, cut).unwrap();
     let report = look(user("telepulse"), None).await;
     assert_eq!(trouble(&report), BTreeSet::from(["not-loaded"]), "{report:#?}");

@@ -629,6 +629,9 @@ async fn a_configuration_is_tried_and_refused() {
     assert_eq!(answer["changes"][0]["key"], "log.level");
     let (status, answer) = reload("{}").await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert_eq!(answer["mistakes"], json!([{ "where": "x.toml:3", "what": "log.level: must be …" }]));
+    assert_eq!(
+        answer["mistakes"],
+        json!([{ "where": "x.toml:3", "what": "log.level: must be …" }])
+    );
     assert_eq!(reload("{\"dry\":1}").await.1["field"], "dry");
 }

@@ -100,7 +100,8 @@ fn read_reply(text: &str, snapshot: bool) -> anyhow::Result<()> {
 
 /// An event whole, or as one line in these colours.
 fn show(text: &str, paint: Option<Paint>) -> anyhow::Result<()> {
-    let short = paint.and_then(|paint| Some(summary::line(&serde_json::from_str(text).ok()?, paint)));
+    let short =
+        paint.and_then(|paint| Some(summary::line(&serde_json::from_str(text).ok()?, paint)));
     let Some(line) = short else { return print(text) };
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;

@@ -225,7 +225,8 @@ mod tests {
             let examples: Vec<&str> =
                 help.lines().map(str::trim).filter(|line| line.starts_with("telepulse ")).collect();
             let own = |line: &&&str| {
-                line.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+                line.strip_prefix(path.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
             };
             assert!(examples.iter().any(|line| own(&line)), "{path}: {help}");
             for example in examples {

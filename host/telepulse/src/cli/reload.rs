@@ -39,7 +39,8 @@ pub(super) async fn run(Options { dry_run, client }: Options) -> anyhow::Result<
 fn text(answer: &Value, paint: Paint) -> String {
     if let Some(mistakes) = answer["mistakes"].as_array() {
         let head = paint.red("nothing was changed; the configuration has mistakes:");
-        let line = |mistake: &Value| format!("{}: {}\n", word(&mistake["where"]), word(&mistake["what"]));
+        let line =
+            |mistake: &Value| format!("{}: {}\n", word(&mistake["where"]), word(&mistake["what"]));
         return format!("{head}\n{}", mistakes.iter().map(line).collect::<String>());
     }
     let changes = answer["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -91,7 +92,10 @@ mod tests {
             "~ server.a.host: \"x\" -> \"y\"\n+ server.b.host: \"z\"\n\
              - log.level: \"info\"  (after a restart)\nnothing was changed: this was a trial\n"
         );
-        assert_eq!(text(&json!({ "applied": true, "changes": [] }), Paint::OFF), "nothing differs\n");
+        assert_eq!(
+            text(&json!({ "applied": true, "changes": [] }), Paint::OFF),
+            "nothing differs\n"
+        );
         let bad = json!({ "mistakes": [{ "where": "x.toml:1", "what": "is wrong" }] });
         assert!(text(&bad, Paint::OFF).ends_with("mistakes:\nx.toml:1: is wrong\n"));
     }

@@ -29,7 +29,12 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
         Ok(app)
     };
     let ordered = async |app: &App| app.ordered().await;
-    until_stopped(start, &async |app: &App, order| reread(app, file, order).await, &ordered, App::shutdown)
+    until_stopped(
+        start,
+        &async |app: &App, order| reread(app, file, order).await,
+        &ordered,
+        App::shutdown,
+    )
 }
 
 /// Puts the file as it is now in force; one with a mistake changes nothing. Without an order it was a

@@ -60,9 +60,9 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
             if before.map(|leaf| &leaf.exact) == after.map(|leaf| &leaf.exact) {
                 return None;
             }
-            let is_live = LIVE.iter().any(|section| {
-                key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
-            });
+            let is_live = LIVE
+                .iter()
+                .any(|section| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')));
             Some(Change {
                 key: key.clone(),
                 before: before.map(shown),
@@ -107,7 +107,8 @@ fn leaves(config: &Config) -> Leaves {
 
 fn rest(leaves: &mut Leaves, config: &Config) {
     let commands = &config.commands;
-    let proxies: Vec<String> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
+    let proxies: Vec<String> =
+        config.http.trusted_proxies.iter().map(ToString::to_string).collect();
     let format = if config.log.format == LogFormat::Json { "json" } else { "text" };
     let tree = json!({
         "node": { "name": config.node.name },
@@ -132,7 +133,11 @@ fn rest(leaves: &mut Leaves, config: &Config) {
     if let Some(redis) = &config.store.redis {
         let password = redis.password.as_ref().map(super::Secret::expose);
         let (user, db) = (&redis.user, redis.db);
-        secret(leaves, "store.url", format!("{redis}{user:?}{password:?}{db}{}", redis.is_encrypted));
+        secret(
+            leaves,
+            "store.url",
+            format!("{redis}{user:?}{password:?}{db}{}", redis.is_encrypted),
+        );
     }
     if let Some(token) = &config.admin.token {
         secret(leaves, "admin.token", format!("{:?}", token.0));
@@ -209,10 +214,7 @@ mod tests {
         let other = PBX.replace("'a'", "'b'").replace("hunter2", "hunter3");
         assert_eq!(
             told(PBX, &other),
-            [
-                "~ server.pbx1.host: \"a\" -> \"b\"",
-                "~ server.pbx1.secret: (hidden) -> (hidden)",
-            ]
+            ["~ server.pbx1.host: \"a\" -> \"b\"", "~ server.pbx1.secret: (hidden) -> (hidden)",]
         );
     }
 

@@ -39,10 +39,22 @@ const SERVER: [Row; 12] = [
     ("username", Text(SOME), "The user of manager.conf"),
     ("secret", Text(SOME), "That user's secret: env:NAME, file:PATH, or the secret"),
     ("auth", Word(&["md5", "plain"]), "How the secret is shown; by default md5, a challenge"),
-    ("device", Text("\\{ext\\}"), "How an extension becomes a device where no hint says; by default PJSIP/{ext}"),
-    ("context", Text("^[A-Za-z0-9_.-]{1,79}$"), "Where dialled numbers are looked up; by default internal"),
+    (
+        "device",
+        Text("\\{ext\\}"),
+        "How an extension becomes a device where no hint says; by default PJSIP/{ext}",
+    ),
+    (
+        "context",
+        Text("^[A-Za-z0-9_.-]{1,79}$"),
+        "Where dialled numbers are looked up; by default internal",
+    ),
     ("voicemail", Text("\\{ext\\}"), "What is dialled for a voicemail box, such as *{ext}"),
-    ("extensions", Text(ANY), "A regular expression: which numbers are extensions; by default ^[0-9]{2,6}$"),
+    (
+        "extensions",
+        Text(ANY),
+        "A regular expression: which numbers are extensions; by default ^[0-9]{2,6}$",
+    ),
     ("maxCalls", Number(1, 4_294_967_295), "The most live calls; past it a dial is refused"),
     ("keepAlive", Number(1, 3_600), "Seconds of silence after which it is pinged; by default 15"),
 ];
@@ -161,7 +173,12 @@ pub fn json_schema() -> Value {
 }
 
 /// A table with these keys and tables in it. Debug builds hold it against the keys that are read.
-fn table(section: &Section, rows: &[Row], required: &[&str], mut inner: Map<String, Value>) -> Value {
+fn table(
+    section: &Section,
+    rows: &[Row],
+    required: &[&str],
+    mut inner: Map<String, Value>,
+) -> Value {
     inner.extend(rows.iter().map(|(key, kind, words)| ((*key).to_owned(), value(kind, words))));
     debug_assert!(section.keys.iter().all(|key| inner.contains_key(*key)), "{:?}", section.path);
     debug_assert_eq!(section.keys.len(), inner.len(), "{:?}", section.path);
@@ -265,8 +282,11 @@ mod tests {
             ("user" | "admin", "token", _) => {
                 format!("'sha256:{}'", "9f86d081".repeat(8))
             }
-            (_, "password", _) if section == "user" => "'$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$\
-                cGFzc3dvcmRwYXNzd29yZHBhc3N3b3JkcGFzcw'".to_owned(),
+            (_, "password", _) if section == "user" => {
+                "'$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$\
+                cGFzc3dvcmRwYXNzd29yZHBhc3N3b3JkcGFzcw'"
+                    .to_owned()
+            }
             (_, "device", _) => "'SIP/{ext}'".to_owned(),
             (_, "voicemail", _) => "'*{ext}'".to_owned(),
             (_, "extensions", _) => "'^1'".to_owned(),

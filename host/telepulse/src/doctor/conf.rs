@@ -58,7 +58,8 @@ impl Section {
     pub(super) fn take_secret(&mut self) -> Option<String> {
         let is_secret =
             |line: &(String, String)| SECRETS.iter().any(|key| line.0.eq_ignore_ascii_case(key));
-        let secret = self.lines.iter().rev().find(|line| is_secret(line)).map(|line| line.1.clone());
+        let secret =
+            self.lines.iter().rev().find(|line| is_secret(line)).map(|line| line.1.clone());
         self.lines.retain(|line| !is_secret(line));
         secret
     }

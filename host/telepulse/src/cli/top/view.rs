@@ -159,19 +159,30 @@ fn state(value: &Value) -> Cell {
 
 /// A figure that should be 0.
 fn warned(value: &Value) -> Cell {
-    let paint = if value.as_u64().is_some_and(|it| it > 0) { Paint::yellow } else { |_, text: &str| text.to_owned() };
+    let paint = if value.as_u64().is_some_and(|it| it > 0) {
+        Paint::yellow
+    } else {
+        |_, text: &str| text.to_owned()
+    };
     Cell { text: word(value), paint }
 }
 
 /// A table of at most so many rows, as lines of at most so many characters.
-fn table(head: &[&str], rows: Vec<Vec<Cell>>, most: usize, width: usize, paint: Paint) -> Vec<String> {
+fn table(
+    head: &[&str],
+    rows: Vec<Vec<Cell>>,
+    most: usize,
+    width: usize,
+    paint: Paint,
+) -> Vec<String> {
     let left = rows.len().saturating_sub(most);
     let widest = |column: usize| {
         let cells = rows.iter().take(most).map(|row| row[column].text.chars().count());
         cells.chain([head[column].len()]).max().unwrap_or_default()
     };
     let widths: Vec<usize> = (0..head.len()).map(widest).collect();
-    let heads = head.iter().map(|head| Cell { text: (*head).to_owned(), paint: Paint::dim }).collect();
+    let heads =
+        head.iter().map(|head| Cell { text: (*head).to_owned(), paint: Paint::dim }).collect();
     let shown = std::iter::once(heads).chain(rows.into_iter().take(most));
     let mut lines: Vec<String> = shown.map(|row| line(&row, &widths, width, paint)).collect();
     if left > 0 {

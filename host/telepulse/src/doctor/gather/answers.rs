@@ -93,7 +93,8 @@ pub(super) fn take(
         }
         Question::Offered => {
             let lines = response.fields().map(|(key, value)| (lossy(key), lossy(value)));
-            facts.answers.offered = Some(lines.filter_map(|line| offered(&line.0, &line.1)).collect());
+            facts.answers.offered =
+                Some(lines.filter_map(|line| offered(&line.0, &line.1)).collect());
         }
         Question::Limits => facts.answers.max_calls = text(response, "CoreMaxCalls").parse().ok(),
         Question::Conf { file, section } => {

@@ -4,11 +4,7 @@ use crate::doctor::{
     conf::{self, Section},
     facts::{FileFacts, ServerFacts},
 };
-use std::{
-    fs,
-    net::IpAddr,
-    path::Path,
-};
+use std::{fs, net::IpAddr, path::Path};
 
 /// How deep files may include others.
 const DEPTH: usize = 5;

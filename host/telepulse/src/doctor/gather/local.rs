@@ -24,9 +24,30 @@ use tokio::{net::TcpStream, time::timeout};
 const SOON: Duration = Duration::from_secs(2);
 /// What anybody would try.
 const GUESSES: [&str; 24] = [
-    "admin", "amp111", "asterisk", "changeme", "default", "demo", "guest", "letmein", "manager",
-    "mysecret", "pass", "passw0rd", "password", "qwerty", "root", "secret", "telepulse", "test",
-    "token", "user", "1234", "12345678", "simulated", "supervisor",
+    "admin",
+    "amp111",
+    "asterisk",
+    "changeme",
+    "default",
+    "demo",
+    "guest",
+    "letmein",
+    "manager",
+    "mysecret",
+    "pass",
+    "passw0rd",
+    "password",
+    "qwerty",
+    "root",
+    "secret",
+    "telepulse",
+    "test",
+    "token",
+    "user",
+    "1234",
+    "12345678",
+    "simulated",
+    "supervisor",
 ];
 /// The length from which a secret is not guessed by trying all.
 const SHORT: usize = 8;
@@ -48,7 +69,8 @@ pub(in crate::doctor) async fn of_machine(file: &Path) -> (LocalFacts, Vec<Serve
             return (facts, Vec::new());
         }
     };
-    let servers = crate::proxy::kept_over(&config.store.path.join(crate::app::KEPT_SERVERS), &config.servers);
+    let servers =
+        crate::proxy::kept_over(&config.store.path.join(crate::app::KEPT_SERVERS), &config.servers);
     let servers = servers.unwrap_or_else(|error| {
         facts.mistakes.push((config.store.path.display().to_string(), error.to_string()));
         config.servers.clone()
@@ -79,7 +101,8 @@ async fn used(config: Config, servers: &[Server]) -> UsedFacts {
 fn store(path: &Path) -> (Option<String>, Option<u64>) {
     let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
     let error = tempfile::NamedTempFile::new_in(there).err().map(|error| error.to_string());
-    let free = rustix::fs::statvfs(there).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    let free =
+        rustix::fs::statvfs(there).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     (error, free)
 }
 
@@ -128,7 +151,9 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_stem().and_then(std::ffi::OsStr::to_str);
-        if let (Some("wasm"), Some(name)) = (path.extension().and_then(std::ffi::OsStr::to_str), name) {
+        if let (Some("wasm"), Some(name)) =
+            (path.extension().and_then(std::ffi::OsStr::to_str), name)
+        {
             names.push(name.to_owned());
         }
     }
@@ -186,7 +211,8 @@ fn guessable(config: &Config) -> Vec<(String, String)> {
 /// Tries what anybody would: words, names, and numbers of up to four digits.
 fn any(own: &[String], is_it: impl Fn(&str) -> bool) -> bool {
     let numbers = (0..10_000).flat_map(|number| [format!("{number}"), format!("{number:04}")]);
-    own.iter().map(String::as_str).chain(GUESSES).any(&is_it) || numbers.into_iter().any(|it| is_it(&it))
+    own.iter().map(String::as_str).chain(GUESSES).any(&is_it)
+        || numbers.into_iter().any(|it| is_it(&it))
 }
 
 fn guessable_servers(servers: &[Server]) -> Vec<String> {

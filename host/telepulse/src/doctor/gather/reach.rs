@@ -8,11 +8,7 @@ use crate::{
     },
     proxy::{TlsFailure, handshake},
 };
-use std::{
-    io,
-    net::IpAddr,
-    time::Duration,
-};
+use std::{io, net::IpAddr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, lookup_host},
@@ -104,8 +100,9 @@ fn trouble(failure: TlsFailure) -> TlsTrouble {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 TlsTrouble::UnknownIssuer
             }
-            CertificateError::NotValidForName
-            | CertificateError::NotValidForNameContext { .. } => TlsTrouble::WrongName,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                TlsTrouble::WrongName
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 TlsTrouble::Expired
             }

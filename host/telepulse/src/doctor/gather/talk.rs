@@ -46,6 +46,7 @@ pub(super) async fn run(facts: &mut ServerFacts, wire: Box<dyn Wire>, listen_ms:
         waiting: HashMap::new(),
         listening_from: None,
         listening_until: None,
+        is_closing: false,
         end: None,
     };
     if tokio::time::timeout(WHOLE, talk.converse(wire)).await.is_err() {
@@ -66,6 +67,7 @@ struct Talk<'f> {
     listening_from: Option<Instant>,
     /// Set once all is answered.
     listening_until: Option<Instant>,
+    is_closing: bool,
     end: Option<CloseReason>,
 }
 
@@ -84,6 +86,7 @@ impl Talk<'_> {
             }
             if self.listening_until.is_some_and(|until| until <= Instant::now()) {
                 self.listening_until = None;
+                self.is_closing = true;
                 let now = self.now_ms();
                 self.session.close(now);
                 continue;
@@ -138,7 +141,8 @@ impl Talk<'_> {
         while let Some(bytes) = self.session.poll_transmit() {
             outgoing.extend_from_slice(&bytes);
         }
-        if self.facts.login == Login::Accepted && self.waiting.is_empty() && self.end.is_none() {
+        let is_in = self.facts.login == Login::Accepted && !self.is_closing;
+        if is_in && self.waiting.is_empty() && self.end.is_none() {
             let from = self.listening_from.unwrap_or(self.origin);
             self.listening_until.get_or_insert(from + Duration::from_millis(self.listen_ms));
         }

@@ -15,8 +15,10 @@ pub(super) fn outcome(facts: &ServerFacts, _: i64) -> Vec<Finding> {
                 "ARI refuses the user {:?}: it is not in ari.conf, or its password is another",
                 ari.username
             );
-            Finding::error("ari-login", &at, what)
-                .ari(&ari.username, ["type = user", "read_only = yes", "password = …    ; as we have it"])
+            Finding::error("ari-login", &at, what).ari(
+                &ari.username,
+                ["type = user", "read_only = yes", "password = …    ; as we have it"],
+            )
         }
         Some(AriOutcome::Status(404)) => not_there(found, &at, &ari.url.path),
         Some(AriOutcome::Status(status)) => {
@@ -49,7 +51,9 @@ fn not_there(found: &AriFacts, at: &str, path: &str) -> Finding {
          loaded, or http.conf has a prefix"
     );
     Finding::error("ari-not-there", at, what)
-        .cure("asterisk -rx 'module load res_ari.so'; asterisk -rx 'module load res_ari_channels.so'")
+        .cure(
+            "asterisk -rx 'module load res_ari.so'; asterisk -rx 'module load res_ari_channels.so'",
+        )
         .ari("general", ["enabled = yes"])
 }
 

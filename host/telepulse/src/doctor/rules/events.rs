@@ -23,7 +23,8 @@ pub(super) fn needless(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     if needless.is_empty() {
         return Vec::new();
     }
-    let (count, bytes) = needless.values().fold((0, 0), |(c, b), (count, bytes)| (c + count, b + bytes));
+    let (count, bytes) =
+        needless.values().fold((0, 0), |(c, b), (count, bytes)| (c + count, b + bytes));
     let mut names: Vec<(&String, u64)> =
         needless.iter().map(|(name, (_, bytes))| (name, *bytes)).collect();
     names.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
@@ -54,12 +55,14 @@ pub(super) fn hidden_by_user(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     let includes = rules.iter().any(|rule| rule.is_include);
     let is_let_in = |name: &str| {
         let passes = |is_include| {
-            rules.iter().filter(|rule| rule.is_include == is_include).any(|rule| rule.is_about(name))
+            rules
+                .iter()
+                .filter(|rule| rule.is_include == is_include)
+                .any(|rule| rule.is_about(name))
         };
         (!includes || passes(true)) && !passes(false)
     };
-    let hidden: Vec<&str> =
-        Pbx::EVENTS.iter().copied().filter(|name| !is_let_in(name)).collect();
+    let hidden: Vec<&str> = Pbx::EVENTS.iter().copied().filter(|name| !is_let_in(name)).collect();
     if hidden.is_empty() {
         return Vec::new();
     }
@@ -70,7 +73,10 @@ pub(super) fn hidden_by_user(facts: &ServerFacts, _: i64) -> Vec<Finding> {
         list(hidden.iter().take(NAMES))
     );
     let finding = Finding::error("events-hidden", user_place(facts), what);
-    vec![finding.cure("remove the lines `eventfilter` of this user: TelePulse sets a filter by itself")]
+    vec![
+        finding
+            .cure("remove the lines `eventfilter` of this user: TelePulse sets a filter by itself"),
+    ]
 }
 
 /// One line `eventfilter`.
@@ -105,7 +111,10 @@ fn rule(key: &str, value: &str) -> Option<Rule> {
             Some(pattern) => (false, pattern),
             None => (true, value),
         };
-        return Some(Rule { is_include, test: Test::Pattern(regex_lite::Regex::new(pattern).ok()) });
+        return Some(Rule {
+            is_include,
+            test: Test::Pattern(regex_lite::Regex::new(pattern).ok()),
+        });
     }
     let criteria = key.strip_prefix("eventfilter(")?;
     // A condition on a header as well takes some events of the name only: no verdict.

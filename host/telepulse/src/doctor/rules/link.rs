@@ -115,7 +115,9 @@ fn tls(facts: &ServerFacts, at: &str, trouble: &TlsTrouble) -> Finding {
             at,
             "its certificate is signed by nobody whom we trust",
         )
-        .cure("give the certificate of the authority that signed it, or its own if it signed itself")
+        .cure(
+            "give the certificate of the authority that signed it, or its own if it signed itself",
+        )
         .own("[server.tls]", ["ca = \"pbx-ca.pem\""]),
         TlsTrouble::WrongName => Finding::error(
             "tls-wrong-name",
@@ -124,12 +126,11 @@ fn tls(facts: &ServerFacts, at: &str, trouble: &TlsTrouble) -> Finding {
         )
         .cure("say which name the certificate has, or make one with this name")
         .own("[server.tls]", ["serverName = \"pbx.example\"    # as in the certificate"]),
-        TlsTrouble::Expired => {
-            Finding::error("tls-expired", at, "its certificate has expired").cure(
+        TlsTrouble::Expired => Finding::error("tls-expired", at, "its certificate has expired")
+            .cure(
                 "renew it on the Asterisk machine, then `asterisk -rx 'manager reload'`; if it \
                  should be good, compare the clocks",
-            )
-        }
+            ),
         TlsTrouble::NotYetValid => Finding::error(
             "tls-not-yet-valid",
             at,
@@ -167,12 +168,14 @@ pub(super) fn encryption(facts: &ServerFacts, _: i64) -> Vec<Finding> {
         return Vec::new();
     }
     let finding = if server.auth == crate::config::ServerAuth::Plain {
-        let what = "the secret itself crosses the network unencrypted: auth is \"plain\", without TLS";
+        let what =
+            "the secret itself crosses the network unencrypted: auth is \"plain\", without TLS";
         Finding::warning("secret-in-clear", place(facts), what)
             .cure("log in by challenge, or encrypt the link")
             .own("[[server]]", ["auth = \"md5\""])
     } else {
-        let what = "the link is not encrypted: who is on the way reads callers and can change commands";
+        let what =
+            "the link is not encrypted: who is on the way reads callers and can change commands";
         Finding::note("not-encrypted", place(facts), what)
             .cure("over a network that you do not trust, encrypt it")
             .own("[[server]]", ["port = 5039", "[server.tls]", "ca = \"pbx-ca.pem\""])

@@ -44,12 +44,16 @@ pub(super) fn secrets_in_plain(facts: &LocalFacts) -> Vec<Finding> {
         let plugins = used.plugins.iter().flat_map(|folder| &folder.plugins);
         let plain = plugins.filter(|plugin| !plugin.plain_secrets.is_empty());
         let finding = |plugin: &crate::doctor::facts::PluginFacts| {
-            let what = format!("[secrets] holds the secrets themselves: {}", list(&plugin.plain_secrets));
+            let what =
+                format!("[secrets] holds the secrets themselves: {}", list(&plugin.plain_secrets));
             let place = format!("{}.toml", plugin.name);
             Finding::warning("plain-plugin-secret", &place, what).paste(
                 &place,
                 "[secrets]".to_owned(),
-                plugin.plain_secrets.iter().map(|key| format!("{key} = \"file:/etc/telepulse/{key}\"")),
+                plugin
+                    .plain_secrets
+                    .iter()
+                    .map(|key| format!("{key} = \"file:/etc/telepulse/{key}\"")),
                 "the file is read again by itself",
             )
         };
@@ -87,7 +91,10 @@ pub(super) fn powerless(facts: &LocalFacts) -> Vec<Finding> {
             list.as_ref().is_some_and(std::collections::BTreeSet::is_empty)
         };
         let is_blind = |user: &&crate::config::User| {
-            user.allow.is_empty() && blind(&user.agents) && blind(&user.queues) && blind(&user.servers)
+            user.allow.is_empty()
+                && blind(&user.agents)
+                && blind(&user.queues)
+                && blind(&user.servers)
         };
         let names: Vec<&String> =
             used.config.users.iter().filter(is_blind).map(|user| &user.name).collect();
@@ -95,7 +102,10 @@ pub(super) fn powerless(facts: &LocalFacts) -> Vec<Finding> {
             return Vec::new();
         }
         let what = format!("users who see nothing and may do nothing: {}", list(names));
-        vec![Finding::note("powerless-users", file(facts), what).own("[[auth.user]]", ["role = \"agent\""])]
+        vec![
+            Finding::note("powerless-users", file(facts), what)
+                .own("[[auth.user]]", ["role = \"agent\""]),
+        ]
     })
 }
 
@@ -159,7 +169,8 @@ pub(super) fn ports(facts: &LocalFacts) -> Vec<Finding> {
     used(facts, |used| {
         let finding = |(address, purpose): &(String, String)| {
             let port = address.rsplit(':').next().unwrap_or_default();
-            let what = format!("{address}, for {purpose}, cannot be listened on: another program does");
+            let what =
+                format!("{address}, for {purpose}, cannot be listened on: another program does");
             let finding = Finding::error("port-taken", file(facts), what);
             let finding = finding.cure(format!("`ss -ltnp 'sport = :{port}'` names it"));
             if purpose == "the admin API" {
@@ -177,19 +188,29 @@ pub(super) fn plugins_folder(facts: &LocalFacts) -> Vec<Finding> {
         let path = used.config.plugins.dir.display().to_string();
         match &used.plugins {
             Err(why) => {
-                let what = format!("the plugins folder {path} cannot be read: {why}; without the \
-                                    gateways nobody can connect");
+                let what = format!(
+                    "the plugins folder {path} cannot be read: {why}; without the \
+                                    gateways nobody can connect"
+                );
                 let finding = Finding::error("no-plugins-folder", file(facts), what);
-                vec![finding.own("[plugins]", ["dir = \"plugins.d\"    # where the .wasm files are"])]
+                vec![
+                    finding
+                        .own("[plugins]", ["dir = \"plugins.d\"    # where the .wasm files are"]),
+                ]
             }
             Ok(folder) if folder.plugins.is_empty() => {
-                let what = format!("there is no plugin in {path}: without the gateways nobody can connect");
+                let what = format!(
+                    "there is no plugin in {path}: without the gateways nobody can connect"
+                );
                 let finding = Finding::error("no-plugins", &path, what);
                 vec![finding.cure("`cargo xtask build` makes them; copy websocket and rest there")]
             }
             Ok(folder) if folder.mode.is_some_and(|mode| mode & 0o002 != 0) => {
                 let what = "every user of this machine can put plugins there";
-                vec![Finding::error("open-plugins-folder", &path, what).cure(format!("chmod o-w {path}"))]
+                vec![
+                    Finding::error("open-plugins-folder", &path, what)
+                        .cure(format!("chmod o-w {path}")),
+                ]
             }
             Ok(_) => Vec::new(),
         }
@@ -218,8 +239,9 @@ pub(super) fn grants(facts: &LocalFacts) -> Vec<Finding> {
         waiting
             .map(|plugin| {
                 let what = format!("{} waits for grants: {}", plugin.name, list(&plugin.lacking));
-                Finding::error("grants-missing", format!("{}.toml", plugin.name), what)
-                    .cure(format!("`telepulse plugins approve {}` shows and grants them", plugin.name))
+                Finding::error("grants-missing", format!("{}.toml", plugin.name), what).cure(
+                    format!("`telepulse plugins approve {}` shows and grants them", plugin.name),
+                )
             })
             .collect()
     })
@@ -238,7 +260,10 @@ pub(super) fn twins(facts: &LocalFacts) -> Vec<Finding> {
         let twins = by_place.into_iter().filter(|(_, ids)| ids.len() > 1);
         twins
             .map(|((host, port), ids)| {
-                let what = format!("{} are the same Asterisk ({host}:{port}): everything is told twice", list(ids));
+                let what = format!(
+                    "{} are the same Asterisk ({host}:{port}): everything is told twice",
+                    list(ids)
+                );
                 Finding::warning("same-server-twice", file(facts), what).cure("remove one of them")
             })
             .collect()

@@ -128,11 +128,10 @@ fn user(facts: &ServerFacts, file: &FileFacts) -> Vec<Finding> {
         Some(false) => {
             let what = "the secret there is another than ours";
             let finding = Finding::error("wrong-secret", user_place(facts), what);
-            findings.push(
-                finding
-                    .cure("put the same into both, then reload both")
-                    .own("[[server]]", ["secret = \"env:…\"    # where the secret of manager.conf is"]),
-            );
+            findings.push(finding.cure("put the same into both, then reload both").own(
+                "[[server]]",
+                ["secret = \"env:…\"    # where the secret of manager.conf is"],
+            ));
         }
         None => {
             let what = "the user has no secret: nobody can log in as it";

@@ -38,7 +38,8 @@ pub(super) fn multiple_logins(facts: &ServerFacts, _: i64) -> Vec<Finding> {
 }
 
 pub(super) fn web(facts: &ServerFacts, _: i64) -> Vec<Finding> {
-    if facts.manager.general.as_ref().and_then(|general| general.truth("webenabled")) != Some(true) {
+    if facts.manager.general.as_ref().and_then(|general| general.truth("webenabled")) != Some(true)
+    {
         return Vec::new();
     }
     let what = "the manager answers over HTTP, too, which TelePulse does not use: one more door \

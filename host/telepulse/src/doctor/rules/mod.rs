@@ -11,7 +11,7 @@ mod rights;
 mod version;
 
 use super::{
-    facts::{Login, LocalFacts, ServerFacts},
+    facts::{LocalFacts, Login, ServerFacts},
     finding::Finding,
 };
 

@@ -108,7 +108,8 @@ pub(super) fn context(facts: &ServerFacts, _: i64) -> Vec<Finding> {
         Some((most, _)) => {
             finding.own("[[server]]", [format!("context = {most:?}    # where the hints are")])
         }
-        None => finding.cure("`asterisk -rx 'dialplan show'` lists the contexts; FreePBX has from-internal"),
+        None => finding
+            .cure("`asterisk -rx 'dialplan show'` lists the contexts; FreePBX has from-internal"),
     }]
 }
 
@@ -126,21 +127,30 @@ pub(super) fn queues(facts: &ServerFacts, _: i64) -> Vec<Finding> {
              queues.conf makes one for ever",
         ));
     }
-    findings.extend(about_members(queues, "queue-member-invalid", "have a device that is not there", |it| {
-        it.status == INVALID
-    }));
-    let hinted: Vec<&str> =
-        facts.answers.hints.iter().flatten().flat_map(|hint| hint.devices.split(['&', ','])).collect();
+    findings.extend(about_members(
+        queues,
+        "queue-member-invalid",
+        "have a device that is not there",
+        |it| it.status == INVALID,
+    ));
+    let hinted: Vec<&str> = facts
+        .answers
+        .hints
+        .iter()
+        .flatten()
+        .flat_map(|hint| hint.devices.split(['&', ',']))
+        .collect();
     findings.extend(about_members(
         queues,
         "queue-member-unknown",
         "belong to no extension, by hint or template: no agent will be shown for them",
         |it| {
-            it.status != INVALID && [&it.state_interface, &it.interface].iter().all(|device| {
-                !hinted.contains(&device.as_str())
-                    && extension(&facts.settings.device, device, &pattern).is_none()
-                    && local(device).is_none_or(|number| !pattern.matches(number))
-            })
+            it.status != INVALID
+                && [&it.state_interface, &it.interface].iter().all(|device| {
+                    !hinted.contains(&device.as_str())
+                        && extension(&facts.settings.device, device, &pattern).is_none()
+                        && local(device).is_none_or(|number| !pattern.matches(number))
+                })
         },
     ));
     findings

@@ -98,8 +98,10 @@ pub(super) fn missing_write(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     missing
         .into_iter()
         .map(|(class, purposes)| {
-            let what = format!("the user lacks the write right `{class}`: without it, no {}",
-                list(purposes));
+            let what = format!(
+                "the user lacks the write right `{class}`: without it, no {}",
+                list(purposes)
+            );
             Finding::error(code_of_write(class), user_place(facts), what)
                 .manager(&facts.settings.username, [line.clone()])
         })
@@ -168,8 +170,7 @@ pub(super) fn excess_write(facts: &ServerFacts, _: i64) -> Vec<Finding> {
         findings.push(finding.manager(&facts.settings.username, [line.clone()]));
     }
     if !harmless.is_empty() {
-        let what =
-            format!("the user may write `{}`, which TelePulse never uses", list(&harmless));
+        let what = format!("the user may write `{}`, which TelePulse never uses", list(&harmless));
         let finding = Finding::warning("excess-write", user_place(facts), what);
         findings.push(finding.manager(&facts.settings.username, [line]));
     }
@@ -207,7 +208,8 @@ pub(super) fn modules(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     let Some(offered) = &facts.answers.offered else { return Vec::new() };
     let rights = live_write(offered);
     let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (action, classes, _, purpose, module) in NEEDS.into_iter().filter(|need| !need.4.is_empty()) {
+    for (action, classes, _, purpose, module) in NEEDS.into_iter().filter(|need| !need.4.is_empty())
+    {
         let has_right = classes.is_empty() || classes.iter().any(|class| rights.contains(class));
         if has_right && !is_offered(offered, action) {
             let purposes = missing.entry(module).or_default();

@@ -63,52 +63,113 @@ fn with(facts: &mut LocalFacts, more: &str) {
 type Injected = (&'static str, Severity, fn(&mut LocalFacts), &'static str);
 
 const INJECTED: [Injected; 21] = [
-    ("configuration", Error, |f| {
-        f.mistakes.push(("x.toml:3".into(), "log.level: is wrong".into()));
-        f.used = None;
-    }, "log.level"),
+    (
+        "configuration",
+        Error,
+        |f| {
+            f.mistakes.push(("x.toml:3".into(), "log.level: is wrong".into()));
+            f.used = None;
+        },
+        "log.level",
+    ),
     ("plain-secret", Warning, |f| f.plain_secrets.push((4, "server.secret".into())), "file:/etc"),
-    ("plain-plugin-secret", Warning, |f| plugin(f).plain_secrets.push("apiKey".into()), "apiKey = "),
+    (
+        "plain-plugin-secret",
+        Warning,
+        |f| plugin(f).plain_secrets.push("apiKey".into()),
+        "apiKey = ",
+    ),
     ("no-users", Warning, |f| used(f).config = config(""), "telepulse token"),
-    ("powerless-users", Note, |f| {
-        with(f, "[[auth.user]]\nname='bo'\nagents=[]\nqueues=[]\nservers=[]\n\
-            token='sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a09'\n");
-    }, "bo"),
-    ("guessable-token", Error, |f| used(f).guessable.push(("ana".into(), "[[auth.user]]".into())), "ana"),
+    (
+        "powerless-users",
+        Note,
+        |f| {
+            with(
+                f,
+                "[[auth.user]]\nname='bo'\nagents=[]\nqueues=[]\nservers=[]\n\
+            token='sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a09'\n",
+            );
+        },
+        "bo",
+    ),
+    (
+        "guessable-token",
+        Error,
+        |f| used(f).guessable.push(("ana".into(), "[[auth.user]]".into())),
+        "ana",
+    ),
     ("guessable-secret", Error, |f| used(f).guessable_servers.push("pbx1".into()), "pbx1"),
-    ("admin-in-clear", Warning, |f| {
-        with(f, "[admin]\nlisten='10.0.0.1:8082'\n\
-            token='sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a09'\n");
-    }, "tls = true"),
+    (
+        "admin-in-clear",
+        Warning,
+        |f| {
+            with(
+                f,
+                "[admin]\nlisten='10.0.0.1:8082'\n\
+            token='sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a09'\n",
+            );
+        },
+        "tls = true",
+    ),
     ("store-not-writable", Error, |f| used(f).store_error = Some("denied".into()), "path = "),
     ("store-nearly-full", Warning, |f| used(f).store_free = Some(9 << 20), "9 MiB"),
-    ("port-taken", Error, |f| {
-        used(f).taken.push(("127.0.0.1:8082".into(), "the admin API".into()));
-    }, "listen = "),
-    ("port-taken", Error, |f| {
-        used(f).taken.push(("127.0.0.1:8083".into(), "the plugin rest".into()));
-    }, "sport = :8083"),
+    (
+        "port-taken",
+        Error,
+        |f| {
+            used(f).taken.push(("127.0.0.1:8082".into(), "the admin API".into()));
+        },
+        "listen = ",
+    ),
+    (
+        "port-taken",
+        Error,
+        |f| {
+            used(f).taken.push(("127.0.0.1:8083".into(), "the plugin rest".into()));
+        },
+        "sport = :8083",
+    ),
     ("no-plugins-folder", Error, |f| used(f).plugins = Err("not found".into()), "dir = "),
     ("no-plugins", Error, |f| used(f).plugins = Ok(PluginsFacts::default()), "xtask build"),
-    ("open-plugins-folder", Error, |f| {
-        used(f).plugins.as_mut().unwrap().mode = Some(0o777);
-    }, "chmod o-w"),
+    (
+        "open-plugins-folder",
+        Error,
+        |f| {
+            used(f).plugins.as_mut().unwrap().mode = Some(0o777);
+        },
+        "chmod o-w",
+    ),
     ("plugin-files", Error, |f| plugin(f).mistakes.push("line 2: kv".into()), "line 2"),
     ("grants-missing", Error, |f| plugin(f).lacking.push("kv \"1 MiB\"".into()), "approve rest"),
-    ("same-server-twice", Warning, |f| {
-        let server = |id: &str| {
-            format!("[[server]]\nid='{id}'\nhost='h'\nusername='u'\nsecret='long enough'\n")
-        };
-        with(f, &(server("a") + &server("b")));
-    }, "a, b"),
+    (
+        "same-server-twice",
+        Warning,
+        |f| {
+            let server = |id: &str| {
+                format!("[[server]]\nid='{id}'\nhost='h'\nusername='u'\nsecret='long enough'\n")
+            };
+            with(f, &(server("a") + &server("b")));
+        },
+        "a, b",
+    ),
     ("few-files", Note, |f| used(f).open_files = Some(1024), "LimitNOFILE"),
-    ("configuration", Error, |f| {
-        f.mistakes.push(("servers.json".into(), "is broken".into()));
-    }, "servers.json"),
-    ("readable-secrets", Warning, |f| {
-        f.mode = Some(0o644);
-        f.plain_secrets.push((4, "server.secret".into()));
-    }, "chmod 640"),
+    (
+        "configuration",
+        Error,
+        |f| {
+            f.mistakes.push(("servers.json".into(), "is broken".into()));
+        },
+        "servers.json",
+    ),
+    (
+        "readable-secrets",
+        Warning,
+        |f| {
+            f.mode = Some(0o644);
+            f.plain_secrets.push((4, "server.secret".into()));
+        },
+        "chmod 640",
+    ),
 ];
 
 #[test]
@@ -160,6 +221,9 @@ errors: 1, warnings: 1
     assert_eq!(text(&report, Paint::OFF), expected);
     assert!(text(&report, Paint::ON).contains("\u{1b}[31merror"));
     let value = json(&report);
-    assert_eq!((&value["ok"], &value["findings"][0]["where"]), (&false.into(), &"rest.toml".into()));
+    assert_eq!(
+        (&value["ok"], &value["findings"][0]["where"]),
+        (&false.into(), &"rest.toml".into())
+    );
     assert_eq!(text(&Report::default(), Paint::OFF), "\nall is well\n");
 }

@@ -7,9 +7,7 @@ mod server;
 use super::{
     Finding, Severity,
     conf::Section,
-    facts::{
-        Answers, Hint, Login, ManagerConf, Member, Offered, Queue, Reach, ServerFacts,
-    },
+    facts::{Answers, Hint, Login, ManagerConf, Member, Offered, Queue, Reach, ServerFacts},
 };
 use crate::config::Server;
 use serde_json::json;
@@ -101,7 +99,10 @@ fn well() -> ServerFacts {
         certificate_ends: None,
         login: Login::Accepted,
         manager: ManagerConf {
-            general: Some(Section::new("general", &[("enabled", "yes"), ("bindaddr", "127.0.0.1")])),
+            general: Some(Section::new(
+                "general",
+                &[("enabled", "yes"), ("bindaddr", "127.0.0.1")],
+            )),
             user: Some(user(&[])),
             file: None,
         },
@@ -134,8 +135,13 @@ fn codes(findings: &[Finding]) -> Vec<(&'static str, Severity)> {
 
 /// What every finding must have, whatever it is about.
 fn is_complete(finding: &Finding) {
-    assert!(finding.cure.is_some() || finding.paste.is_some() || finding.severity == Severity::Note
-        || finding.code == "login-refused", "a way out: {finding:?}");
+    assert!(
+        finding.cure.is_some()
+            || finding.paste.is_some()
+            || finding.severity == Severity::Note
+            || finding.code == "login-refused",
+        "a way out: {finding:?}"
+    );
     let text = serde_json::to_string(finding).unwrap();
     assert!(!text.contains("canary"), "no secret: {text}");
     if let Some(paste) = &finding.paste {

@@ -52,93 +52,252 @@ const INJECTED: [Injected; 62] = [
     ("tls-not-yet-valid", Error, |f| not_in(f, Reach::Tls(TlsTrouble::NotYetValid)), "clock"),
     ("tls-settings", Error, |f| not_in(f, Reach::Tls(TlsTrouble::Settings("x".into()))), "x"),
     ("tls-expires-soon", Warning, |f| f.certificate_ends = Some(NOW + 3 * 86_400), "3 days"),
-    ("secret-in-clear", Warning, |f| {
-        f.settings.host = "192.0.2.9".into();
-        f.settings.auth = crate::config::ServerAuth::Plain;
-    }, "auth = \"md5\""),
+    (
+        "secret-in-clear",
+        Warning,
+        |f| {
+            f.settings.host = "192.0.2.9".into();
+            f.settings.auth = crate::config::ServerAuth::Plain;
+        },
+        "auth = \"md5\"",
+    ),
     ("not-encrypted", Note, |f| f.settings.host = "192.0.2.9".into(), "[server.tls]"),
-    ("login-refused", Error, |f| {
-        f.login = Login::Refused("Authentication failed".into());
-    }, "secret = "),
-    ("login-in-use", Error, |f| {
-        f.login = Login::Refused("Login Already In Use".into());
-    }, "allowmultiplelogin = yes"),
+    (
+        "login-refused",
+        Error,
+        |f| {
+            f.login = Login::Refused("Authentication failed".into());
+        },
+        "secret = ",
+    ),
+    (
+        "login-in-use",
+        Error,
+        |f| {
+            f.login = Login::Refused("Login Already In Use".into());
+        },
+        "allowmultiplelogin = yes",
+    ),
     ("login-unanswered", Error, |f| f.login = Login::NoAnswer("late".into()), "authtimeout = 30"),
-    ("missing-write-system", Error, |f| has(f, &["call", "agent", "user", "originate", "reporting"]),
-        "write = agent,call,originate,reporting,system,user"),
-    ("missing-write-call", Error, |f| has(f, &["system", "agent", "user", "originate", "reporting"]),
-        "transfer"),
-    ("missing-write-agent", Error, |f| has(f, &["system", "call", "user", "originate", "reporting"]),
-        "queuePause"),
-    ("missing-write-originate", Error, |f| has(f, &["system", "call", "agent", "user", "reporting"]),
-        "dial"),
-    ("missing-write-reporting", Error, |f| has(f, &["system", "call", "agent", "user", "originate"]),
-        "conferences"),
-    ("excess-write-dangerous", Warning, |f| has(f, &[&RIGHTS[..], &["command"]].concat()), "run programs"),
-    ("excess-write-dangerous", Warning, |f| has(f, &[&RIGHTS[..], &["config"]].concat()), "write = system"),
+    (
+        "missing-write-system",
+        Error,
+        |f| has(f, &["call", "agent", "user", "originate", "reporting"]),
+        "write = agent,call,originate,reporting,system,user",
+    ),
+    (
+        "missing-write-call",
+        Error,
+        |f| has(f, &["system", "agent", "user", "originate", "reporting"]),
+        "transfer",
+    ),
+    (
+        "missing-write-agent",
+        Error,
+        |f| has(f, &["system", "call", "user", "originate", "reporting"]),
+        "queuePause",
+    ),
+    (
+        "missing-write-originate",
+        Error,
+        |f| has(f, &["system", "call", "agent", "user", "reporting"]),
+        "dial",
+    ),
+    (
+        "missing-write-reporting",
+        Error,
+        |f| has(f, &["system", "call", "agent", "user", "originate"]),
+        "conferences",
+    ),
+    (
+        "excess-write-dangerous",
+        Warning,
+        |f| has(f, &[&RIGHTS[..], &["command"]].concat()),
+        "run programs",
+    ),
+    (
+        "excess-write-dangerous",
+        Warning,
+        |f| has(f, &[&RIGHTS[..], &["config"]].concat()),
+        "write = system",
+    ),
     ("excess-write", Warning, |f| has(f, &[&RIGHTS[..], &["agi"]].concat()), "`agi`"),
-    ("missing-read-system", Error, |f| f.manager.user = Some(user(&[("read", "call,agent")])), "read = "),
-    ("missing-read-call", Error, |f| f.manager.user = Some(user(&[("read", "system,agent")])), "read = "),
-    ("missing-read-agent", Error, |f| f.manager.user = Some(user(&[("read", "system,call")])), "queues"),
-    ("missing-read-system", Error, |f| {
-        f.manager.user = None;
-        f.answers.is_fully_booted = false;
-    }, "FullyBooted"),
-    ("excess-read", Warning, |f| {
-        f.manager.user = Some(user(&[("read", "system,call,agent,dialplan")]));
-    }, "`dialplan`"),
+    (
+        "missing-read-system",
+        Error,
+        |f| f.manager.user = Some(user(&[("read", "call,agent")])),
+        "read = ",
+    ),
+    (
+        "missing-read-call",
+        Error,
+        |f| f.manager.user = Some(user(&[("read", "system,agent")])),
+        "read = ",
+    ),
+    (
+        "missing-read-agent",
+        Error,
+        |f| f.manager.user = Some(user(&[("read", "system,call")])),
+        "queues",
+    ),
+    (
+        "missing-read-system",
+        Error,
+        |f| {
+            f.manager.user = None;
+            f.answers.is_fully_booted = false;
+        },
+        "FullyBooted",
+    ),
+    (
+        "excess-read",
+        Warning,
+        |f| {
+            f.manager.user = Some(user(&[("read", "system,call,agent,dialplan")]));
+        },
+        "`dialplan`",
+    ),
     ("excess-read", Warning, |f| f.manager.user = Some(user(&[("read", "all")])), "`all`"),
-    ("module-missing", Note, |f| {
-        f.answers.offered.as_mut().unwrap().retain(|one| !one.action.starts_with("Queue"));
-    }, "load = app_queue.so"),
-    ("not-loaded", Warning, |f| f.manager.user = Some(user(&[("write", "call,agent")])), "manager reload"),
-    ("short-write-timeout", Warning, |f| {
-        f.manager.user = Some(user(&[("writetimeout", "100")]));
-    }, "writetimeout = 5000"),
-    ("no-second-login", Warning, |f| {
-        f.manager.user = Some(user(&[("allowmultiplelogin", "no")]));
-    }, "allowmultiplelogin = yes"),
-    ("no-second-login", Warning, |f| general(f, &[("allowmultiplelogin", "no")]), "allowmultiplelogin"),
+    (
+        "module-missing",
+        Note,
+        |f| {
+            f.answers.offered.as_mut().unwrap().retain(|one| !one.action.starts_with("Queue"));
+        },
+        "load = app_queue.so",
+    ),
+    (
+        "not-loaded",
+        Warning,
+        |f| f.manager.user = Some(user(&[("write", "call,agent")])),
+        "manager reload",
+    ),
+    (
+        "short-write-timeout",
+        Warning,
+        |f| {
+            f.manager.user = Some(user(&[("writetimeout", "100")]));
+        },
+        "writetimeout = 5000",
+    ),
+    (
+        "no-second-login",
+        Warning,
+        |f| {
+            f.manager.user = Some(user(&[("allowmultiplelogin", "no")]));
+        },
+        "allowmultiplelogin = yes",
+    ),
+    (
+        "no-second-login",
+        Warning,
+        |f| general(f, &[("allowmultiplelogin", "no")]),
+        "allowmultiplelogin",
+    ),
     ("web-manager", Warning, |f| general(f, &[("webenabled", "yes")]), "webenabled = no"),
-    ("broken-events-action", Warning, |f| general(f, &[("brokeneventsaction", "yes")]), "brokenevents"),
-    ("no-access-list", Warning, |f| {
-        f.manager.general = Some(Section::new("general", &[("bindaddr", "0.0.0.0")]));
-        f.manager.user = Some(Section::new("telepulse", &[
-            ("read", "system,call,agent"), ("write", &RIGHTS.join(",")), ("writetimeout", "5000"),
-        ]));
-    }, "deny = 0.0.0.0"),
-    ("filter-refused", Error, |f| f.answers.filter_refused = Some("Permission denied".into()), "write = "),
-    ("needless-events", Warning, |f| {
-        f.answers.needless.insert("RTCPSent".into(), (40, 20_000));
-    }, "eventfilter = !Event: RTCPSent"),
-    ("events-hidden", Error, |f| {
-        f.manager.user = Some(user(&[("eventfilter", "!Event: Hangup")]));
-    }, "Hangup"),
-    ("events-hidden", Error, |f| {
-        f.manager.user = Some(user(&[("eventfilter", "Event: New.*")]));
-    }, "and"),
-    ("events-hidden", Error, |f| {
-        f.manager.user = Some(user(&[("eventfilter(action(exclude),name(BridgeEnter))", "")]));
-    }, "BridgeEnter"),
-    ("events-disabled", Error, |f| general(f, &[("disabledevents", "Newexten,DialEnd")]),
-        "disabledevents = Newexten"),
+    (
+        "broken-events-action",
+        Warning,
+        |f| general(f, &[("brokeneventsaction", "yes")]),
+        "brokenevents",
+    ),
+    (
+        "no-access-list",
+        Warning,
+        |f| {
+            f.manager.general = Some(Section::new("general", &[("bindaddr", "0.0.0.0")]));
+            f.manager.user = Some(Section::new(
+                "telepulse",
+                &[
+                    ("read", "system,call,agent"),
+                    ("write", &RIGHTS.join(",")),
+                    ("writetimeout", "5000"),
+                ],
+            ));
+        },
+        "deny = 0.0.0.0",
+    ),
+    (
+        "filter-refused",
+        Error,
+        |f| f.answers.filter_refused = Some("Permission denied".into()),
+        "write = ",
+    ),
+    (
+        "needless-events",
+        Warning,
+        |f| {
+            f.answers.needless.insert("RTCPSent".into(), (40, 20_000));
+        },
+        "eventfilter = !Event: RTCPSent",
+    ),
+    (
+        "events-hidden",
+        Error,
+        |f| {
+            f.manager.user = Some(user(&[("eventfilter", "!Event: Hangup")]));
+        },
+        "Hangup",
+    ),
+    (
+        "events-hidden",
+        Error,
+        |f| {
+            f.manager.user = Some(user(&[("eventfilter", "Event: New.*")]));
+        },
+        "and",
+    ),
+    (
+        "events-hidden",
+        Error,
+        |f| {
+            f.manager.user = Some(user(&[("eventfilter(action(exclude),name(BridgeEnter))", "")]));
+        },
+        "BridgeEnter",
+    ),
+    (
+        "events-disabled",
+        Error,
+        |f| general(f, &[("disabledevents", "Newexten,DialEnd")]),
+        "disabledevents = Newexten",
+    ),
     ("no-hints", Warning, |f| f.answers.hints = Some(Vec::new()), "exten => 201,hint,PJSIP/201"),
-    ("extensions-match-nothing", Error, |f| {
-        f.settings.extensions = "^7[0-9]+$".into();
-        f.answers.devices = Some(Vec::new());
-        f.answers.queues = Some(Vec::new());
-    }, "extensions = "),
-    ("device-matches-nothing", Warning, |f| {
-        f.answers.devices = Some(vec!["SIP/101".into(), "SIP/102".into(), "DAHDI/1".into()]);
-    }, "device = \"SIP/{ext}\""),
-    ("no-context", Error, |f| {
-        f.answers.has_context = Some(false);
-        f.answers.hints.as_mut().unwrap()[0].context = "from-internal".into();
-        f.answers.hints.as_mut().unwrap()[1].context = "from-internal".into();
-    }, "context = \"from-internal\""),
-    ("queue-without-members", Note, |f| {
-        f.answers.queues = Some(vec![Queue { name: "night".into(), members: Vec::new() }]);
-    }, "night"),
+    (
+        "extensions-match-nothing",
+        Error,
+        |f| {
+            f.settings.extensions = "^7[0-9]+$".into();
+            f.answers.devices = Some(Vec::new());
+            f.answers.queues = Some(Vec::new());
+        },
+        "extensions = ",
+    ),
+    (
+        "device-matches-nothing",
+        Warning,
+        |f| {
+            f.answers.devices = Some(vec!["SIP/101".into(), "SIP/102".into(), "DAHDI/1".into()]);
+        },
+        "device = \"SIP/{ext}\"",
+    ),
+    (
+        "no-context",
+        Error,
+        |f| {
+            f.answers.has_context = Some(false);
+            f.answers.hints.as_mut().unwrap()[0].context = "from-internal".into();
+            f.answers.hints.as_mut().unwrap()[1].context = "from-internal".into();
+        },
+        "context = \"from-internal\"",
+    ),
+    (
+        "queue-without-members",
+        Note,
+        |f| {
+            f.answers.queues = Some(vec![Queue { name: "night".into(), members: Vec::new() }]);
+        },
+        "night",
+    ),
     ("queue-member-invalid", Warning, |f| member(f, "PJSIP/109", 4), "PJSIP/109 of sales"),
     ("queue-member-unknown", Warning, |f| member(f, "DAHDI/7", 1), "DAHDI/7 of sales"),
     ("too-old", Error, |f| f.answers.asterisk = Some("13.38.3".into()), "13.38.3"),
@@ -146,10 +305,15 @@ const INJECTED: [Injected; 62] = [
     ("unknown-version", Note, |f| f.answers.asterisk = Some("GIT-master".into()), "GIT-master"),
     ("clock-differs", Warning, |f| f.answers.clock_ahead_ms = Some(-90_000), "90 s behind"),
     ("slow", Warning, |f| f.answers.latency_ms = Some(900), "900 ms"),
-    ("fewer-calls", Note, |f| {
-        f.answers.max_calls = Some(50);
-        f.settings.max_calls = Some(200);
-    }, "maxCalls = 50"),
+    (
+        "fewer-calls",
+        Note,
+        |f| {
+            f.answers.max_calls = Some(50);
+            f.settings.max_calls = Some(200);
+        },
+        "maxCalls = 50",
+    ),
     ("ari-login", Error, |f| ari(f, AriOutcome::Status(401)), "password = "),
     ("http-refused", Error, |f| ari(f, AriOutcome::Unreached(Reach::Refused)), "bindport = 8088"),
 ];
@@ -197,7 +361,11 @@ fn aris_settings_tell_what_the_status_hides() {
 }
 
 /// The file of the Asterisk machine, where the login was refused.
-fn refused(section: Option<Section>, is_secret_right: Option<bool>, from: &str) -> Vec<&'static str> {
+fn refused(
+    section: Option<Section>,
+    is_secret_right: Option<bool>,
+    from: &str,
+) -> Vec<&'static str> {
     let mut facts = well();
     facts.login = Login::Refused("Authentication failed".into());
     facts.manager.user = section;

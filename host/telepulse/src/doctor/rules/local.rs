@@ -35,9 +35,14 @@ pub(super) fn secrets_in_plain(facts: &LocalFacts) -> Vec<Finding> {
         .map(|(line, key)| {
             let what = format!("{key} holds the secret itself: it ends up in backups and versions");
             let name = key.rsplit('.').next().unwrap_or(key);
-            let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+            let section = match key.rsplit_once('.') {
+                Some(("server", _)) => "[[server]]".to_owned(),
+                Some((section, _)) => format!("[{section}]"),
+                None => String::new(),
+            };
             Finding::warning("plain-secret", format!("{}:{line}", file(facts)), what)
-                .own(section, [format!("{name} = \"file:/etc/telepulse/{name}\"")])
+                .cure("put it into a file that only TelePulse's user can read (chmod 600)")
+                .own(&section, [format!("{name} = \"file:/etc/telepulse/{name}\"")])
         })
         .collect();
     findings.extend(used(facts, |used| {

@@ -76,49 +76,20 @@ fn trouble(report: &Report) -> BTreeSet<&'static str> {
     report.findings.iter().filter(|it| it.is_trouble()).map(|it| it.code).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn mistakes_of_a_real_asterisk_are_named() {
-    let Some(installation) = asterisk::require("doctor::mistakes_of_a_real_asterisk") else {
-        return;
-    };
-    let default = Options::default();
-    let mut lines = vec!["writetimeout = 5000".to_owned()];
-    for (name, rights) in USERS {
-        lines.push(format!("[{name}]\nsecret = {}\n{rights}", default.secret));
-    }
-    let first = Options { ari: true, manager_user: lines, ..Options::default() };
-    let second = Options {
-        manager_general: [
-            "disabledevents = Hangup",
-            "webenabled = yes",
-            "brokeneventsaction = yes",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        ..Options::default()
-    };
-    let (pbx, other) =
-        tokio::join!(Asterisk::start(&installation, first), Asterisk::start(&installation, second));
-    let (pbx, other) = (pbx.unwrap(), other.unwrap());
+/// What is wrong, the settings that have it, Asterisk's folder where it is read, and what is found.
+type Case = (&'static str, Server, Option<PathBuf>, &'static [&'static str]);
+
+/// Each mistake by itself.
+fn cases(pbx: &Asterisk, other: &Asterisk) -> Vec<Case> {
     let etc = Some(pbx.etc());
-
-    let good = look(settings(&pbx, &ari(&pbx, "ari", pbx.ari_password())), etc.clone()).await;
-    assert_eq!(trouble(&good), BTreeSet::new(), "{good:#?}");
-    assert!(good.seen[0].contains("Asterisk 22"), "{:?}", good.seen);
-
-    let user = |name: &str| settings(&pbx, &json!({ "username": name }));
-    let with = |more: &Value| settings(&pbx, more);
+    let user = |name: &str| settings(pbx, &json!({ "username": name }));
+    let with = |more: &Value| settings(pbx, more);
     let closed = ports::free().unwrap();
-    // Kept logged in, so that a second login is not taken.
-    let _once = telepulse_tests::ami::Client::login(
-        pbx.manager(),
-        "once",
-        pbx.secret(),
-        telepulse_tests::ami::Events::Off,
-    )
-    .await
-    .unwrap();
-    let cases: Vec<(&str, Server, Option<PathBuf>, &[&str])> = vec![
+    // Some authority: this machine may trust none.
+    let ca = pbx.etc().join("authority.pem");
+    let signed = rcgen::generate_simple_self_signed(["authority.example".to_owned()]).unwrap();
+    std::fs::write(&ca, signed.cert.pem()).unwrap();
+    vec![
         ("another secret", with(&json!({ "secret": "another one" })), None, &["login-refused"]),
         (
             "the same, and the file",
@@ -159,7 +130,7 @@ async fn mistakes_of_a_real_asterisk_are_named() {
             &["connection-refused", "other-port"],
         ),
         ("the HTTP port", with(&json!({ "port": pbx.http().port() })), None, &["not-a-manager"]),
-        ("TLS where there is none", with(&json!({ "tls": {} })), None, &["tls-not-spoken"]),
+        ("no TLS there", with(&json!({ "tls": { "ca": ca } })), None, &["tls-not-spoken"]),
         ("context", with(&json!({ "context": "nowhere" })), None, &["no-context"]),
         ("device", with(&json!({ "device": "SIP/{ext}" })), None, &["device-matches-nothing"]),
         (
@@ -168,11 +139,11 @@ async fn mistakes_of_a_real_asterisk_are_named() {
             None,
             &["device-matches-nothing", "extensions-match-nothing"],
         ),
-        ("ARI password", with(&ari(&pbx, "ari", "another")), None, &["ari-login"]),
-        ("ARI path", with(&ari(&pbx, "elsewhere", pbx.ari_password())), None, &["ari-not-there"]),
+        ("ARI password", with(&ari(pbx, "ari", "another")), None, &["ari-login"]),
+        ("ARI path", with(&ari(pbx, "elsewhere", pbx.ari_password())), None, &["ari-not-there"]),
         (
             "ARI off",
-            settings(&other, &ari(&other, "ari", "x")),
+            settings(other, &ari(other, "ari", "x")),
             None,
             &[
                 "broken-events-action",
@@ -182,8 +153,48 @@ async fn mistakes_of_a_real_asterisk_are_named() {
                 "web-manager",
             ],
         ),
-    ];
-    let looks = cases.into_iter().map(async |(what, server, etc, expected)| {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_of_a_real_asterisk_are_named() {
+    let Some(installation) = asterisk::require("doctor::mistakes_of_a_real_asterisk") else {
+        return;
+    };
+    let default = Options::default();
+    let mut lines = vec!["writetimeout = 5000".to_owned()];
+    for (name, rights) in USERS {
+        lines.push(format!("[{name}]\nsecret = {}\n{rights}", default.secret));
+    }
+    let first = Options { ari: true, manager_user: lines, ..Options::default() };
+    let second = Options {
+        manager_general: [
+            "disabledevents = Hangup",
+            "webenabled = yes",
+            "brokeneventsaction = yes",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        ..Options::default()
+    };
+    let (pbx, other) =
+        tokio::join!(Asterisk::start(&installation, first), Asterisk::start(&installation, second));
+    let (pbx, other) = (pbx.unwrap(), other.unwrap());
+
+    let good = look(settings(&pbx, &ari(&pbx, "ari", pbx.ari_password())), Some(pbx.etc())).await;
+    assert_eq!(trouble(&good), BTreeSet::new(), "{good:#?}");
+    assert!(good.seen[0].contains("Asterisk 22"), "{:?}", good.seen);
+
+    // Kept logged in, so that a second login is not taken.
+    let _once = telepulse_tests::ami::Client::login(
+        pbx.manager(),
+        "once",
+        pbx.secret(),
+        telepulse_tests::ami::Events::Off,
+    )
+    .await
+    .unwrap();
+    let looks = cases(&pbx, &other).into_iter().map(async |(what, server, etc, expected)| {
         let report = look(server, etc).await;
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
         let wrong = trouble(&report) != expected;
@@ -199,7 +210,7 @@ async fn mistakes_of_a_real_asterisk_are_named() {
     let cut =
         text.replacen("write = system,call,agent,user,originate,reporting", "write = agent", 1);
     std::fs::write(&file, cut).unwrap();
-    let report = look(user("telepulse"), None).await;
+    let report = look(settings(&pbx, &json!({})), None).await;
     assert_eq!(trouble(&report), BTreeSet::from(["not-loaded"]), "{report:#?}");
     let text = doctor::text(&report, telepulse::paint::Paint::OFF);
     assert!(!text.contains(pbx.secret()), "{text}");

@@ -35,10 +35,9 @@ impl Report {
         self.findings.iter().any(Finding::is_trouble)
     }
 
-    fn add(&mut self, server: &Server, facts: &ServerFacts) {
+    fn add(&mut self, facts: &ServerFacts) {
         self.seen.push(seen(facts));
         let now = i64::try_from(clock::now_ms() / 1000).unwrap_or(i64::MAX);
-        debug_assert_eq!(server.id, facts.settings.id);
         self.findings.extend(rules::of_server(facts, now));
     }
 }
@@ -47,7 +46,7 @@ impl Report {
 pub async fn server(server: &Server, looks: &Looks) -> Report {
     let facts = gather::of_server(server, looks).await;
     let mut report = Report::default();
-    report.add(server, &facts);
+    report.add(&facts);
     report
 }
 
@@ -75,7 +74,7 @@ pub async fn everything(
     for server in asked {
         tell(&server.id);
         let facts = gather::of_server(server, looks).await;
-        report.add(server, &facts);
+        report.add(&facts);
     }
     Some(report)
 }

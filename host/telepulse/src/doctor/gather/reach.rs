@@ -68,7 +68,7 @@ pub(super) async fn to(host: &str, port: u16, tls: Option<&ServerTls>) -> Way {
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, Reach> {
-    let unreachable = |why: String| Reach::Unreachable(why);
+    let unreachable = Reach::Unreachable;
     let addresses = timeout(STEP, lookup_host((host, port))).await;
     let addresses: Vec<_> = match addresses {
         Ok(Ok(addresses)) => addresses.collect(),

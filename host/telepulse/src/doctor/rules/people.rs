@@ -31,10 +31,8 @@ pub(super) fn hints(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     let server = &facts.settings;
     if hints.is_empty() {
         let device = server.device.replace("{ext}", "201");
-        let what = format!(
-            "there are no hints: extensions are found by the device template alone, and what \
-             Asterisk knows of several devices of one extension is not seen"
-        );
+        let what = "there are no hints: extensions are found by the device template alone, and what \
+             Asterisk knows of several devices of one extension is not seen";
         let finding = Finding::warning("no-hints", "extensions.conf", what);
         return vec![finding.cure("a hint for each extension, or one pattern for all").paste(
             "extensions.conf",

@@ -1,4 +1,5 @@
 //! `telepulse doctor` on real Asterisks with broken configurations: each mistake is named by its cause.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, path::PathBuf};

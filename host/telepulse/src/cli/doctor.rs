@@ -49,7 +49,10 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
         let text = doctor::text(&report, Paint::for_output(&out));
         write!(out.lock(), "{text}")?;
     }
-    if report.is_trouble() { bail!(Said) } else { Ok(()) }
+    if report.is_trouble() {
+        bail!(Said);
+    }
+    Ok(())
 }
 
 /// A short look at a server that was just added: what is wrong is told, to whoever reads along.

@@ -49,7 +49,8 @@ fn text(answer: &Value, paint: Paint) -> String {
     }
     let mut text: String = changes.iter().map(|change| line(change, paint)).collect();
     if answer["applied"] == true {
-        text += &format!("{}\n", paint.bold(&format!("in force: {}", word(&answer["told"]))));
+        text += &paint.bold(&format!("in force: {}", word(&answer["told"])));
+        text.push('\n');
     } else {
         text += "nothing was changed: this was a trial\n";
     }

@@ -146,12 +146,12 @@ pub fn json_schema() -> Value {
     let needed = ["id", "host", "username", "secret"];
     let server = table(&schema::SERVER, &SERVER, &needed, inner);
     let mut auth = Map::new();
-    auth.insert("user".to_owned(), list(table(&schema::USER, &USER, &["name"], rest.clone())));
-    auth.insert("role".to_owned(), list(table(&schema::ROLE, &ROLE, &["name"], rest.clone())));
+    auth.insert("user".to_owned(), list(&table(&schema::USER, &USER, &["name"], rest.clone())));
+    auth.insert("role".to_owned(), list(&table(&schema::ROLE, &ROLE, &["name"], rest.clone())));
     let jwt = table(&schema::JWT, &JWT, &["issuer", "audience"], rest.clone());
     auth.insert("jwt".to_owned(), jwt);
     let mut top = Map::new();
-    top.insert("server".to_owned(), list(server));
+    top.insert("server".to_owned(), list(&server));
     top.insert("auth".to_owned(), table(&schema::AUTH, &[], &[], auth));
     for (section, rows) in [
         (&schema::NODE, &NODE[..]),
@@ -187,7 +187,7 @@ fn table(
     })
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 

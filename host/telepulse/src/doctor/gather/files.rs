@@ -35,7 +35,9 @@ pub(super) fn read(facts: &mut ServerFacts, folder: &Path, our_address: Option<I
     let (Some(ari), Some(settings)) = (&mut facts.ari, &facts.settings.ari) else { return };
     let others = |name: &str| {
         let mut sections = conf::parse(&text(&folder.join(name), folder, DEPTH));
-        sections.iter_mut().for_each(|section| drop(section.take_secret()));
+        for section in &mut sections {
+            drop(section.take_secret());
+        }
         sections
     };
     ari.http = ari.http.take().or_else(|| named(&others("http.conf"), "general"));

@@ -48,22 +48,24 @@ fn assemble(profile: &str, root: PathBuf) -> Result<PathBuf> {
             tree.program(&plugin.wasm, &format!("plugins.d/{}.wasm", plugin.name))?;
         }
         for file in configuration()? {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            tree.settings(&file, &format!("config/{name}"))?;
+            let name = file.strip_prefix(tools::root()).unwrap_or(&file).display();
+            tree.settings(&file, &name.to_string())?;
         }
         Ok(tree.path("bin/telepulse"))
     })
 }
 
-/// The files in `config/`.
+/// The files in `config/`, and the examples below it.
 fn configuration() -> Result<Vec<PathBuf>> {
     let dir = tools::root().join("config");
-    let entries = fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?;
     let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.with_context(|| format!("reading {}", dir.display()))?.path();
-        if path.is_file() {
-            files.push(path);
+    for dir in [dir.clone(), dir.join("examples")] {
+        let entries = fs::read_dir(&dir).with_context(|| format!("reading {}", dir.display()))?;
+        for entry in entries {
+            let path = entry.with_context(|| format!("reading {}", dir.display()))?.path();
+            if path.is_file() {
+                files.push(path);
+            }
         }
     }
     files.sort();

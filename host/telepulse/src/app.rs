@@ -24,14 +24,18 @@ use arc_swap::ArcSwap;
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
-use tokio::{net::TcpListener, runtime::Handle, sync::Mutex};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::{Mutex, mpsc},
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
 /// The file under the store's path that keeps what was changed over the admin API.
-const KEPT_SERVERS: &str = "servers.json";
+pub(crate) const KEPT_SERVERS: &str = "servers.json";
 /// The file under the store's path that keeps ended calls.
 const CALLS: &str = "calls.redb";
 /// The file under the store's path that keeps plugins' values.
@@ -60,6 +64,8 @@ pub struct App {
     messages: Arc<JournalStore>,
     audit: Audit,
     admin: SocketAddr,
+    /// Orders of the admin API to read the configuration again.
+    orders: Mutex<mpsc::Receiver<admin::Order>>,
     /// Ends what serves requests, when nobody is left to ask.
     stop: CancellationToken,
     /// Ends the plugins.
@@ -187,10 +193,16 @@ impl App {
         let options = Options { compiler, ..options };
         let plugins = PluginHost::start(options, stop_plugins.clone()).await?;
 
+        let (reload, orders) = mpsc::channel(1);
         let router = admin::router(admin::Api {
             bus: shared,
             plugins: plugins.clone(),
             figures,
+            clients: Arc::new({
+                let clients = Arc::clone(listeners.clients());
+                move || clients.count()
+            }),
+            reload,
             settings: Arc::new(config.admin),
             failed,
             stopping: stop.clone(),
@@ -210,6 +222,7 @@ impl App {
             messages,
             audit,
             admin,
+            orders: Mutex::new(orders),
             _stop: stop.clone().drop_guard(),
             stop,
             stop_plugins,

@@ -205,6 +205,11 @@ impl Asterisk {
         }
     }
 
+    /// The folder of its configuration files.
+    pub fn etc(&self) -> PathBuf {
+        self.dir.path().join("etc")
+    }
+
     /// What it printed and logged so far: for the message of a failed test.
     pub fn log(&self) -> String {
         let read = |name| fs::read_to_string(self.dir.path().join(name)).unwrap_or_default();

@@ -40,6 +40,11 @@ impl Asks {
         let Some(text) = find(wasm)? else { return Ok(None) };
         Self::parse(&text).map(Some).map_err(|mistakes| Mistake::all(&mistakes))
     }
+
+    /// What it asks for that is not within `granted`, as it is told to operators.
+    pub fn lacking(&self, granted: &Grants) -> Vec<String> {
+        lacking(&self.grants, granted).iter().map(ToString::to_string).collect()
+    }
 }
 
 /// A grant that is asked for and not given.

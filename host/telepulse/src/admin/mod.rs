@@ -1,6 +1,8 @@
 //! The admin API (contract section 6): servers and plugins over HTTP, for operators.
 
 mod body;
+mod configuration;
+mod figures;
 mod guard;
 mod metrics;
 mod plugins;
@@ -10,6 +12,7 @@ mod servers;
 #[cfg(test)]
 mod tests;
 
+pub use configuration::{Order, Outcome};
 pub use serve::serve;
 
 use crate::{auth::FailedLogins, bus::Bus, config, plugins::PluginFigures};
@@ -26,6 +29,7 @@ use problem::Problem;
 use serde_json::json;
 use std::sync::Arc;
 use telepulse_language::Code;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// The description that `/openapi.json` answers with.
@@ -44,6 +48,10 @@ pub struct Api {
     pub settings: Arc<config::Admin>,
     /// Where wrong tokens are counted.
     pub failed: Arc<FailedLogins>,
+    /// How many clients are connected at the gateways.
+    pub clients: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// Where the program takes orders to read its configuration again.
+    pub reload: mpsc::Sender<Order>,
     /// Cancelled when the program begins to stop: it is not ready any more.
     pub stopping: CancellationToken,
 }
@@ -63,6 +71,8 @@ pub fn router(api: Api) -> Router {
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/approve", post(plugins::approve))
         .route("/plugins/{name}/{order}", post(plugins::order))
+        .route("/configuration/reload", post(configuration::reload))
+        .route("/figures", get(figures::show))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics::show))

@@ -16,6 +16,19 @@ use telepulse_language::{Refusal, Reply};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+/// A program whose configuration is good for a trial, and bad when it is to be used.
+async fn program(mut orders: tokio::sync::mpsc::Receiver<Order>) {
+    while let Some(order) = orders.recv().await {
+        let outcome = if order.is_trial {
+            let changes = vec![json!({ "key": "log.level", "before": "info", "after": "debug" })];
+            Outcome::Good { changes, told: "log changes".to_owned() }
+        } else {
+            Outcome::Bad(vec![("x.toml:3".to_owned(), "log.level: must be …".to_owned())])
+        };
+        let _ = order.reply.send(outcome);
+    }
+}
+
 /// A component with nothing in it: it lies in the folder as `crm.wasm` and fails.
 const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -54,10 +67,14 @@ impl World {
             tls: false,
         };
         let figures = Arc::new(PluginFigures::new().unwrap());
+        let (reload, orders) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(program(orders));
         let api = Api {
             bus,
             plugins,
             figures,
+            clients: Arc::new(|| 3),
+            reload,
             settings: Arc::new(settings),
             failed: Arc::default(),
             stopping,
@@ -591,4 +608,30 @@ async fn builds_are_listed_and_gone_back_to() {
     }
     let none = world.call("GET", "/plugins/nobody/history", None).await;
     assert_eq!(none.problem(), (404, "notFound", ""));
+}
+
+#[tokio::test]
+async fn a_configuration_is_tried_and_refused() {
+    let world = World::new("127.0.0.1:8082", None).await;
+    let reload = async |body: &str| {
+        let request = Request::post("/configuration/reload")
+            .header("host", "127.0.0.1:8082")
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        let response = router(world.api.clone()).oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<Value>(&bytes).unwrap())
+    };
+    let (status, answer) = reload("{\"dryRun\":true}").await;
+    assert_eq!((status, &answer["applied"]), (StatusCode::OK, &json!(false)));
+    assert_eq!(answer["changes"][0]["key"], "log.level");
+    let (status, answer) = reload("{}").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        answer["mistakes"],
+        json!([{ "where": "x.toml:3", "what": "log.level: must be …" }])
+    );
+    assert_eq!(reload("{\"dry\":1}").await.1["field"], "dry");
 }

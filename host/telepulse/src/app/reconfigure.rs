@@ -2,8 +2,9 @@
 
 use super::App;
 use crate::{
+    admin,
     auth::Auth,
-    config::{Config, User},
+    config::{self, Change, Config, User},
     core::Pace,
     proxy::ServerChanges,
 };
@@ -21,11 +22,23 @@ pub struct Reconfigured {
     pub users: Vec<String>,
     /// Whether the limits on commands are others.
     pub commands: bool,
+    /// Why nothing was changed after all: all that had been changed was changed back.
+    pub refused: Option<String>,
     /// Sections that differ and need a restart; those of before stay in force.
     pub later: Vec<&'static str>,
 }
 
 impl App {
+    /// The next order of the admin API to read the configuration again.
+    pub async fn ordered(&self) -> Option<admin::Order> {
+        self.orders.lock().await.recv().await
+    }
+
+    /// What another configuration would change, secrets left out.
+    pub async fn changes(&self, new: &Config) -> Vec<Change> {
+        config::diff(&*self.config.lock().await, new)
+    }
+
     /// Puts another configuration in force: servers, users and the limits on commands. What did not
     /// change is not touched; connections of users who are gone, or have other rights or another
     /// token or password, are closed (4401).
@@ -43,6 +56,13 @@ impl App {
             ("log", config.log != new.log),
         ];
         let later = later.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+        // First what could fail: nothing else is changed before it is done.
+        let servers = self.registry.reconfigure(new.servers.clone()).await;
+        if let Some(why) = servers.failed.first() {
+            let why = why.clone();
+            self.registry.reconfigure(config.servers.clone()).await;
+            return Reconfigured { refused: Some(why), ..Reconfigured::default() };
+        }
         let users = different(&config.users, &new.users);
         if !users.is_empty() {
             self.change_users(&new.users, users.clone());
@@ -51,7 +71,6 @@ impl App {
         if commands {
             self.pace.store(Arc::new(Pace::new(new.commands.clone())));
         }
-        let servers = self.registry.reconfigure(new.servers.clone()).await;
         config.users = new.users;
         config.commands = new.commands;
         config.servers = new.servers;
@@ -59,6 +78,7 @@ impl App {
             servers,
             users: users.into_iter().collect(),
             commands,
+            refused: None,
             later: later.collect(),
         }
     }
@@ -88,7 +108,10 @@ fn different(old: &[User], new: &[User]) -> BTreeSet<String> {
 
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ServerChanges { added, changed, removed } = &self.servers;
+        if let Some(why) = &self.refused {
+            return write!(f, "everything is as it was: {why}");
+        }
+        let ServerChanges { added, changed, removed, failed: _ } = &self.servers;
         let lists = [
             ("servers added", added),
             ("servers changed", changed),

@@ -101,7 +101,7 @@ async fn wire(server: &Server, ari: &ServerAri) -> Result<Box<dyn Wire>, String>
 }
 
 /// In a header: what is in a URL ends up in logs.
-fn authorization(ari: &ServerAri) -> HeaderValue {
+pub(crate) fn authorization(ari: &ServerAri) -> HeaderValue {
     let login = BASE64_STANDARD.encode(format!("{}:{}", ari.username, ari.password.expose()));
     // Base64 has nothing that a header may not hold.
     let mut value = HeaderValue::try_from(format!("Basic {login}"))

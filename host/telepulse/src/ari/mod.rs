@@ -9,6 +9,7 @@ mod link;
 mod silence;
 mod table;
 
+pub(crate) use connect::authorization;
 pub(crate) use handle::Handle;
 pub(crate) use link::spawn;
 

@@ -67,6 +67,26 @@ impl Client {
         read(status, &body)
     }
 
+    /// The same, with what is answered to a bad request, too: whether it went well, and the answer.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        content: Content,
+    ) -> anyhow::Result<(bool, Value)> {
+        let request = self.request(method, path, content)?;
+        let (status, body) = timeout(WITHIN, self.send(request))
+            .await
+            .with_context(|| format!("{} does not answer", self.admin))??;
+        if status == StatusCode::BAD_REQUEST
+            && let Ok(answer) = serde_json::from_slice::<Value>(&body)
+            && answer["mistakes"].is_array()
+        {
+            return Ok((false, answer));
+        }
+        Ok((true, read(status, &body)?))
+    }
+
     fn request(
         &self,
         method: Method,

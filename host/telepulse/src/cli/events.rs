@@ -1,13 +1,16 @@
 //! `events`: a live tail over the WebSocket gateway.
 
+mod summary;
+
 use super::output;
+use crate::paint::Paint;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     time::Duration,
 };
 use telepulse_language::Filter;
@@ -34,6 +37,12 @@ pub(super) struct Options {
     /// Print first how everything is now.
     #[arg(long)]
     snapshot: bool,
+    /// Print each event whole, as JSON; so it is where the output is no terminal.
+    #[arg(long, conflicts_with = "short")]
+    json: bool,
+    /// Print each event as one short line, wherever it goes.
+    #[arg(long)]
+    short: bool,
 }
 
 /// Reads a filter as the gateway will.
@@ -60,11 +69,13 @@ pub(super) async fn follow(options: Options) -> anyhow::Result<()> {
     });
     socket.send(Message::text(subscribe.to_string())).await?;
     let reply = timeout(WITHIN, socket.next()).await.context("the gateway does not answer")?;
+    let is_short = options.short || (!options.json && io::stdout().is_terminal());
+    let paint = is_short.then(|| Paint::for_output(&io::stdout()));
     let mut next = reply;
     let mut subscribed = false;
     loop {
         match next.context("the gateway closed the connection")?? {
-            Message::Text(text) if subscribed => print(&text)?,
+            Message::Text(text) if subscribed => show(&text, paint)?,
             Message::Text(text) => {
                 subscribed = true;
                 read_reply(&text, options.snapshot)?;
@@ -85,6 +96,16 @@ fn read_reply(text: &str, snapshot: bool) -> anyhow::Result<()> {
         bail!("the gateway refuses: {message}");
     }
     if snapshot { print(&reply["result"].to_string()) } else { Ok(()) }
+}
+
+/// An event whole, or as one line in these colours.
+fn show(text: &str, paint: Option<Paint>) -> anyhow::Result<()> {
+    let short =
+        paint.and_then(|paint| Some(summary::line(&serde_json::from_str(text).ok()?, paint)));
+    let Some(line) = short else { return print(text) };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
 }
 
 fn print(line: &str) -> anyhow::Result<()> {

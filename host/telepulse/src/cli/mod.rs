@@ -4,16 +4,21 @@ mod audit;
 mod author;
 mod client;
 mod compile;
+mod completions;
+mod doctor;
 mod events;
 mod output;
 mod plugins;
 mod record;
+mod reload;
 mod replay;
 mod run;
 mod secret;
 mod servers;
 mod signals;
+mod texts;
 mod token;
+mod top;
 
 use clap::{Args, Parser, Subcommand};
 use std::{future::Future, io, path::PathBuf, process::ExitCode};
@@ -37,77 +42,41 @@ struct Cli {
     command: Command,
 }
 
-/// Long texts for `--help`.
-mod texts {
-    pub(super) const AFTER_HELP: &str = "First steps:
-  telepulse demo                       a simulated call centre, no Asterisk needed
-  telepulse events --token demo        in another terminal: what happens in it
-  telepulse token                      a token for a user of your own
-  telepulse check                      is the configuration good?
-  telepulse run                        the real thing
-
-Exit codes: 0 well, 1 refused with a reason, 2 wrong usage.";
-    pub(super) const RUN: &str = "SIGTERM and Ctrl-C end it within 10 seconds: servers are logged \
-off, clients are told. Any key of the configuration can come from the environment: \
-TELEPULSE_LOG__LEVEL=debug, or TELEPULSE_SERVER__PBX1__SECRET=… for the server with the id pbx1.";
-    pub(super) const ADD: &str = "Example:
-  telepulse servers add pbx1 --host 10.0.0.5 --username telepulse --secret env:PBX1_SECRET";
-    pub(super) const EVENTS: &str = "Examples:
-  telepulse events --token demo
-  telepulse events --filter '{\"events\":[\"callStarted\",\"callEnded\"]}'
-  telepulse events --filter '{\"queues\":[\"sales\"]}' | jq .
-
-A filter has lists of `events`, `servers`, `agents` and `queues`; an absent list lets everything through.";
-    pub(super) const AUDIT: &str = "Example:
-  telepulse audit --server pbx1
-
-Every channel, bridge, queue, hint and device is listed anew and compared. What differs is mended and \
-printed, as the events that clients get of it. On a PBX at rest there is nothing to mend; under load \
-some of it was on its way as an event and came first by the listing: audit again.
-
-Exit code 1 if anything differed.";
-    pub(super) const RECORD: &str = "Examples:
-  telepulse record --server pbx1 pbx1.amirec
-  telepulse record --server pbx1 --for 10m --events on everything.amirec
-
-It logs in by itself, as the configuration says, asks what TelePulse asks after a login, and then \
-only listens: a TelePulse that runs is not disturbed. The challenge, the proof of the secret and \
-passwords are written as asterisks. Callers' numbers and names are in it: keep it private.
-
-A recording is two files: FILE has what the server sent, NAME.amisent beside it what we sent. Both \
-are pieces with their time: a line `@<milliseconds> <length>`, so many bytes, a line end.";
-    pub(super) const REPLAY: &str = "Examples:
-  telepulse replay pbx1.amirec
-  telepulse replay pbx1.amirec --listen 127.0.0.1:15038 --speed 10
-  telepulse replay pbx1.amirec --speed max
-  telepulse servers add again --host 127.0.0.1 --port 15038 --username any --secret -
-
-Each client sees the recording from its own login on. What it asks (listings) is answered as it was \
-then; what nobody asked then is an error. An event that came after an answer waits until the client \
-has asked the same, for a second at most. Masks other than off, and filters, change nothing: the \
-recording has what was let in then. At its end the client stays connected.";
-}
-
 #[derive(Subcommand)]
 enum Command {
     /// Run TelePulse with a configuration.
     #[command(after_long_help = texts::RUN)]
     Run(Configured),
     /// Tell all mistakes of a configuration; run nothing.
-    Check(Configured),
+    #[command(after_long_help = texts::CHECK)]
+    Check(Checked),
+    /// Find out what is wrong between TelePulse and its Asterisk servers, and what mends it.
+    #[command(after_long_help = texts::DOCTOR)]
+    Doctor(doctor::Options),
+    /// Have a running TelePulse read its configuration again, and show what differs.
+    #[command(after_long_help = texts::RELOAD)]
+    Reload(reload::Options),
+    /// Print the configuration's JSON Schema, for editors.
+    #[command(after_long_help = texts::SCHEMA)]
+    Schema,
     /// Run on a simulated call centre: no Asterisk, no configuration, this machine only.
+    #[command(after_long_help = texts::DEMO)]
     Demo(crate::demo::Options),
     /// Make a random token, and the line for the configuration that lets it in.
-    Token,
+    #[command(after_long_help = texts::TOKEN)]
+    Token(token::Options),
     /// List and change the Asterisk servers of a running TelePulse.
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = texts::SERVERS)]
     Servers(servers::Order),
     /// List the plugins of a running TelePulse, and give them orders.
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = texts::PLUGINS)]
     Plugins(plugins::Order),
-    /// Print events as they happen, one JSON object a line.
+    /// Show events as they happen; one JSON object a line where no terminal is.
     #[command(after_long_help = texts::EVENTS)]
     Events(events::Options),
+    /// Show how much goes on: servers, calls, queues, clients, plugins, live.
+    #[command(after_long_help = texts::TOP)]
+    Top(top::Options),
     /// Compare what TelePulse shows of a server with what the server itself lists, and mend it.
     #[command(after_long_help = texts::AUDIT)]
     Audit(audit::Options),
@@ -120,6 +89,19 @@ enum Command {
     /// Serve a recording as an AMI server.
     #[command(after_long_help = texts::REPLAY)]
     Replay(replay::Options),
+    /// Print what a shell needs to complete commands and options.
+    #[command(after_long_help = texts::COMPLETIONS)]
+    Completions(completions::Options),
+}
+
+/// Which configuration, and how the answer looks.
+#[derive(Args)]
+struct Checked {
+    #[command(flatten)]
+    configured: Configured,
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Which configuration.
@@ -135,9 +117,14 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::CompilePlugin(options) => return compile::run(options),
         Command::Run(options) => run::run(&options.config),
-        Command::Check(options) => run::check(&options.config),
+        Command::Check(options) => run::check(&options.configured.config, options.json),
+        Command::Doctor(options) => briefly(doctor::run(options)),
+        Command::Reload(options) => briefly(reload::run(options)),
+        Command::Schema => output::print_json(&crate::config::json_schema()).map_err(Into::into),
+        Command::Completions(options) => completions::print(&options),
+        Command::Top(options) => briefly(top::run(options)),
         Command::Demo(options) => run::demo(options),
-        Command::Token => token::make(),
+        Command::Token(options) => token::make(&options),
         Command::Servers(order) => briefly(order.carry_out()),
         Command::Plugins(order) => briefly(order.carry_out()),
         Command::Events(options) => briefly(events::follow(options)),
@@ -148,12 +135,18 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Said>() => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("telepulse: {}", output::inert(&format!("{error:#}"), true));
             ExitCode::FAILURE
         }
     }
 }
+
+/// It did not go well, and all has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("see above")]
+struct Said;
 
 /// Runs a client's work on this thread.
 fn briefly(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
@@ -189,6 +182,57 @@ mod tests {
         ] {
             let error = Cli::try_parse_from(words).err().expect("no command");
             assert_eq!((error.kind(), error.exit_code()), (kind, code), "{words:?}");
+        }
+    }
+
+    /// All commands that do something, with the words that lead there.
+    fn leaves(command: &clap::Command, path: &str, into: &mut Vec<(String, clap::Command)>) {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            let path = format!("{path} {}", sub.get_name());
+            if sub.has_subcommands() {
+                leaves(sub, &path, into);
+            } else if sub.get_name() != "help" {
+                into.push((path, sub.clone()));
+            }
+        }
+    }
+
+    /// A line as a shell takes it apart: quotes, up to a comment or a pipe.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+        for c in line.chars() {
+            match c {
+                '\'' => {
+                    quoted = !quoted;
+                    word.get_or_insert_default();
+                }
+                '#' | '|' | '>' if !quoted && word.is_none() => break,
+                ' ' if !quoted => words.extend(word.take()),
+                c => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_is_understood() {
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "telepulse", &mut found);
+        assert!(found.len() > 25, "{}", found.len());
+        for (path, mut command) in found {
+            let help = command.render_long_help().to_string();
+            let examples: Vec<&str> =
+                help.lines().map(str::trim).filter(|line| line.starts_with("telepulse ")).collect();
+            let own = |line: &&&str| {
+                line.strip_prefix(path.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            };
+            assert!(examples.iter().any(|line| own(&line)), "{path}: {help}");
+            for example in examples {
+                let parsed = Cli::try_parse_from(words(example));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.err().unwrap());
+            }
         }
     }
 

@@ -1,28 +1,11 @@
 //! What is printed: tables, and text from elsewhere that must not command the terminal.
 
-use crate::logging::disturbs;
+pub(super) use crate::paint::inert;
 use serde_json::Value;
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
 };
-
-/// Text with control characters as `\uXXXX`, which JSON understands too; line ends may be kept.
-pub(super) fn inert(text: &str, keep_lines: bool) -> String {
-    let mut inert = String::with_capacity(text.len());
-    for c in text.chars() {
-        if disturbs(c) && !(keep_lines && c == '\n') {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                // Writing to a String cannot fail.
-                let _ = write!(inert, "\\u{unit:04x}");
-            }
-        } else {
-            inert.push(c);
-        }
-    }
-    inert
-}
 
 /// Prints JSON, for programs and for whoever wants all of it.
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
@@ -65,6 +48,7 @@ fn cell(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logging::disturbs;
     use serde_json::json;
 
     #[test]

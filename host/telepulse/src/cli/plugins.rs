@@ -3,7 +3,7 @@
 use super::{
     author,
     client::{Client, Content, segment},
-    output,
+    output, texts,
 };
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -17,32 +17,46 @@ use std::{
 #[derive(Subcommand)]
 pub(super) enum Order {
     /// Show all plugins and how they are.
+    #[command(after_long_help = texts::PLUGINS_LIST)]
     List(Client),
     /// Show all that is known of a plugin.
+    #[command(after_long_help = texts::PLUGINS_SHOW)]
     Show(Named),
     /// Read a plugin's files again and swap to them.
+    #[command(after_long_help = texts::PLUGINS_RELOAD)]
     Reload(Named),
     /// Stop a plugin until it is started.
+    #[command(after_long_help = texts::PLUGINS_STOP)]
     Stop(Named),
     /// Start a plugin that was stopped or has failed too often.
+    #[command(after_long_help = texts::PLUGINS_START)]
     Start(Named),
     /// List the builds of a plugin that took over, the last one first.
+    #[command(after_long_help = texts::PLUGINS_HISTORY)]
     History(Named),
     /// List the events that ended a plugin's instances and are not handed over any more.
+    #[command(after_long_help = texts::PLUGINS_ASIDE)]
     Aside(Named),
     /// Go back to the build before, with the grants of then; or to another one that ran.
+    #[command(after_long_help = texts::PLUGINS_ROLLBACK)]
     Rollback(RollBack),
     /// Grant a plugin what it asks for, after showing it.
+    #[command(after_long_help = texts::PLUGINS_APPROVE)]
     Approve(Approve),
     /// Show the last lines that a plugin logged.
+    #[command(after_long_help = texts::PLUGINS_LOG)]
     Log(Named),
     /// Make a folder with a first plugin, in Rust, JavaScript, Python or C.
+    #[command(after_long_help = texts::PLUGINS_NEW)]
     New(author::New),
     /// Build the plugin in a folder: makes NAME.wasm there.
+    #[command(after_long_help = texts::PLUGINS_BUILD)]
     Build(author::Build),
     /// Build the plugin in a folder, install it, show its log; and again with each change.
+    #[command(after_long_help = texts::PLUGINS_DEV)]
     Dev(author::Dev),
     /// Upload a component, new or in place of the one that runs.
+    #[command(after_long_help = texts::PLUGINS_INSTALL)]
     Install(Install),
 }
 

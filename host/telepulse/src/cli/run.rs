@@ -1,13 +1,18 @@
 //! `run`, `check` and `demo`: the programs that run until somebody stops them.
 
-use super::signals::{Asked, Signals};
+use super::{
+    Said, output,
+    signals::{Asked, Signals},
+};
 use crate::{
+    admin::{Order, Outcome},
     app::App,
-    config::{Config, Log, Source},
+    config::{Config, Log, Mistakes, Source},
     demo::{self, Demo},
     logging, memory,
 };
 use anyhow::{Context as _, bail};
+use serde_json::json;
 use std::{future::Future, io::Write as _, path::Path, time::Duration};
 use tokio::time::timeout;
 
@@ -23,27 +28,76 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
         tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
         Ok(app)
     };
-    until_stopped(start, &async |app: &App| reread(app, file).await, App::shutdown)
+    let ordered = async |app: &App| app.ordered().await;
+    until_stopped(
+        start,
+        &async |app: &App, order| reread(app, file, order).await,
+        &ordered,
+        App::shutdown,
+    )
 }
 
-/// Puts the file as it is now in force; one with a mistake changes nothing.
-async fn reread(app: &App, file: &Path) {
-    match load(file) {
+/// Puts the file as it is now in force; one with a mistake changes nothing. Without an order it was a
+/// signal, and the log says what came of it.
+async fn reread(app: &App, file: &Path, order: Option<Order>) {
+    let is_trial = order.as_ref().is_some_and(|order| order.is_trial);
+    let outcome = match Config::load(file) {
         Ok(config) => {
-            let done = app.reconfigure(config).await;
-            tracing::info!(config = %file.display(), "read again: {done}");
+            let changes = app.changes(&config).await;
+            let done = if is_trial { None } else { Some(app.reconfigure(config).await) };
+            for change in changes.iter().filter(|_| !is_trial) {
+                tracing::info!(config = %file.display(), "changed: {change}");
+            }
+            let told = done.as_ref().map(ToString::to_string).unwrap_or_default();
+            if !is_trial {
+                tracing::info!(config = %file.display(), "read again: {told}");
+            }
+            match done.and_then(|done| done.refused) {
+                Some(why) => Outcome::Bad(vec![(file.display().to_string(), why)]),
+                None => Outcome::Good {
+                    changes: changes.iter().map(|change| json!(change)).collect(),
+                    told,
+                },
+            }
         }
-        Err(error) => tracing::error!("the configuration stays as it was: {error:#}"),
+        Err(mistakes) => {
+            tracing::error!("the configuration stays as it was: {}", told(&mistakes));
+            Outcome::Bad(mistakes.list())
+        }
+    };
+    if let Some(order) = order {
+        // Whoever asked may have gone.
+        let _ = order.reply.send(outcome);
     }
 }
 
 /// Tells all mistakes of a configuration.
-pub(super) fn check(file: &Path) -> anyhow::Result<()> {
+pub(super) fn check(file: &Path, is_json: bool) -> anyhow::Result<()> {
+    if is_json {
+        return check_for_programs(file);
+    }
     let config = load(file)?;
     let (servers, users) = (config.servers.len(), config.users.len());
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: good; servers: {servers}, users: {users}", file.display())?;
     Ok(())
+}
+
+fn check_for_programs(file: &Path) -> anyhow::Result<()> {
+    match Config::load(file) {
+        Ok(config) => {
+            let (servers, users) = (config.servers.len(), config.users.len());
+            output::print_json(&json!({ "ok": true, "servers": servers, "users": users }))?;
+            Ok(())
+        }
+        Err(mistakes) => {
+            let list = mistakes.list();
+            let list: Vec<_> =
+                list.iter().map(|(place, what)| json!({ "where": place, "what": what })).collect();
+            output::print_json(&json!({ "ok": false, "mistakes": list }))?;
+            bail!(Said)
+        }
+    }
 }
 
 /// Runs the demo until a signal.
@@ -54,8 +108,10 @@ pub(super) fn demo(options: demo::Options) -> anyhow::Result<()> {
         writeln!(std::io::stdout(), "{}", demo.guide())?;
         Ok(demo)
     };
-    let nothing = async |_: &Demo| tracing::warn!("the demo has no configuration to read again");
-    until_stopped(start, &nothing, Demo::shutdown)
+    let nothing = async |_: &Demo, _: Option<Order>| {
+        tracing::warn!("the demo has no configuration to read again");
+    };
+    until_stopped(start, &nothing, &async |_: &Demo| std::future::pending().await, Demo::shutdown)
 }
 
 /// What the demo logs: little, so that its guide stays in sight, unless the environment says more.
@@ -75,21 +131,22 @@ fn demo_log() -> anyhow::Result<Log> {
 
 /// Reads a configuration, or tells all its mistakes.
 pub(super) fn load(file: &Path) -> anyhow::Result<Config> {
-    let mistakes = match Config::load(file) {
-        Ok(config) => return Ok(config),
-        Err(mistakes) => mistakes,
-    };
+    Config::load(file).map_err(|mistakes| anyhow::Error::msg(told(&mistakes)))
+}
+
+fn told(mistakes: &Mistakes) -> String {
     match mistakes.count() {
-        1 => bail!("the configuration has a mistake\n{mistakes}"),
-        count => bail!("the configuration has {count} mistakes\n{mistakes}"),
+        1 => format!("the configuration has a mistake\n{mistakes}"),
+        count => format!("the configuration has {count} mistakes\n{mistakes}"),
     }
 }
 
-/// Starts something, has it `reread` at each SIGHUP, waits for a signal, and stops it within [`DRAIN`]. A signal while it starts
-/// ends the program at once, and so does a second one.
+/// Starts something, has it `reread` at each SIGHUP and each order, waits for a signal, and stops it
+/// within [`DRAIN`]. A signal while it starts ends the program at once, and so does a second one.
 fn until_stopped<A, D: Future<Output = ()>>(
     start: impl Future<Output = anyhow::Result<A>>,
-    reread: &impl AsyncFn(&A),
+    reread: &impl AsyncFn(&A, Option<Order>),
+    ordered: &impl AsyncFn(&A) -> Option<Order>,
     stop: impl FnOnce(A) -> D,
 ) -> anyhow::Result<()> {
     memory::in_small_pages();
@@ -103,8 +160,15 @@ fn until_stopped<A, D: Future<Output = ()>>(
             started = start => started?,
             () = signals.stop() => return Ok(()),
         };
-        while signals.next().await == Asked::Reread {
-            reread(&running).await;
+        loop {
+            let order = tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop => break,
+                    Asked::Reread => None,
+                },
+                Some(order) = ordered(&running) => Some(order),
+            };
+            reread(&running, order).await;
         }
         tokio::select! {
             drained = timeout(DRAIN, stop(running)) => drained.with_context(|| {

@@ -2,8 +2,9 @@
 
 use super::{
     client::{Client, Content, segment},
-    output, secret, texts,
+    doctor, output, secret, texts,
 };
+use crate::config::Server;
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
@@ -15,17 +16,22 @@ use std::{
 #[derive(Subcommand)]
 pub(super) enum Order {
     /// Show all servers and how they are.
+    #[command(after_long_help = texts::SERVERS_LIST)]
     List(Client),
     /// Add a server; it is kept across a restart.
     #[command(after_long_help = texts::ADD)]
     Add(Box<Add>),
     /// Remove a server.
+    #[command(after_long_help = texts::REMOVE)]
     Remove(Named),
     /// Log off from a server and connect anew.
+    #[command(after_long_help = texts::RESTART)]
     Restart(Named),
     /// Log off from a server and stay away.
+    #[command(after_long_help = texts::STOP)]
     Stop(Named),
     /// Connect to a server that was stopped.
+    #[command(after_long_help = texts::START)]
     Start(Named),
 }
 
@@ -82,6 +88,9 @@ pub(super) struct Add {
     exclude: Vec<String>,
     #[command(flatten)]
     ari: Ari,
+    /// Do not look whether the server can be used.
+    #[arg(long)]
+    no_doctor: bool,
     #[command(flatten)]
     client: Client,
 }
@@ -171,9 +180,16 @@ impl Order {
         match self {
             Self::List(client) => list(&client).await,
             Self::Add(add) => {
-                let body = Content::Json(add.body(&add.secret.read()?, add.ari.body()?));
-                let added = add.client.call(Method::POST, "/servers", body).await?;
-                tell(&add.client, &add.id, "added", &added)
+                let body = add.body(&add.secret.read()?, add.ari.body()?);
+                let server = Server::from_json(body.clone()).ok();
+                let content = Content::Json(body);
+                let added = add.client.call(Method::POST, "/servers", content).await?;
+                tell(&add.client, &add.id, "added", &added)?;
+                // What the host took it could not: files that are not on this machine.
+                match server.filter(|_| !add.no_doctor && !add.client.json) {
+                    Some(server) => doctor::short(&server).await,
+                    None => Ok(()),
+                }
             }
             Self::Remove(Named { id, client }) => {
                 let path = format!("/servers/{}", segment(&id));
@@ -264,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_is_added_is_what_the_api_takes() {
-        use crate::config::{Secret, Server, ServerAuth};
+        use crate::config::{Secret, ServerAuth};
         let least = Server::from_json(body(&[])).unwrap();
         assert_eq!((least.port, &least.secret), (5038, &Secret::new("s")));
         let password = tempfile::NamedTempFile::new().unwrap();

@@ -2,21 +2,39 @@
 
 use crate::auth::hash_token;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use clap::Args;
+use serde_json::json;
 use std::{fmt::Write as _, io::Write as _};
 
+#[derive(Args)]
+pub(super) struct Options {
+    /// Print token and hash as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Prints a token of 256 random bits, and the line to paste.
-pub(super) fn make() -> anyhow::Result<()> {
-    write!(std::io::stdout().lock(), "{}", text(rand::random()))?;
+pub(super) fn make(options: &Options) -> anyhow::Result<()> {
+    let (token, hash) = token(rand::random());
+    if options.json {
+        let value = json!({ "token": token, "line": format!("sha256:{hash}") });
+        return Ok(super::output::print_json(&value)?);
+    }
+    write!(std::io::stdout().lock(), "{}", text(&token, &hash))?;
     Ok(())
 }
 
-fn text(random: [u8; 32]) -> String {
+fn token(random: [u8; 32]) -> (String, String) {
     let token = URL_SAFE_NO_PAD.encode(random);
     let mut hash = String::new();
     for byte in hash_token(&token).0 {
         // Writing to a String cannot fail.
         let _ = write!(hash, "{byte:02x}");
     }
+    (token, hash)
+}
+
+fn text(token: &str, hash: &str) -> String {
     format!(
         "The token, for the client; it is not shown again:\n\n    {token}\n\n\
          The line for the configuration, under [[auth.user]] or [admin]:\n\n    \
@@ -32,7 +50,8 @@ mod tests {
 
     #[test]
     fn the_line_lets_the_token_in() {
-        let text = text([0xfb; 32]);
+        let (token, hash) = token([0xfb; 32]);
+        let text = text(&token, &hash);
         let mut indented = text.lines().filter_map(|line| line.strip_prefix("    "));
         let (token, line) = (indented.next().unwrap(), indented.next().unwrap());
         let source = Source {

@@ -61,6 +61,17 @@ impl Mistakes {
         self.list.sort_by(|a, b| a.place.cmp(&b.place));
     }
 
+    /// Each with its place: `file:line`, or what else it is about.
+    pub fn list(&self) -> Vec<(String, String)> {
+        let file = self.file.display();
+        let place = |place: &Place| match place {
+            Place::File => file.to_string(),
+            Place::Line(line) => format!("{file}:{line}"),
+            Place::Variable(name) => format!("environment variable {name}"),
+        };
+        self.list.iter().map(|mistake| (place(&mistake.place), mistake.text.clone())).collect()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.list.len()
@@ -69,16 +80,11 @@ impl Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Mistake { place, text }) in self.list.iter().enumerate() {
+        for (index, (place, text)) in self.list().iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            let file = self.file.display();
-            match place {
-                Place::File => write!(f, "{file}: {text}")?,
-                Place::Line(line) => write!(f, "{file}:{line}: {text}")?,
-                Place::Variable(name) => write!(f, "environment variable {name}: {text}")?,
-            }
+            write!(f, "{place}: {text}")?;
         }
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! The configuration: read as it is written, with places; checked whole; used as [`Config`].
 
 mod ari;
+mod diff;
 mod environment;
 mod fields;
+mod json_schema;
 mod load;
 mod mistake;
+mod plain;
 mod read;
 mod redis;
 mod rules;
@@ -18,8 +21,11 @@ mod user;
 mod written;
 
 pub use ari::{AriUrl, AriUrlError, ServerAri};
+pub use diff::{Change, diff};
+pub use json_schema::json_schema;
 pub use load::{DEFAULT_FILE, Source};
 pub use mistake::Mistakes;
+pub use plain::plain_secrets;
 pub use redis::Redis;
 pub use secret::Secret;
 pub use server::{Server, ServerAuth, ServerFilter};

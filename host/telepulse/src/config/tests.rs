@@ -528,6 +528,45 @@ fn the_shipped_files_are_good() {
 }
 
 #[test]
+fn each_example_is_good_for_the_reader_and_for_editors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let schema = jsonschema::draft7::new(&super::json_schema()).unwrap();
+    let token = format!("sha256:{}", "9f86d081".repeat(8));
+    let variables = [
+        ("PBX1_SECRET", "s"),
+        ("HEAD_SECRET", "s"),
+        ("BRANCH_SECRET", "s"),
+        ("SHOP_SECRET", "s"),
+        ("SHOP_ARI", "p"),
+        ("REDIS_URL", "rediss://u:p@redis.example:6379/1"),
+        ("ADMIN_TOKEN", token.as_str()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    for (name, servers) in [
+        ("telepulse.toml", 0),
+        ("demo.toml", 1),
+        ("examples/one-pbx.toml", 1),
+        ("examples/many-pbxs.toml", 3),
+        ("examples/cluster.toml", 2),
+    ] {
+        let file = folder.join(name);
+        let text = std::fs::read_to_string(&file).unwrap();
+        let source = Source {
+            file: &file,
+            text: &text,
+            variables: &variables.iter().cloned().collect(),
+            files: &|_| Ok("a secret\n".to_owned()),
+        };
+        let config = Config::parse(&source).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        assert_eq!(config.servers.len(), servers, "{name}");
+        let value: serde_json::Value = toml::from_str(&text).unwrap();
+        assert!(schema.is_valid(&value), "{name}: {:?}", schema.iter_errors(&value).next());
+        let named = text.lines().next().and_then(|line| line.strip_prefix("#:schema ")).unwrap();
+        assert!(file.with_file_name(named).is_file(), "{name}: {named}");
+    }
+}
+
+#[test]
 fn the_example_is_good_when_its_examples_are_taken() {
     let text = include_str!("../../../../config/telepulse.toml");
     let is_key = |code: &str| {

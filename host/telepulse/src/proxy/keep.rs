@@ -86,6 +86,11 @@ impl Kept {
     }
 }
 
+/// The configured servers with what the file at `path` has changed since, for who only looks.
+pub(crate) fn kept_over(path: &Path, configured: &[Server]) -> Result<Vec<Server>, KeepError> {
+    Ok(Kept::load(path)?.over(configured))
+}
+
 /// Writes beside the file, syncs, renames over it, and syncs the folder.
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));

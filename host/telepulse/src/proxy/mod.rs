@@ -20,11 +20,12 @@ mod transport;
 pub(crate) use figures::{LastError, Rate};
 pub(crate) use interest::Interest;
 pub use keep::KeepError;
+pub(crate) use keep::kept_over;
 pub(crate) use link::{Goal, model};
 pub(crate) use registry::Registry;
 pub use registry::ServerChanges;
 pub(crate) use request::{Ask, LinkHandle, Part};
 pub(crate) use talk::session_config;
-pub(crate) use transport::{Said, encrypt, open, tcp};
+pub(crate) use transport::{Said, TlsFailure, encrypt, handshake, open, tcp};
 
 use crate::clock::now;

@@ -38,6 +38,8 @@ pub struct ServerChanges {
     pub changed: Vec<String>,
     /// Those that are gone.
     pub removed: Vec<String>,
+    /// Those that cannot be used, and why.
+    pub failed: Vec<String>,
 }
 
 struct Shared {
@@ -118,7 +120,10 @@ impl Registry {
                     self.edit(|links| drop(links.insert(id.clone(), handle)));
                     told.push(id);
                 }
-                Err(error) => tracing::error!(server = id, error, "server cannot be used"),
+                Err(error) => {
+                    tracing::error!(server = id, error, "server cannot be used");
+                    changes.failed.push(format!("server {id}: {error}"));
+                }
             }
         }
         changes

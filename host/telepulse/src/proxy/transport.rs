@@ -70,6 +70,14 @@ pub(crate) struct Said {
     pub listens: &'static str,
 }
 
+/// Why a connection was not encrypted.
+pub(crate) enum TlsFailure {
+    /// Our own settings or files cannot be used.
+    Settings(String),
+    /// The two sides did not agree.
+    Handshake(io::Error),
+}
+
 /// Encrypts a connection to `host`, whose certificate is looked at.
 pub(crate) async fn encrypt(
     stream: TcpStream,
@@ -77,12 +85,23 @@ pub(crate) async fn encrypt(
     host: &str,
     said: &Said,
 ) -> Result<TlsStream<TcpStream>, String> {
+    handshake(stream, tls, host).await.map_err(|failure| match failure {
+        TlsFailure::Settings(why) => why,
+        TlsFailure::Handshake(error) => tls_failure(tls, said, &error),
+    })
+}
+
+/// The same, with what went wrong as it is.
+pub(crate) async fn handshake(
+    stream: TcpStream,
+    tls: &ServerTls,
+    host: &str,
+) -> Result<TlsStream<TcpStream>, TlsFailure> {
     let name = tls.server_name.as_deref().unwrap_or(host);
     let name = ServerName::try_from(name.to_owned())
-        .map_err(|error| format!("tls.serverName {name:?}: {error}"))?;
-    let connector = TlsConnector::from(Arc::new(client(tls)?));
-    let stream = connector.connect(name, stream).await;
-    stream.map_err(|error| tls_failure(tls, said, &error))
+        .map_err(|error| TlsFailure::Settings(format!("tls.serverName {name:?}: {error}")))?;
+    let connector = TlsConnector::from(Arc::new(client(tls).map_err(TlsFailure::Settings)?));
+    connector.connect(name, stream).await.map_err(TlsFailure::Handshake)
 }
 
 fn tls_failure(tls: &ServerTls, said: &Said, error: &io::Error) -> String {

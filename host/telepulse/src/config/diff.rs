@@ -1,0 +1,236 @@
+//! What differs between two configurations, key by key; secrets only say that they differ. Pure.
+
+use super::{Config, JwtKeys, LogFormat, Role, User};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// Sections that are put in force while calls go on; others need a restart.
+const LIVE: [&str; 4] = ["server", "auth.user", "auth.role", "commands"];
+/// What is shown of a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// One key that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// Its name, such as `server.pbx1.host`.
+    pub key: String,
+    /// What it was; absent where it is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// What it is to be; absent where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// Whether it takes a restart.
+    pub needs_restart: bool,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => write!(f, "~ {}: {before} -> {after}", self.key)?,
+            (Some(before), None) => write!(f, "- {}: {before}", self.key)?,
+            (None, Some(after)) => write!(f, "+ {}: {after}", self.key)?,
+            (None, None) => write!(f, "~ {}", self.key)?,
+        }
+        if self.needs_restart { f.write_str("  (after a restart)") } else { Ok(()) }
+    }
+}
+
+/// A value: what is compared, and what is shown.
+struct Leaf {
+    exact: String,
+    is_secret: bool,
+}
+
+type Leaves = BTreeMap<String, Leaf>;
+
+/// All keys that differ, in the order of their names.
+pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
+    let (old, new) = (leaves(old), leaves(new));
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let shown = |leaf: &Leaf| if leaf.is_secret { HIDDEN.to_owned() } else { leaf.exact.clone() };
+    keys.into_iter()
+        .filter_map(|key| {
+            let (before, after) = (old.get(key), new.get(key));
+            if before.map(|leaf| &leaf.exact) == after.map(|leaf| &leaf.exact) {
+                return None;
+            }
+            let is_live = LIVE
+                .iter()
+                .any(|section| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.')));
+            Some(Change {
+                key: key.clone(),
+                before: before.map(shown),
+                after: after.map(shown),
+                needs_restart: !is_live,
+            })
+        })
+        .collect()
+}
+
+fn leaves(config: &Config) -> Leaves {
+    let mut leaves = Leaves::new();
+    for server in &config.servers {
+        put(&mut leaves, &format!("server.{}", server.id), &json!(server));
+    }
+    for user in &config.users {
+        self::user(&mut leaves, user);
+    }
+    for role in &config.roles {
+        self::role(&mut leaves, role);
+    }
+    if let Some(jwt) = &config.jwt {
+        let at = match &jwt.keys {
+            JwtKeys::At(place) => place.as_str(),
+            JwtKeys::Secret(secret) => {
+                put(&mut leaves, "auth.jwt.secret", &json!(secret));
+                ""
+            }
+        };
+        let value = json!({
+            "issuer": jwt.issuer, "audience": jwt.audience, "keys": at,
+            "name": jwt.name, "extension": jwt.extension, "roles": jwt.roles,
+        });
+        put(&mut leaves, "auth.jwt", &value);
+    }
+    if let Some(tls) = &config.tls {
+        put(&mut leaves, "tls", &json!({ "cert": tls.cert, "key": tls.key.display().to_string() }));
+    }
+    rest(&mut leaves, config);
+    leaves
+}
+
+fn rest(leaves: &mut Leaves, config: &Config) {
+    let commands = &config.commands;
+    let proxies: Vec<String> =
+        config.http.trusted_proxies.iter().map(ToString::to_string).collect();
+    let format = if config.log.format == LogFormat::Json { "json" } else { "text" };
+    let tree = json!({
+        "node": { "name": config.node.name },
+        "http": { "trustedProxies": proxies },
+        "commands": {
+            "perSecond": commands.per_second, "dialsPerMinute": commands.dials_per_minute,
+            "dialsPerNumber": commands.dials_per_number, "deniedPrefixes": commands.denied_prefixes,
+        },
+        "bus": { "history": config.bus.history },
+        "store": {
+            "kind": if config.store.redis.is_some() { "redis" } else { "embedded" },
+            "path": config.store.path, "calls": config.store.calls.number,
+            "callDays": config.store.calls.days,
+        },
+        "plugins": { "dir": config.plugins.dir },
+        "admin": { "listen": config.admin.listen, "tls": config.admin.tls },
+        "log": { "format": format, "level": config.log.level.to_string() },
+    });
+    for (section, value) in tree.as_object().into_iter().flatten() {
+        put(leaves, section, value);
+    }
+    if let Some(redis) = &config.store.redis {
+        let password = redis.password.as_ref().map(super::Secret::expose);
+        let (user, db) = (&redis.user, redis.db);
+        secret(
+            leaves,
+            "store.url",
+            format!("{redis}{user:?}{password:?}{db}{}", redis.is_encrypted),
+        );
+    }
+    if let Some(token) = &config.admin.token {
+        secret(leaves, "admin.token", format!("{:?}", token.0));
+    }
+}
+
+fn user(leaves: &mut Leaves, user: &User) {
+    let at = format!("auth.user.{}", user.name);
+    let value = json!({
+        "extension": user.extension, "agents": user.agents, "queues": user.queues,
+        "servers": user.servers, "allow": user.allow,
+    });
+    put(leaves, &at, &value);
+    if let Some(token) = &user.token {
+        secret(leaves, &format!("{at}.token"), format!("{:?}", token.0));
+    }
+    if let Some(password) = &user.password {
+        secret(leaves, &format!("{at}.password"), password.0.clone());
+    }
+}
+
+fn role(leaves: &mut Leaves, role: &Role) {
+    let value = json!({
+        "agents": role.agents, "queues": role.queues, "servers": role.servers, "allow": role.allow,
+    });
+    put(leaves, &format!("auth.role.{}", role.name), &value);
+}
+
+fn secret(leaves: &mut Leaves, key: &str, exact: String) {
+    leaves.insert(key.to_owned(), Leaf { exact, is_secret: true });
+}
+
+/// Takes a tree of values apart.
+fn put(leaves: &mut Leaves, key: &str, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                put(leaves, &format!("{key}.{name}"), value);
+            }
+        }
+        value => {
+            let is_secret = key.ends_with(".secret") || key.ends_with(".password");
+            leaves.insert(key.to_owned(), Leaf { exact: value.to_string(), is_secret });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+    use std::{io, path::Path};
+
+    fn config(text: &str) -> Config {
+        Config::parse(&Source {
+            file: Path::new("/etc/telepulse/telepulse.toml"),
+            text,
+            variables: &BTreeMap::new(),
+            files: &|_| Err(io::ErrorKind::NotFound.into()),
+        })
+        .unwrap()
+    }
+
+    fn told(old: &str, new: &str) -> Vec<String> {
+        diff(&config(old), &config(new)).iter().map(ToString::to_string).collect()
+    }
+
+    const PBX: &str = "[[server]]\nid='pbx1'\nhost='a'\nusername='u'\nsecret='hunter2'\n";
+
+    #[test]
+    fn only_what_differs_is_told() {
+        assert_eq!(told(PBX, PBX), [""; 0]);
+        let other = PBX.replace("'a'", "'b'").replace("hunter2", "hunter3");
+        assert_eq!(
+            told(PBX, &other),
+            ["~ server.pbx1.host: \"a\" -> \"b\"", "~ server.pbx1.secret: (hidden) -> (hidden)",]
+        );
+    }
+
+    #[test]
+    fn what_comes_and_goes_and_what_waits_for_a_restart() {
+        let token = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let user = format!("[[auth.user]]\nname='ana'\ntoken='{token}'\nqueues=['sales']\n");
+        let told = told(&user, "[log]\nlevel='debug'\n");
+        assert_eq!(
+            told,
+            [
+                "- auth.user.ana.allow: []",
+                "- auth.user.ana.queues: [\"sales\"]",
+                "- auth.user.ana.token: (hidden)",
+                "~ log.level: \"info\" -> \"debug\"  (after a restart)",
+            ]
+        );
+    }
+}

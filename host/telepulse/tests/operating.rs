@@ -1,0 +1,170 @@
+//! What operators call: doctor, top, reload, schema, completions; as it is printed, and how it ends.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// Runs the program in a folder, with nothing of our environment.
+fn call(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_telepulse"));
+    command.args(words).current_dir(folder).env_clear().stdin(Stdio::null());
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+async fn call_beside(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
+    let (folder, words) = (folder.to_owned(), words.iter().map(ToString::to_string).collect());
+    let work = move || {
+        let words: Vec<String> = words;
+        call(&folder, &words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// A port where nobody listens.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn what_is_printed_for_programs_is_json() {
+    let folder = TempDir::new().unwrap();
+    let json = |words: &[&str], code: i32| -> Value {
+        let (ended, out, error) = call(folder.path(), words);
+        assert_eq!((ended, error.as_str()), (Some(code), ""), "{words:?} {out}");
+        serde_json::from_str(&out).unwrap()
+    };
+    std::fs::write(folder.path().join("good.toml"), "").unwrap();
+    std::fs::write(folder.path().join("bad.toml"), "[log]\nlevle = 'x'\n").unwrap();
+    assert_eq!(json(&["check", "--json", "--config", "good.toml"], 0)["ok"], true);
+    let bad = json(&["check", "--json", "--config", "bad.toml"], 1);
+    assert_eq!(bad["mistakes"][0]["where"], "bad.toml:2");
+    let token = json(&["token", "--json"], 0);
+    assert!(token["line"].as_str().is_some_and(|line| line.starts_with("sha256:")));
+    let schema = json(&["schema"], 0);
+    assert_eq!(schema["properties"]["log"]["additionalProperties"], false);
+    let report = json(&["doctor", "--json", "--config", "bad.toml"], 1);
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["findings"][0]["code"], "configuration");
+}
+
+#[test]
+fn a_doctor_names_the_line_and_uses_no_colours_here() {
+    let folder = TempDir::new().unwrap();
+    let (port, admin) = (free_port(), free_port());
+    let text = format!(
+        "[[server]]\nid='pbx1'\nhost='127.0.0.1'\nport={port}\nusername='tp'\nsecret='amp111'\n\
+         [admin]\nlisten='127.0.0.1:{admin}'\n"
+    );
+    std::fs::write(folder.path().join("x.toml"), text).unwrap();
+    let (code, out, error) = call(folder.path(), &["doctor", "--config", "x.toml"]);
+    assert_eq!((code, error.as_str()), (Some(1), ""));
+    for expected in ["connection-refused", "enabled = yes", "guessable-secret", "no-plugins-folder"]
+    {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    assert!(!out.contains('\u{1b}') && !out.contains("amp111"), "{out}");
+    let (code, _, error) =
+        call(folder.path(), &["doctor", "--config", "x.toml", "--server", "other"]);
+    assert_eq!((code, error.as_str()), (Some(1), "telepulse: x.toml has no server \"other\"\n"));
+}
+
+#[test]
+fn shells_get_their_scripts() {
+    let folder = TempDir::new().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, out, _) = call(folder.path(), &["completions", shell]);
+        assert!(code == Some(0) && out.contains("doctor"), "{shell}");
+    }
+    assert_eq!(call(folder.path(), &["completions", "cmd"]).0, Some(2));
+}
+
+#[tokio::test]
+async fn top_tells_it_once_where_no_terminal_is() {
+    let figures = json!({
+        "time": "2026-11-22T10:00:00.000Z", "version": "9", "events": 5, "clients": 1, "calls": 2,
+        "servers": [{ "id": "pbx1", "state": "CONNECTED", "calls": 2, "eventsPerSecond": 1.5,
+            "latencyMs": 2, "reconnects": 0, "eventsLeftOut": 0 }],
+        "queues": [], "plugins": [],
+    });
+    let router = Router::new().route("/figures", get(async || Json(figures)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    tokio::spawn(telepulse::admin::serve(listener, router, None, shutdown));
+    let folder = TempDir::new().unwrap();
+    let (code, out, _) = call_beside(folder.path(), &["top", "--admin", &url]).await;
+    assert_eq!(code, Some(0));
+    assert!(out.starts_with("TelePulse 9  calls 2  clients 1\n"), "{out}");
+    assert!(out.contains("pbx1    CONNECTED  2      1.5       2 ms"), "{out}");
+    let (_, out, _) = call_beside(folder.path(), &["top", "--json", "--admin", &url]).await;
+    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["calls"], 2);
+}
+
+/// Ended whatever becomes of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_reload_is_tried_then_used_and_a_bad_file_changes_nothing() {
+    let folder = TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    let write = |more: &str| {
+        let text = format!("[admin]\nlisten = '127.0.0.1:{port}'\n{more}");
+        std::fs::write(folder.path().join("x.toml"), text).unwrap();
+    };
+    write("");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_telepulse"));
+    command.args(["run", "--config", "x.toml"]).current_dir(folder.path()).env_clear();
+    let _running = Running(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let began = Instant::now();
+    while call(folder.path(), &["top", "--admin", &url]).0 != Some(0) {
+        assert!(began.elapsed() < Duration::from_secs(30), "it runs");
+    }
+    let reload =
+        |words: &[&str]| call(folder.path(), &[&["reload", "--admin", &url], words].concat());
+    assert_eq!(reload(&["--dry-run"]), (Some(0), "nothing differs\n".to_owned(), String::new()));
+    let server = "[[server]]\nid='a'\nhost='127.0.0.1'\nport=1\nusername='u'\nsecret='a canary'\n";
+    write(&format!("{server}[log]\nlevel='debug'\n"));
+    let (code, tried, _) = reload(&["--dry-run"]);
+    assert_eq!(code, Some(0));
+    for expected in [
+        "+ server.a.host: \"127.0.0.1\"\n",
+        "+ server.a.secret: (hidden)\n",
+        "~ log.level: \"info\" -> \"debug\"  (after a restart)\n",
+        "nothing was changed: this was a trial\n",
+    ] {
+        assert!(tried.contains(expected), "{expected}: {tried}");
+    }
+    assert!(!tried.contains("canary"));
+    let listed = || call(folder.path(), &["servers", "list", "--admin", &url]).1;
+    assert!(!listed().contains("127.0.0.1"), "a trial changes nothing");
+    let (code, done, _) = reload(&[]);
+    assert!(code == Some(0) && done.contains("in force: servers added: a"), "{done}");
+    assert!(listed().contains("127.0.0.1"));
+    write("[log]\nlevel='loud'\n[bus]\nhistory=0\n");
+    let (code, refused, _) = reload(&[]);
+    assert_eq!(code, Some(1));
+    assert!(
+        refused.starts_with("nothing was changed; the configuration has mistakes:\n"),
+        "{refused}"
+    );
+    assert!(refused.contains("x.toml:4: log.level") && refused.contains("x.toml:6: bus.history"));
+    assert!(listed().contains("127.0.0.1"), "what was in force stays so");
+}

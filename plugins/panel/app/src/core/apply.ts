@@ -78,10 +78,9 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
 }
 
 function ofExtension(world: World, event: Event, time: number, touched: Touched): void {
-  if (event.agent === undefined) return;
-  const known = world.extensions.size;
   const change = changeOf(event);
-  if (!change) return;
+  if (!change || !("agent" in event) || event.agent === undefined) return;
+  const known = world.extensions.size;
   const extension = extensionOf(world, event.server, event.agent, time);
   Object.assign(extension, change);
   extension.heard = time;

@@ -1,6 +1,6 @@
 /** Which tiles are shown, and in which order. */
 
-import { bucket, mood, type Bucket } from "./tile";
+import { bucket, mood, nameOf, type Bucket } from "./tile";
 import type { Extension, World } from "./world";
 
 /** What to filter by; `undefined` is everything. */
@@ -55,7 +55,7 @@ export function find(everybody: readonly Extension[], wanted: Wanted, groups: Gr
 function matches(extension: Extension, words: readonly string[]): boolean {
   return words.every((word) => {
     const has = (text: string) => text.toLocaleLowerCase().includes(word);
-    return has(extension.agent) || has(extension.name) || extension.lines.some((line) => has(line.number) || has(line.name));
+    return has(extension.agent) || has(nameOf(extension)) || extension.lines.some((line) => has(line.number) || has(line.name));
   });
 }
 

@@ -109,6 +109,13 @@ export function bucket(mood: Mood): Bucket {
   }
 }
 
+/** What its user is called: by the phone, else by a queue. */
+export function nameOf(extension: Extension): string {
+  if (extension.name) return extension.name;
+  for (const { name } of extension.queues.values()) if (name !== extension.agent && !name.includes("/")) return name;
+  return "";
+}
+
 /** Since when a server's tiles are old: the page lost the gateway, or that lost the server. */
 export function staleSince(health: ServerHealth | undefined, gatewayLost: number | undefined): number | undefined {
   const lost = health?.lost;
@@ -123,8 +130,8 @@ export function tileOf(world: World, extension: Extension, gatewayLost: number |
     key: extension.key,
     server: extension.server,
     agent: extension.agent,
-    title: extension.name || extension.agent,
-    named: extension.name !== "",
+    title: nameOf(extension) || extension.agent,
+    named: nameOf(extension) !== "",
     mood: mood(extension),
     line,
     more: Math.max(0, extension.lines.length - 1),

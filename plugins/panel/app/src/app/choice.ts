@@ -7,8 +7,9 @@ import type { Bucket } from "../core/tile";
 /** The extension whose sheet is open. */
 export const opened = signal<string | undefined>(undefined);
 
-/** Where the keyboard goes back to when the sheet closes. */
+/** Where the keyboard goes back to when the sheet closes: to what it was opened from, or that tile. */
 let before: HTMLElement | null = null;
+export const back = signal<string | undefined>(undefined);
 
 export function open(key: string): void {
   before = document.activeElement instanceof HTMLElement ? document.activeElement : null;
@@ -16,6 +17,7 @@ export function open(key: string): void {
 }
 
 export function close(): void {
+  back.value = opened.value;
   opened.value = undefined;
   before?.focus();
   before = null;

@@ -3,7 +3,7 @@
 import type { Command, Line, ParkedCall, TransferKind, Who } from "@telepulse/client";
 import { may } from "./rights";
 import { foremost } from "./tile";
-import type { Extension, Member, World } from "./world";
+import { keyOf, type Extension, type Member, type World } from "./world";
 
 /** In the order in which they are offered. */
 export type ActionId =
@@ -35,13 +35,23 @@ export function parties(world: World, extension: Extension, line: Line | undefin
   return [extension.agent, ...others.map((other) => other.agent)];
 }
 
+/** The server that a phone is on: this one, if it is there as well. */
+export function home(world: World, phone: string, here: string): string | undefined {
+  if (world.extensions.has(keyOf(here, phone))) return here;
+  for (const extension of world.extensions.values()) if (extension.agent === phone) return extension.server;
+  return undefined;
+}
+
 /** What can be done with an extension as such. */
-export function ofExtension(actor: Actor, extension: Extension): Ready[] {
+export function ofExtension(actor: Actor, world: World, extension: Extension): Ready[] {
   const { who, phone } = actor;
   const { server, agent } = extension;
-  if (phone === undefined || phone === agent) return [];
+  const from = phone === undefined ? undefined : home(world, phone, server);
+  if (phone === undefined || from === undefined || (phone === agent && from === server)) return [];
   const ready: Ready[] = [];
-  if (may(who, "dial", [phone])) ready.push({ id: "dial", command: { action: "dial", from: phone, to: agent, server } });
+  if (may(who, "dial", [phone])) ready.push({ id: "dial", command: { action: "dial", from: phone, to: agent, server: from } });
+  // One server does not know what goes on at another.
+  if (from !== server) return ready;
   const rings = extension.lines.some((line) => line.state === "ringing");
   if (rings && may(who, "pickup", [phone])) {
     ready.push({ id: "pickup", command: { action: "pickup", agent: phone, target: agent, server } });

@@ -14,7 +14,7 @@ const CATALOGUES: Record<Language, Catalogue> = { en, es };
 export const language = signal<Language>("en");
 
 export function isLanguage(word: string | null | undefined): word is Language {
-  return word !== null && word !== undefined && word in CATALOGUES;
+  return word !== null && word !== undefined && Object.hasOwn(CATALOGUES, word);
 }
 
 /** The first of these that there is. */

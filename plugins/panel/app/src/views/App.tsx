@@ -52,10 +52,10 @@ function Inside({ session, settings }: { session: Session; settings: Settings })
   });
   return (
     <SessionProvider value={session}>
-      <a class="skip" href={`#/${shown}`} onClick={skip}>{t("nav.skip")}</a>
       <Head title={settings.title} shown={shown} />
       <Trouble />
       <main id="view" tabIndex={-1} class={`view view-${shown}`} aria-label={t(`nav.${shown}`)} aria-busy={!session.store.loaded.value}>
+        <h1 class="sr">{t(`nav.${shown}`)}</h1>
         {session.store.loaded.value ? <Shown /> : <p class="empty">{t("app.loading")}</p>}
       </main>
       <Sheet />
@@ -73,6 +73,7 @@ function skip(event: Event) {
 function Head({ title, shown }: { title: string; shown: View }) {
   return (
     <header class="head">
+      <a class="skip" href={`#/${shown}`} onClick={skip}>{t("nav.skip")}</a>
       <div class="brand"><span class="logo"><Icon name="pulse" size={18} /></span><span class="name">{title}</span></div>
       <nav aria-label={t("nav.label")}>
         {(Object.keys(VIEWS) as View[]).map((name) => (

@@ -3,6 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { part, step } from "../core/grid";
+import { back, opened } from "../app/choice";
 import { t } from "../i18n";
 import { TileView } from "./TileView";
 
@@ -15,6 +16,7 @@ export function Grid({ keys }: { keys: string[] }) {
   const room = useSignal({ width: 0, height: 0, scrolled: 0 });
   const stop = useSignal(0);
   const seek = useRef<number | undefined>(undefined);
+  const measured = useRef<() => void>();
   useLayoutEffect(() => {
     const element = frame.current;
     if (!element) return;
@@ -27,12 +29,26 @@ export function Grid({ keys }: { keys: string[] }) {
     watch.observe(element);
     element.addEventListener("scroll", measure, { passive: true });
     measure();
+    measured.current = measure;
     return () => {
       watch.disconnect();
       element.removeEventListener("scroll", measure);
     };
   }, []);
   const shown = part({ ...room.value, tileWidth: WIDTH, tileHeight: HEIGHT, count: keys.length });
+  // The tile whose sheet is open, or was, stays in sight when there is more or less room.
+  const kept = opened.value ?? back.value;
+  useEffect(() => {
+    const at = kept === undefined ? -1 : keys.indexOf(kept);
+    if (at < 0 || !frame.current) return;
+    reveal(frame.current, Math.floor(at / shown.columns));
+    const focused = document.activeElement;
+    if (opened.peek() === undefined && (focused === document.body || frame.current.contains(focused))) {
+      seek.current = at;
+      stop.value = at;
+      measured.current?.();
+    }
+  }, [kept, shown.columns]);
   // The keyboard has moved to a tile that may not have been there.
   useEffect(() => {
     if (seek.current === undefined) return;
@@ -48,6 +64,7 @@ export function Grid({ keys }: { keys: string[] }) {
     if (to === undefined || !frame.current) return;
     event.preventDefault();
     seek.current = to;
+    back.value = undefined;
     stop.value = to;
     reveal(frame.current, Math.floor(to / shown.columns));
   };

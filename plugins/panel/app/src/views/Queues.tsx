@@ -72,7 +72,7 @@ function Waiting({ server, caller }: { server: string; caller: Caller }) {
   return (
     <li draggable onDragStart={start} onDragEnd={() => (dragged.value = undefined)}>
       <span class="position">{t("queue.position", { position: caller.position })}</span>
-      <span class="grow"><Foreign text={name} /> {caller.name && <span class="number"><Foreign text={caller.number} /></span>}</span>
+      <span class="grow"><Foreign text={name} /> {caller.name && <span class="quiet"><Foreign text={caller.number} /></span>}</span>
       <Since time={Date.parse(caller.since)} />
       {reach(who, "transfer") === "any" && <SendForm server={server} call={caller.call} about={name} />}
     </li>
@@ -86,9 +86,13 @@ function Serving({ server, member }: { server: string; member: Member }) {
       <span class="state-dot" data-status={member.status}><Icon name={member.status === "paused" ? "paused" : member.status === "not_inuse" ? "free" : member.status === "unavailable" ? "offline" : "talking"} size={14} /></span>
       <span class="grow">
         <button type="button" class="name" onClick={() => open(keyOf(server, member.agent))}><Foreign text={member.name || member.agent} /></button>{" "}
-        <span class="quiet">{t(`member.${member.status}`)}{member.reason && <> (<Foreign text={member.reason} />)</>} · {t("sheet.calls", { count: member.callsTaken })}</span>
+        <span class="quiet">
+          {t(`member.${member.status}`)}{member.reason && <> (<Foreign text={member.reason} />)</>} · {t("sheet.calls", { count: member.callsTaken })}
+        </span>
       </span>
-      {ofMember(session.actor.value, server, member).map((one) => <Act key={one.id} ready={one} about={member.name || member.agent} />)}
+      {ofMember(session.actor.value, server, member).map((one) => (
+        <Act key={one.id} ready={one} about={member.name || member.agent} compact={one.id === "queueRemove"} />
+      ))}
     </li>
   );
 }

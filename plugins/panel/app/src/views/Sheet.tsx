@@ -15,7 +15,7 @@ import { Icon } from "./Icon";
 export function Sheet() {
   const session = useSession();
   const key = opened.value;
-  const sheet = useRef<HTMLElement>(null);
+  const sheet = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (key !== undefined) sheet.current?.focus();
   }, [key]);
@@ -26,7 +26,7 @@ export function Sheet() {
   if (!extension) return null;
   const title = nameOf(extension) || extension.agent;
   return (
-    <aside
+    <div
       class="sheet" ref={sheet} tabIndex={-1} role="dialog" aria-labelledby="sheet-title"
       onKeyDown={(event) => event.key === "Escape" && close()}
     >
@@ -44,7 +44,7 @@ export function Sheet() {
       {extension.lines.length === 0 && <p class="quiet">{t("sheet.noLines")}</p>}
       {extension.lines.map((line) => <LineView key={line.channel} extension={extension} line={line} />)}
       <Serves extension={extension} />
-    </aside>
+    </div>
   );
 }
 
@@ -58,7 +58,7 @@ function Freshness({ extension }: { extension: Extension }) {
 function General({ extension }: { extension: Extension }) {
   const session = useSession();
   const actor = session.actor.value;
-  const ready = ofExtension(actor, extension);
+  const ready = ofExtension(actor, session.store.world, extension);
   const canSay = may(actor.who, "message", [extension.agent]);
   const acts = ["dial", "pickup", "spy", "whisper", "barge"].some((action) => may(actor.who, action, [actor.who.extension ?? ""]));
   return (
@@ -116,7 +116,7 @@ function Serving({ server, member }: { server: string; member: Member }) {
         <strong><Foreign text={member.queue} /></strong>{" "}
         <span class="quiet">{t(`member.${member.status}`)}{member.reason && <> (<Foreign text={member.reason} />)</>}</span>
       </span>
-      {ofMember(session.actor.value, server, member).map((one) => <Act key={one.id} ready={one} about={member.queue} />)}
+      {ofMember(session.actor.value, server, member).map((one) => <Act key={one.id} ready={one} about={member.queue} compact={one.id === "queueRemove"} />)}
     </li>
   );
 }

@@ -27,6 +27,7 @@ export const TileView = memo(
       <li aria-setsize={count} aria-posinset={at + 1}>
         <button
           type="button" class="tile" data-key={id} data-at={at} data-mood={tile.mood} data-agent={tile.agent}
+          {...(tile.line && { "data-line": tile.line.state })} {...(tile.words && { "data-words": "" })}
           {...(tile.stale !== undefined && { "data-stale": "" })}
           tabIndex={stop ? 0 : -1} aria-label={label(tile)} aria-describedby="grid-hint"
           aria-expanded={opened.value === id} onClick={() => open(id)} onFocus={onFocus} {...dragging(id)}

@@ -42,13 +42,13 @@ const ICONS: Partial<Record<Ready["id"], IconName>> = {
 };
 
 /** A button for an action that needs nothing more. */
-export function Act({ ready, about }: { ready: Ready; about?: string }) {
+export function Act({ ready, about, compact = false }: { ready: Ready; about?: string; compact?: boolean }) {
   const session = useSession();
   const name = t(`act.${ready.id}`);
   const icon = ICONS[ready.id];
   return (
     <button
-      type="button" class={`act act-${ready.id}`} data-action={ready.id} {...(about && { "aria-label": `${name}: ${about}` })}
+      type="button" class={`act act-${ready.id}${compact ? " compact" : ""}`} {...(compact && { title: name })} data-action={ready.id} {...(about && { "aria-label": `${name}: ${about}` })}
       onClick={() => void session.give(`act.${ready.id}`, ready.command)}
     >
       {icon && <Icon name={icon} />}

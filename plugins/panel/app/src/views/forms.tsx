@@ -77,9 +77,12 @@ export function SendForm({ server, call, about }: { server: string; call: string
     void session.give("act.send", { action: "transfer", call, to: field("to"), kind: "blind", server });
   });
   return (
-    <form class="row small" data-form="send" aria-label={`${t("act.send")}: ${about}`} onSubmit={submit}>
-      <label class="field inline"><span class="sr">{t("transfer.to")}</span><input name="to" required autocomplete="off" inputMode="tel" size={5} placeholder={t("transfer.to")} /></label>
-      <button type="submit">{t("act.send")}</button>
-    </form>
+    <details class="more">
+      <summary aria-label={`${t("act.send")}: ${about}`}>{t("act.send")}</summary>
+      <form class="row small" data-form="send" onSubmit={submit}>
+        <label class="field inline"><span>{t("transfer.to")}</span><input name="to" required autocomplete="off" inputMode="tel" size={5} /></label>
+        <button type="submit">{t("act.transfer")}</button>
+      </form>
+    </details>
   );
 }

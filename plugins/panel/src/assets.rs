@@ -80,7 +80,11 @@ mod tests {
             ("identity", false, false),
             ("br;q=nonsense", false, false),
         ] {
-            assert_eq!((accepts(header, "br"), accepts(header, "gzip")), (brotli, gzip), "{header}");
+            assert_eq!(
+                (accepts(header, "br"), accepts(header, "gzip")),
+                (brotli, gzip),
+                "{header}"
+            );
         }
     }
 }

@@ -11,5 +11,5 @@ export function span(milliseconds: number): string {
 
 /** The time of day. */
 export function clock(time: number, locale: string): string {
-  return new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(time).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }

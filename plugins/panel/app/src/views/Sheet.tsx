@@ -95,15 +95,18 @@ function Serves({ extension }: { extension: Extension }) {
   const session = useSession();
   const actor = session.actor.value;
   const members = [...extension.queues.values()];
-  const canAdd = may(actor.who, "queueAdd", [extension.agent]);
-  if (members.length === 0 && !canAdd) return null;
+  session.store.queues.value;
+  const others = may(actor.who, "queueAdd", [extension.agent])
+    ? [...session.store.world.queues.values()].filter(({ server, queue }) => server === extension.server && !extension.queues.has(queue))
+    : [];
+  if (members.length + others.length === 0) return null;
   return (
     <>
       <h3>{t("sheet.queues")}</h3>
       <ul class="rows">
         {members.map((member) => <Serving key={member.queue} server={extension.server} member={member} />)}
       </ul>
-      {canAdd && <AddToQueue extension={extension} />}
+      {others.length > 0 && <AddToQueue extension={extension} queues={others.map(({ queue }) => queue)} />}
     </>
   );
 }

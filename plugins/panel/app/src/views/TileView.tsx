@@ -81,7 +81,7 @@ function Face({ tile }: { tile: Tile }) {
       </span>
       <span class="bottom">
         <span class="state">{t(`mood.${mood}`)}</span>
-        {line && <Since time={Date.parse(line.since)} />}
+        {line && tile.stale === undefined && <Since time={Date.parse(line.since)} />}
         <Badges tile={tile} />
         {tile.stale !== undefined && <span class="old">{t("tile.asOf", { time: timeOfDay(tile.stale) })}</span>}
       </span>

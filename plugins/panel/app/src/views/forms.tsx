@@ -47,15 +47,9 @@ export function MessageForm({ to, server }: { to: string; server: string }) {
   );
 }
 
-/** Queues of the same server that the extension does not serve yet. */
-export function AddToQueue({ extension }: { extension: Extension }) {
+/** `queues`: those of the same server that the extension does not serve yet. */
+export function AddToQueue({ extension: { server, agent }, queues }: { extension: Extension; queues: string[] }) {
   const session = useSession();
-  session.store.queues.value;
-  const { server, agent } = extension;
-  const others = [...session.store.world.queues.values()].filter(
-    (queue) => queue.server === server && !extension.queues.has(queue.queue),
-  );
-  if (others.length === 0) return null;
   const submit = (event: Event) => submitted(event, (field) => {
     void session.give("act.queueAdd", { action: "queueAdd", agent, queue: field("queue"), server });
   });
@@ -63,7 +57,7 @@ export function AddToQueue({ extension }: { extension: Extension }) {
     <form class="row" data-form="queueAdd" onSubmit={submit}>
       <label class="field grow">
         <span>{t("sheet.addTo")}</span>
-        <select name="queue">{others.map(({ queue }) => <option key={queue} value={queue}>{queue}</option>)}</select>
+        <select name="queue">{queues.map((queue) => <option key={queue} value={queue}>{queue}</option>)}</select>
       </label>
       <button type="submit">{t("sheet.add")}</button>
     </form>

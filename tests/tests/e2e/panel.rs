@@ -22,6 +22,7 @@ const RING: Duration = Duration::from_millis(200);
 /// Asterisk itself, asked past the platform.
 struct Witness<'p> {
     platform: &'p Platform,
+    pbx: &'p Asterisk,
     auditor: ami::Client,
 }
 
@@ -30,7 +31,9 @@ impl Witness<'_> {
     async fn agrees(&mut self, said: &Value) -> Result<()> {
         let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
         match &*text("check") {
-            "talk" => self.talk(&text("one"), &text("other")).await,
+            "talk" => self.talk(&text("one"), &text("other"), |one, other| one == other).await,
+            // Asterisk puts a Local channel between the two.
+            "consult" => self.talk(&text("one"), &text("other"), |one, other| one != other).await,
             "idle" => {
                 for agent in said["agents"].as_array().context("agents")? {
                     self.channel(agent.as_str().unwrap_or_default(), None).await?;
@@ -67,8 +70,14 @@ impl Witness<'_> {
         }
     }
 
-    async fn talk(&mut self, one: &str, other: &str) -> Result<()> {
-        let what = format!("{one} and {other} to be in one bridge");
+    /// Both are in bridges, of which this is so.
+    async fn talk(
+        &mut self,
+        one: &str,
+        other: &str,
+        is_so: impl Fn(&str, &str) -> bool,
+    ) -> Result<()> {
+        let what = format!("{one} and {other} to be bridged");
         let auditor = &mut self.auditor;
         wait::until(&what, SOON, async || {
             let channels = auditor.core_show_channels().await?;
@@ -76,7 +85,8 @@ impl Witness<'_> {
                 let channel = channels.iter().find(|it| starts(it, "Channel", &device(agent)))?;
                 channel.get("BridgeId").filter(|bridge| !bridge.is_empty()).map(str::to_owned)
             };
-            Ok((bridge(one).is_some() && bridge(one) == bridge(other)).then_some(()))
+            let both = bridge(one).zip(bridge(other));
+            Ok(both.filter(|(one, other)| is_so(one, other)).map(drop))
         })
         .await
     }
@@ -110,6 +120,7 @@ impl Witness<'_> {
         .await
     }
 
+    /// Its channel has a recording, and the file of that is there and grows.
     async fn recorded(&mut self, agent: &str) -> Result<()> {
         let auditor = &mut self.auditor;
         wait::until(&format!("a recording of {agent}"), SOON, async || {
@@ -118,8 +129,10 @@ impl Witness<'_> {
             let Some(name) = own.and_then(|channel| channel.get("Channel")) else {
                 return Ok(None);
             };
-            let told = auditor.console(&format!("mixmonitor list {name}")).await?;
-            Ok(told.contains(".wav").then_some(()))
+            let variable = [("Channel", name), ("Variable", "MIXMONITOR_FILENAME")];
+            let told = auditor.action("Getvar", &variable).await?;
+            let file = self.pbx.file(told.get("Value").unwrap_or_default());
+            Ok(file.metadata().is_ok_and(|file| file.len() > 0).then_some(()))
         })
         .await
     }
@@ -205,7 +218,7 @@ async fn what_is_done_on_the_panel_is_done_by_asterisk() -> Result<()> {
     platform.add("panel", port).await?;
 
     let auditor = pbx.auditor().await?;
-    let mut witness = Some(Witness { platform: &platform, auditor });
+    let mut witness = Some(Witness { platform: &platform, pbx: &pbx, auditor });
     run("login,actions,views", &platform.rest("/"), &mut witness).await?;
     platform.stop().await;
     drop((phones, pbx));

@@ -84,7 +84,7 @@ async function oneTalksFirst(page, check) {
   await page.click("[data-form=transfer] button");
   await accepted(page);
   await inMood(page, "103", "talking");
-  await check("talk", { one: "101", other: "103" });
+  await check("consult", { one: "101", other: "103" });
   await press(page, "hangup");
   await inMood(page, "101", "free");
   await check("talk", { one: "102", other: "103" });

@@ -8,7 +8,7 @@ import { reach } from "../core/rights";
 import { staleSince } from "../core/tile";
 import { keyOf, type Member, type QueueState } from "../core/world";
 import { t } from "../i18n";
-import { Act, at, Figure, Foreign, Since, useSession } from "./common";
+import { Act, at, Figure, Foreign, Percent, Since, useSession } from "./common";
 import { SendForm } from "./forms";
 import { Icon } from "./Icon";
 
@@ -45,7 +45,7 @@ function QueueCard({ queue }: { queue: QueueState }) {
         <Figure name={t("queue.free")} value={people.free} />
         <Figure name={t("queue.busy")} value={people.busy} />
         <Figure name={t("queue.paused")} value={people.paused} />
-        <Figure name={t("queue.level")} value={level === undefined ? t("board.none") : `${level} %`} tone={toneOf(level, settings.serviceLevelTarget)} />
+        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
       </dl>
       <p class="hint">
         {t("queue.answered")} {queue.served.answered} · {t("queue.abandoned")} {queue.served.abandoned} ·{" "}

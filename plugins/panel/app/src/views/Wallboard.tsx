@@ -4,7 +4,7 @@ import { longestSince, overview, serviceLevel, staff } from "../core/level";
 import { staleSince } from "../core/tile";
 import type { QueueState } from "../core/world";
 import { t } from "../i18n";
-import { at, Figure, Foreign, Since, useSession } from "./common";
+import { at, Figure, Foreign, Percent, Since, useSession } from "./common";
 import { toneOf } from "./Queues";
 
 export function Wallboard() {
@@ -22,7 +22,7 @@ export function Wallboard() {
         <Figure name={t("board.calls")} value={all.calls} />
         <Figure name={t("board.free")} value={all.free} />
         <Figure name={t("board.resting")} value={all.resting} />
-        <Figure name={t("queue.level")} value={level === undefined ? t("board.none") : `${level} %`} tone={toneOf(level, settings.serviceLevelTarget)} />
+        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
       </dl>
       <div class="boards">{queues.map((queue) => <Board key={queue.key} queue={queue} />)}</div>
       <p class="hint">
@@ -47,7 +47,7 @@ function Board({ queue }: { queue: QueueState }) {
         <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} />} />
         <Figure name={t("queue.free")} value={people.free} />
         <Figure name={t("queue.busy")} value={people.busy} />
-        <Figure name={t("queue.level")} value={level === undefined ? t("board.none") : `${level} %`} tone={toneOf(level, settings.serviceLevelTarget)} />
+        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
       </dl>
     </section>
   );

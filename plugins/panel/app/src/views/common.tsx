@@ -57,6 +57,11 @@ export function Act({ ready, about, compact = false }: { ready: Ready; about?: s
   );
 }
 
+/** A part of a hundred; a dash while there is nothing to tell. */
+export function Percent({ value }: { value: number | undefined }) {
+  return value === undefined ? <>{t("board.none")}</> : <>{value}<span class="unit">%</span></>;
+}
+
 /** A figure with its name. */
 export function Figure({ name, value, tone, hint }: { name: string; value: preact.ComponentChildren; tone?: string | undefined; hint?: string }) {
   return (

@@ -60,6 +60,7 @@ export async function views(page) {
       await page.keyboard.press("Escape");
       await page.waitForSelector(".sheet", { state: "detached" });
       await page.click(".menu summary");
+      await page.waitForSelector(".menu[open]");
       await check(page, `menu-${colorScheme}-${size}`);
       await page.keyboard.press("Escape");
       seen += 2;

@@ -35,9 +35,9 @@ export function DropChoice() {
     <dialog class="card choice" ref={dialog} aria-labelledby="drop-title" onClose={close}>
       <h2 id="drop-title">{t("drop.title", { from, onto: named(onto) })}</h2>
       {choices.length === 0 && <p>{t("drop.none")}</p>}
-      {choices.map(({ action, words, command }) => (
+      {choices.map(({ action, words, command }, at) => (
         <button
-          key={words} type="button" class="primary" data-drop={action}
+          key={words} type="button" class={at === 0 ? "primary" : ""} data-drop={action}
           onClick={() => {
             void session.give(action, command);
             close();

@@ -17,7 +17,14 @@ export function Sheet() {
   const key = opened.value;
   const sheet = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (key !== undefined) sheet.current?.focus();
+    if (key === undefined) return;
+    sheet.current?.focus();
+    // From wherever the keyboard is, but for what is open above it.
+    const leave = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !document.querySelector("dialog[open], .menu[open]")) close();
+    };
+    document.addEventListener("keydown", leave);
+    return () => document.removeEventListener("keydown", leave);
   }, [key]);
   if (key === undefined) return null;
   session.store.tile(key).value;
@@ -26,10 +33,7 @@ export function Sheet() {
   if (!extension) return null;
   const title = nameOf(extension) || extension.agent;
   return (
-    <div
-      class="sheet" ref={sheet} tabIndex={-1} role="dialog" aria-labelledby="sheet-title"
-      onKeyDown={(event) => event.key === "Escape" && close()}
-    >
+    <div class="sheet" ref={sheet} tabIndex={-1} role="dialog" aria-labelledby="sheet-title">
       <div class="sheet-head" data-mood={mood(extension)}>
         <span class="mark"><Icon name={mood(extension)} size={22} /></span>
         <div>

@@ -184,8 +184,10 @@ async fn run(parts: &str, panel: &str, witness: &mut Option<Witness<'_>>) -> Res
     while let Some(line) = lines.next_line().await? {
         println!("{line}");
         done += usize::from(line.starts_with("ok "));
-        if let (Ok(said), Some(witness)) = (serde_json::from_str::<Value>(&line), witness.as_mut())
+        if line.starts_with('{')
+            && let Some(witness) = witness.as_mut()
         {
+            let said = serde_json::from_str(&line)?;
             let answer = match witness.agrees(&said).await {
                 Ok(()) => "ok\n".to_owned(),
                 Err(why) => format!("{}\n", format!("{why:#}").replace('\n', " ")),

@@ -12,6 +12,7 @@ export function Login({ settings }: { settings: Settings }) {
   const state = login.value;
   const checking = state.state === "checking";
   const trouble = state.state === "out" ? state.error : state.state === "checking" ? state.note : "";
+  if (state.state === "checking" && state.note === "") return <main class="login"><p class="quiet" role="status">{t("login.checking")}</p></main>;
   const submit = (event: Event) => {
     event.preventDefault();
     logIn(settings, token.current?.value.trim());

@@ -88,9 +88,15 @@ function Party({ room: { conference, server }, member }: { room: ConferenceRoom;
   ];
   return (
     <li>
-      <span class="grow"><strong><Foreign text={name} /></strong> <span class="number"><Foreign text={member.number} /></span></span>
-      {member.muted && <span class="badge"><Icon name="muted" size={14} />{t("tile.muted")}</span>}
-      {member.talking && <span class="badge">{t("conference.talking")}</span>}
+      {/* What comes and goes must not move the buttons away under a pointer. */}
+      <span class="grow">
+        <strong><Foreign text={name} /></strong>{" "}
+        <span class="quiet">
+          <Foreign text={member.number} />
+          {member.muted && <> · <span class="badge"><Icon name="muted" size={14} />{t("tile.muted")}</span></>}
+          {member.talking && <> · {t("conference.talking")}</>}
+        </span>
+      </span>
       <Since time={Date.parse(member.since)} />
       {ready.filter(({ id }) => reach(who, id) === "any").map((one) => <Act key={one.id} ready={one} about={name} />)}
     </li>

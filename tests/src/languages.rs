@@ -134,7 +134,7 @@ pub fn panel() -> Result<PathBuf> {
     lock.lock()?;
     if !folder.join("node_modules/playwright-core").exists() {
         need_npm()?;
-        run(Command::new("npm").arg("ci").current_dir(&folder))?;
+        run(Command::new("npm").args(["install", "--no-save"]).current_dir(&folder))?;
     }
     if !folder.join("dist/index.html").exists() {
         run(Command::new("npm").args(["run", "build"]).current_dir(&folder))?;

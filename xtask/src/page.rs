@@ -40,9 +40,11 @@ pub(crate) fn build() -> Result<()> {
     let lock = Stamp::of("packages", &modules, [app.join("package-lock.json")])?;
     if !lock.is_kept() {
         eprintln!("    fetching its packages from the npm registry");
+        // As the lock says; `npm ci` wants every platform's packages in it, and registries that mirror
+        // another do not have them all.
         tools::run(
             Command::new("npm")
-                .args(["ci", "--no-audit", "--no-fund", "--loglevel=error"])
+                .args(["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
                 .current_dir(&app),
             "is registry.npmjs.org in reach? npm's own words are above",
         )?;

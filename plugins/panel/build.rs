@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     if dist.join("index.html").is_file() {
         collect(&dist, &dist, &mut files)?;
     } else {
-        files.insert("/index.html".to_owned(), folder.join("src/unbuilt.html"));
+        files.insert("/index.html".to_owned(), text(&folder.join("src/unbuilt.html")));
     }
     let mut code = String::from("[\n");
     for (path, file) in files.iter().filter(|(path, _)| !is_packed(path)) {
@@ -39,16 +39,20 @@ fn main() -> io::Result<()> {
 }
 
 /// All files below a folder, by the path under which they are asked for.
-fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<String, PathBuf>) -> io::Result<()> {
+fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<String, String>) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_dir() {
             collect(root, &path, files)?;
         } else if let Some(name) = path.strip_prefix(root).ok().and_then(Path::to_str) {
-            files.insert(format!("/{name}"), path);
+            files.insert(format!("/{name}"), text(&path));
         }
     }
     Ok(())
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 fn is_packed(path: &str) -> bool {

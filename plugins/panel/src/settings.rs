@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn check(settings: Value, wrong: Option<&str>) {
+    fn check(settings: &Value, wrong: Option<&str>) {
         let read = serde_json::from_value::<Settings>(settings.clone());
         let read = read.map_err(|error| error.to_string());
         let outcome = read.and_then(|settings| settings.check());
@@ -137,14 +137,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        check(json!({}), None);
-        check(json!({"gateway": "wss://pbx.example:8084/ws", "language": "es"}), None);
-        check(json!({"groups": {"Desk": ["101", "110-119", "reception"]}}), None);
-        check(json!({"groups": {"Desk": ["11O-119"]}}), Some("\"11O-119\""));
-        check(json!({"serviceLevelTarget": 101}), Some("serviceLevelTarget"));
-        check(json!({"gateway": "https://pbx.example"}), Some("wss://"));
-        check(json!({"gateway": "wss://a b"}), Some("wss://"));
-        check(json!({"gateway": "wss://a/;script-src"}), Some("wss://"));
-        check(json!({"colour": "red"}), Some("colour"));
+        check(&json!({}), None);
+        check(&json!({"gateway": "wss://pbx.example:8084/ws", "language": "es"}), None);
+        check(&json!({"groups": {"Desk": ["101", "110-119", "reception"]}}), None);
+        check(&json!({"groups": {"Desk": ["11O-119"]}}), Some("\"11O-119\""));
+        check(&json!({"serviceLevelTarget": 101}), Some("serviceLevelTarget"));
+        check(&json!({"gateway": "https://pbx.example"}), Some("wss://"));
+        check(&json!({"gateway": "wss://a b"}), Some("wss://"));
+        check(&json!({"gateway": "wss://a/;script-src"}), Some("wss://"));
+        check(&json!({"colour": "red"}), Some("colour"));
     }
 }

@@ -17,13 +17,17 @@ export function Grid({ keys }: { keys: string[] }) {
   const stop = useSignal(0);
   const seek = useRef<number | undefined>(undefined);
   const measured = useRef<() => void>();
+  const count = useRef(keys.length);
+  count.current = keys.length;
   useLayoutEffect(() => {
     const element = frame.current;
     if (!element) return;
     const measure = () => {
       const { clientWidth: width, clientHeight: height, scrollTop: scrolled } = element;
-      const old = room.peek();
-      if (width !== old.width || height !== old.height || scrolled !== old.scrolled) room.value = { width, height, scrolled };
+      const [old, next] = [room.peek(), { width, height, scrolled }];
+      // Most of what is scrolled shows tiles that are there already.
+      const [was, is] = [old, next].map((one) => part({ ...one, tileWidth: WIDTH, tileHeight: HEIGHT, count: count.current }));
+      if (width !== old.width || height !== old.height || was?.first !== is?.first || was?.last !== is?.last) room.value = next;
     };
     const watch = new ResizeObserver(measure);
     watch.observe(element);

@@ -44,6 +44,7 @@ pub fn prepare() -> Vec<(&'static str, anyhow::Error)> {
         ("redis-server", redis_server()),
         ("schemathesis", schemathesis().map(drop)),
         ("the TypeScript client", typescript_client().map(drop)),
+        ("the panel's tools", panel().map(drop)),
         ("the tools of other languages", path().map(drop)),
     ];
     outcomes.into_iter().filter_map(|(what, outcome)| Some((what, outcome.err()?))).collect()
@@ -123,6 +124,22 @@ pub fn typescript_client() -> Result<PathBuf> {
     }
     run(Command::new(to.join("node_modules/.bin/tsc")).current_dir(&to))?;
     Ok(to)
+}
+
+/// The folder of the panel's page, with what its tests need. `cargo xtask` has built the page itself.
+pub fn panel() -> Result<PathBuf> {
+    let folder = root().join("plugins/panel/app").canonicalize()?;
+    fs::create_dir_all(root().join("target/languages"))?;
+    let lock = File::create(root().join("target/languages/.lock"))?;
+    lock.lock()?;
+    if !folder.join("node_modules/playwright-core").exists() {
+        need_npm()?;
+        run(Command::new("npm").args(["install", "--no-save"]).current_dir(&folder))?;
+    }
+    if !folder.join("dist/index.html").exists() {
+        run(Command::new("npm").args(["run", "build"]).current_dir(&folder))?;
+    }
+    Ok(folder)
 }
 
 /// A browser, installed if there is none; the tests start it without a window.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::console::step;
+use crate::page;
 use crate::tools::{self, WASM};
 
 /// A first-party plugin: a folder `plugins/NAME` with a package `telepulse-plugin-NAME`.
@@ -23,6 +25,10 @@ pub(crate) fn plugins() -> Result<Vec<Plugin>> {
         .iter()
         .filter_map(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()))
         .collect();
+    // It becomes part of its component.
+    if names.iter().any(|name| name == "panel") {
+        step("The panel's page", page::build)?;
+    }
     let mut build = cargo_build();
     for name in &names {
         build.args(["--package", &format!("telepulse-plugin-{name}")]);

@@ -5,6 +5,7 @@ mod bench;
 mod components;
 mod console;
 mod divan;
+mod page;
 mod run;
 mod tally;
 mod test;

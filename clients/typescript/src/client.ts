@@ -42,6 +42,18 @@ export interface Options {
   backoff?: { first: number; most: number };
 }
 
+/** Who is logged in. What they may see is left out where it is everything. */
+export interface Who {
+  user: string;
+  /** The extension that is the user's own. */
+  extension?: string;
+  /** Commands that they may give: `*`, a command's name, or `name:own`. */
+  allow: string[];
+  agents?: string[];
+  queues?: string[];
+  servers?: string[];
+}
+
 /** Where the connection stands. `closed`: for good, by `close` or because the token is wrong. */
 export type State = "connecting" | "connected" | "waiting" | "closed";
 
@@ -143,6 +155,11 @@ export class TelePulse {
   async query(query: QueryKind, filter: Filter = {}): Promise<unknown[]> {
     const result = await this.#request({ action: "query", query, filter });
     return result["items"] as unknown[];
+  }
+
+  /** Who is logged in here, and what they may do and see. */
+  async whoami(): Promise<Who> {
+    return (await this.#request({ action: "whoami" })) as unknown as Who;
   }
 
   /** Listens to what a filter lets through, over all connections to come. */

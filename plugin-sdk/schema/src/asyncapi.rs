@@ -37,7 +37,7 @@ pub fn asyncapi(language: &Value) -> Value {
             "say": {
                 "action": "send", "channel": {"$ref": "#/channels/gateway"},
                 "summary": "What a client says. Seen from the client.",
-                "messages": of(&["login", "subscribe", "unsubscribe", "query", "ping", "command"]),
+                "messages": of(&["login", "subscribe", "unsubscribe", "query", "ping", "whoami", "command"]),
                 "reply": {
                     "channel": {"$ref": "#/channels/gateway"},
                     "messages": of(&["reply"]),
@@ -62,7 +62,7 @@ pub fn asyncapi(language: &Value) -> Value {
 }
 
 /// The gateway's own requests: schema, action, fields, and which must be there.
-fn requests() -> [(&'static str, &'static str, Value, &'static [&'static str]); 5] {
+fn requests() -> [(&'static str, &'static str, Value, &'static [&'static str]); 6] {
     let filter = json!({"$ref": "#/$defs/Filter"});
     let since = json!({
         "type": "object", "additionalProperties": false, "required": ["epoch", "seq"],
@@ -93,6 +93,7 @@ fn requests() -> [(&'static str, &'static str, Value, &'static [&'static str]); 
             &["query"],
         ),
         ("Ping", "ping", json!({}), &[]),
+        ("WhoAmI", "whoami", json!({}), &[]),
     ]
 }
 
@@ -159,6 +160,7 @@ fn messages() -> Value {
         "unsubscribe": message("Unsubscribe", "Ends a subscription"),
         "query": message("Ask", "Asks what goes on"),
         "ping": message("Ping", "Asks whether somebody is there"),
+        "whoami": message("WhoAmI", "Asks who is logged in: `user`, `extension`, what they may do (`allow`) and see (`agents`, `queues`, `servers`; left out: all)"),
         "command": message("Command", "Has something done"),
         "reply": message("Reply", "The answer to a request"),
         "event": message("Event", "Something happened"),

@@ -38,11 +38,17 @@ fn read(incoming: &IncomingRequest, most: usize) -> Request {
     };
     let target = incoming.path_with_query().unwrap_or_else(|| "/".to_owned());
     let headers = incoming.headers().entries().into_iter();
-    let headers = headers
+    let mut headers: Vec<(String, String)> = headers
         .map(|(name, value)| {
             (name.to_ascii_lowercase(), String::from_utf8_lossy(&value).into_owned())
         })
         .collect();
+    // `wasi:http` keeps it apart from the headers.
+    if let Some(authority) = incoming.authority()
+        && !headers.iter().any(|(name, _)| name == "host")
+    {
+        headers.push(("host".to_owned(), authority));
+    }
     Request { headers, body: body(incoming, most), ..Request::new(&method, &target) }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 use telepulse_plugin_sdk::{
     Answer, CloseReason, Frame, OpenInfo, StartReason, bus, clock, connections,
-    language::{Code, Principal, Refusal},
+    language::{Code, Refusal},
     log,
 };
 
@@ -139,13 +139,20 @@ impl Gateway {
         let principal = connections::login(conn, &login.token)
             .map_err(|why| Refusal::new(Code::Unauthorized, why).with_field("token"))?;
         session.logged_in = true;
-        session.who = Some(Who::of(&principal));
+        let who = Who::of(&principal);
+        let answer = reply::done(id, reply::LoggedIn::of(&who));
+        session.who = Some(who);
         clock::cancel(conn);
-        let Principal { name, extension, allow, .. } = &principal;
-        let allow = allow.iter().map(String::as_str).collect();
-        let result = reply::LoggedIn { user: name, extension: extension.as_deref(), allow };
-        self.say(conn, reply::done(id, result));
+        self.say(conn, answer);
         Ok(())
+    }
+
+    /// Tells a client who it is: what need not be offered to its user it can leave out.
+    fn who_am_i(&mut self, conn: u64, id: &Value) {
+        let who = self.sessions.get(&conn).and_then(|session| session.who.as_ref());
+        if let Some(answer) = who.map(|who| reply::done(id, reply::LoggedIn::of(who))) {
+            self.say(conn, answer);
+        }
     }
 
     /// Does what somebody who is logged in asks for.
@@ -155,6 +162,10 @@ impl Gateway {
             Message::Login(_) => Ok(()),
             Message::Ping => {
                 self.say(conn, reply::done(id, json!({})));
+                Ok(())
+            }
+            Message::WhoAmI => {
+                self.who_am_i(conn, id);
                 Ok(())
             }
             Message::Command(command) => self.pass_on(conn, id, Kind::Command, &command.to_value()),

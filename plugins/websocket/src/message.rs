@@ -8,7 +8,7 @@ use telepulse_plugin_sdk::language::{
 
 /// Actions that the gateway carries out by itself.
 #[cfg(test)]
-const OWN: [&str; 5] = ["login", "subscribe", "unsubscribe", "query", "ping"];
+const OWN: [&str; 6] = ["login", "subscribe", "unsubscribe", "query", "ping", "whoami"];
 
 /// A message. No `Debug`: it may hold a token.
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub(crate) enum Message {
     Unsubscribe(Unsubscribe),
     Query(Query),
     Ping,
+    /// Who is logged in here, and what may they do?
+    WhoAmI,
     Command(CommandEnvelope),
     /// A command that the gateway does not know: a plugin may.
     Other(Map<String, Value>),
@@ -79,6 +81,7 @@ fn understand(request: Request) -> Result<Message, Refusal> {
         "unsubscribe" => read_fields(fields(request)).map(Message::Unsubscribe),
         "query" => Query::from_fields(fields(request)).map(Message::Query),
         "ping" => read_fields(fields(request)).map(|Nothing {}| Message::Ping),
+        "whoami" => read_fields(fields(request)).map(|Nothing {}| Message::WhoAmI),
         action if Command::ACTIONS.contains(&action) => {
             CommandEnvelope::from_request(request).map(Message::Command)
         }
@@ -107,6 +110,7 @@ mod tests {
             ("Unsubscribe", json!({"action": "unsubscribe", "subscription": "a"})),
             ("Ask", json!({"action": "query", "query": "calls", "filter": {}})),
             ("Ping", json!({"action": "ping"})),
+            ("WhoAmI", json!({"action": "whoami"})),
         ];
         let described: Vec<&str> =
             samples.iter().map(|(_, it)| it["action"].as_str().unwrap()).collect();

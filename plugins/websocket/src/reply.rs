@@ -1,7 +1,9 @@
 //! What the gateway says to a client: replies and snapshots, as frames.
 
+use crate::session::Who;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
+use std::collections::BTreeSet;
 use telepulse_plugin_sdk::{
     Frame,
     language::{Code, Refusal},
@@ -27,13 +29,33 @@ pub(crate) fn refused(id: &Value, refusal: &Refusal) -> Frame {
     Frame::json(&Reply::<(), &Refusal> { id, ok: false, result: None, error: Some(refusal) })
 }
 
-/// The result of a login.
+/// The result of a login, and of `whoami`: what the user may do and see. Lists that are left out mean all.
 #[derive(Serialize)]
 pub(crate) struct LoggedIn<'a> {
-    pub(crate) user: &'a str,
+    user: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) extension: Option<&'a str>,
-    pub(crate) allow: Vec<&'a str>,
+    extension: Option<&'a str>,
+    allow: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agents: Option<&'a BTreeSet<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queues: Option<&'a BTreeSet<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers: Option<&'a BTreeSet<String>>,
+}
+
+impl<'a> LoggedIn<'a> {
+    /// What there is to say of who is logged in.
+    pub(crate) fn of(who: &'a Who) -> Self {
+        Self {
+            user: &who.user,
+            extension: who.extension.as_deref(),
+            allow: &who.allow,
+            agents: who.agents.as_ref(),
+            queues: who.queues.as_ref(),
+            servers: who.servers.as_ref(),
+        }
+    }
 }
 
 /// The result of a subscribe.

@@ -44,8 +44,12 @@ pub(crate) struct Session {
 pub(crate) struct Who {
     pub(crate) user: String,
     pub(crate) extension: Option<String>,
-    /// Servers that they may see; none: all.
+    /// Agents, queues and servers that they may see; none: all.
+    pub(crate) agents: Option<BTreeSet<String>>,
+    pub(crate) queues: Option<BTreeSet<String>>,
     pub(crate) servers: Option<BTreeSet<String>>,
+    /// Commands that they may give, in the words of the configuration.
+    pub(crate) allow: BTreeSet<String>,
     /// Whether they may answer when they are asked who calls.
     pub(crate) may_answer: bool,
 }
@@ -55,7 +59,10 @@ impl Who {
         Self {
             user: principal.name.clone(),
             extension: principal.extension.clone(),
+            agents: principal.agents.clone(),
+            queues: principal.queues.clone(),
             servers: principal.servers.clone(),
+            allow: principal.allow.clone(),
             may_answer: principal.permission("lookupAnswer") != Permission::No,
         }
     }

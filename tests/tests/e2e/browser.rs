@@ -130,7 +130,7 @@ async fn serve(
 async fn allow(platform: &Platform, origin: &str) -> Result<()> {
     let file = platform.plugins_dir().join("websocket.toml");
     let text = fs::read_to_string(&file)?;
-    let text = text.replace("[settings]", &format!("[settings]\norigins = [\"{origin}\"]"));
+    let text = text.replace("origins = [", &format!("origins = [\"{origin}\", "));
     fs::write(&file, text)?;
     let status = platform.app.plugins().reload("websocket").await?;
     ensure!(status.error.is_none(), "{status:?}");

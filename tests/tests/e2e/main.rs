@@ -19,6 +19,7 @@ mod listeners;
 mod main_job;
 mod openapi;
 mod outage;
+mod panel;
 mod platform;
 mod policy;
 mod published;

@@ -24,6 +24,18 @@ fn a_login_by_message_answers_who_it_is() {
 }
 
 #[test]
+fn who_is_in_can_ask_what_they_may() {
+    let mut scene = Scene::new();
+    let reply = scene.reply(&json!({"action": "whoami", "id": 7}));
+    let expected =
+        json!({"user": "wallboard", "extension": "201", "allow": ["dial", "hangup:own"]});
+    assert_eq!(reply, json!({"id": 7, "ok": true, "result": expected}));
+    let mut stranger = stranger();
+    let reply = stranger.reply(&json!({"action": "whoami"}));
+    assert_eq!(reply["error"]["code"], "unauthorized");
+}
+
+#[test]
 fn a_client_that_says_nothing_is_closed_after_five_seconds() {
     let mut scene = stranger();
     scene.stage.advance(Duration::from_millis(4999));

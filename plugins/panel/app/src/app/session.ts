@@ -1,0 +1,159 @@
+/** A user who is logged in: the connection, the world, and commands given. */
+
+import { computed, signal } from "@preact/signals";
+import { TelePulse, type Command, type State, type Who } from "@telepulse/client";
+import type { Actor } from "../core/actions";
+import { WANTED, type Touched } from "../core/apply";
+import { done, failed, type Outcome } from "../core/outcome";
+import { mayActAs } from "../core/rights";
+import { t, type Key } from "../i18n";
+import { gatewayOf, type Settings } from "./settings";
+import { Store } from "./store";
+import { say, tell } from "./toasts";
+
+const TOKEN = "telepulse.token";
+const PHONE = "telepulse.phone";
+/** What happens together is asked for together, in milliseconds. */
+const TOGETHER = 150;
+
+/** How far a login is. */
+export type Login =
+  | { state: "out"; error: string }
+  | { state: "checking"; note: string }
+  | { state: "in"; session: Session };
+
+export const login = signal<Login>({ state: "out", error: "" });
+
+export class Session {
+  readonly store: Store;
+  readonly link = signal<State>("connecting");
+  /** Since when there is no connection. */
+  readonly lost = signal<number | undefined>(undefined);
+  readonly phone = signal<string | undefined>(undefined);
+  readonly actor = computed<Actor>(() => ({ who: this.who, phone: this.phone.value }));
+  #pulse: TelePulse;
+  #asking = new Map<"parked" | "conferences", ReturnType<typeof setTimeout>>();
+  /** Dials of this page that may still come to nothing. */
+  #dials = new Set<string>();
+
+  constructor(pulse: TelePulse, readonly who: Who, readonly settings: Settings) {
+    this.#pulse = pulse;
+    this.store = new Store(() => settings.serviceLevelSeconds, (touched) => this.#aside(touched));
+    this.phone.value = who.extension ?? (mayActAs(who) ? (sessionStorage.getItem(PHONE) ?? undefined) : undefined);
+    this.link.value = pulse.state;
+    pulse.onState((state, reason) => this.#linkIs(state, reason));
+    pulse.subscribe({ events: WANTED }, {
+      snapshot: (snapshot) => {
+        this.lost.value = undefined;
+        this.store.snapshot(snapshot);
+      },
+      event: (event) => {
+        if (this.lost.peek() !== undefined) this.#back();
+        this.store.event(event);
+      },
+    });
+  }
+
+  useAs(phone: string | undefined): void {
+    this.phone.value = phone;
+    if (phone === undefined) sessionStorage.removeItem(PHONE);
+    else sessionStorage.setItem(PHONE, phone);
+  }
+
+  /** Gives a command, and tells what became of it. */
+  async give(action: Key, command: Command): Promise<Outcome> {
+    const id = say("sent", t("outcome.sent", { action: t(action) }));
+    const outcome = await this.#pulse.command(command).then(done, failed);
+    if (outcome.kind === "done" && outcome.actionId) this.#dials.add(outcome.actionId);
+    tell(id, action, outcome);
+    return outcome;
+  }
+
+  close(): void {
+    this.#pulse.close();
+  }
+
+  #linkIs(state: State, reason: string): void {
+    this.link.value = state;
+    if (state === "closed") logOut(reason === "closed" ? "" : t("login.ended", { why: reason }));
+    else if (state === "connected") this.#heard();
+    else if (this.lost.peek() === undefined) {
+      this.lost.value = Date.now();
+      this.store.refresh();
+    }
+  }
+
+  /** Connected is not heard yet: what was missed comes before the answer to a question does. */
+  #heard(): void {
+    if (this.lost.peek() === undefined) return;
+    // After the client has subscribed anew, which it does once all have heard of the connection.
+    setTimeout(() => this.#pulse.query("servers").then(() => this.#back(), () => {}));
+  }
+
+  #back(): void {
+    this.lost.value = undefined;
+    this.store.refresh();
+  }
+
+  #aside(touched: Touched): void {
+    if (touched.parked) this.#ask("parked");
+    if (touched.conferences) this.#ask("conferences");
+    for (const { agent, from, text } of touched.messages) {
+      say("message", t("message.from", { from: from ?? "TelePulse", agent: agent ?? "", text }));
+    }
+    for (const { actionId, reason } of touched.failed) {
+      if (this.#dials.delete(actionId)) say("refused", t("outcome.failed", { reason }));
+    }
+  }
+
+  /** Events tell that something changed there, but not all of it. */
+  #ask(what: "parked" | "conferences"): void {
+    if (this.#asking.has(what)) return;
+    const ask = () => {
+      this.#asking.delete(what);
+      this.#pulse.query(what).then(
+        (items) => this.store.took(what, items),
+        // With the connection back a snapshot comes, or the next event asks again.
+        () => {},
+      );
+    };
+    this.#asking.set(what, setTimeout(ask, TOGETHER));
+  }
+}
+
+/** Ends a login that does not come to an end. */
+export let giveUp = (): void => {};
+
+/** Logs in with a token; with the one of this tab, if there is one and none is given. */
+export function logIn(settings: Settings, token = sessionStorage.getItem(TOKEN) ?? ""): void {
+  if (token === "") return;
+  login.value = { state: "checking", note: "" };
+  const gateway = gatewayOf(settings, location);
+  const pulse = new TelePulse({ url: gateway, token });
+  const wrong = (error: string) => {
+    heed();
+    pulse.close();
+    logOut(error);
+  };
+  giveUp = () => wrong("");
+  const heed = pulse.onState((state, reason) => {
+    if (state === "closed") wrong(t("login.wrong", { why: reason }));
+    else if (state === "waiting") login.value = { state: "checking", note: t("login.unreachable", { gateway, origin: location.origin }) };
+    else if (state === "connected") {
+      pulse.whoami().then((who) => {
+        heed();
+        sessionStorage.setItem(TOKEN, token);
+        login.value = { state: "in", session: new Session(pulse, who, settings) };
+      }, (error: Error) => wrong(error.message));
+    }
+  });
+}
+
+export function logOut(error = ""): void {
+  const before = login.peek();
+  sessionStorage.removeItem(TOKEN);
+  sessionStorage.removeItem(PHONE);
+  if (before.state === "out") return;
+  login.value = { state: "out", error };
+  if (before.state === "in") before.session.close();
+}

@@ -1,0 +1,98 @@
+/** Queues: who waits, who serves, and how well. */
+
+import type { Caller } from "@telepulse/client";
+import { dragged, open } from "../app/choice";
+import { ofMember } from "../core/actions";
+import { longestSince, serviceLevel, staff } from "../core/level";
+import { reach } from "../core/rights";
+import { staleSince } from "../core/tile";
+import { keyOf, type Member, type QueueState } from "../core/world";
+import { t } from "../i18n";
+import { Act, at, Figure, Foreign, Percent, Since, useSession } from "./common";
+import { SendForm } from "./forms";
+import { Icon } from "./Icon";
+
+export function Queues() {
+  const { store } = useSession();
+  store.queues.value;
+  const queues = [...store.world.queues.values()].sort((one, other) => one.key.localeCompare(other.key));
+  if (queues.length === 0) return <p class="empty">{t("queue.none")}</p>;
+  return <div class="scroll cards">{queues.map((queue) => <QueueCard key={queue.key} queue={queue} />)}</div>;
+}
+
+/** How good a level is, by the target of the settings. */
+export function toneOf(level: number | undefined, target: number): "good" | "fair" | "poor" | undefined {
+  if (level === undefined) return undefined;
+  if (level >= target) return "good";
+  return level >= target - 15 ? "fair" : "poor";
+}
+
+function QueueCard({ queue }: { queue: QueueState }) {
+  const { store, lost, settings } = useSession();
+  const stale = staleSince(store.world.servers.get(queue.server), lost.value);
+  const people = staff(queue);
+  const longest = longestSince(queue);
+  const level = serviceLevel(queue.served);
+  return (
+    <section class="card queue" aria-labelledby={`queue-${queue.key}`} data-queue={queue.queue} {...(stale !== undefined && { "data-stale": "" })}>
+      <header>
+        <h2 id={`queue-${queue.key}`}><Foreign text={queue.queue} /></h2>
+        <span class="quiet">{queue.server}{stale !== undefined && <> · {t("tile.asOf", { time: at(stale) })}</>}</span>
+      </header>
+      <dl class="figures">
+        <Figure name={t("queue.waiting")} value={queue.callers.length} tone={queue.callers.length > 0 ? "fair" : undefined} />
+        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} />} />
+        <Figure name={t("queue.free")} value={people.free} />
+        <Figure name={t("queue.busy")} value={people.busy} />
+        <Figure name={t("queue.paused")} value={people.paused} />
+        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
+      </dl>
+      <p class="hint">
+        {t("queue.answered")} {queue.served.answered} · {t("queue.abandoned")} {queue.served.abandoned} ·{" "}
+        {t("queue.levelHint", { seconds: settings.serviceLevelSeconds })} · {t("queue.since", { time: at(store.world.since) })}
+      </p>
+      <h3>{t("queue.callers")}</h3>
+      {queue.callers.length === 0 && <p class="quiet">{t("queue.nobodyWaits")}</p>}
+      <ol class="rows">{queue.callers.map((caller) => <Waiting key={caller.call} server={queue.server} caller={caller} />)}</ol>
+      <h3>{t("queue.members")}</h3>
+      {queue.members.size === 0 && <p class="quiet">{t("queue.nobodyServes")}</p>}
+      <ul class="rows">
+        {[...queue.members.values()].map((member) => <Serving key={member.agent} server={queue.server} member={member} />)}
+      </ul>
+    </section>
+  );
+}
+
+function Waiting({ server, caller }: { server: string; caller: Caller }) {
+  const { who } = useSession();
+  const name = caller.name || caller.number || t("tile.withheld");
+  const start = () => {
+    dragged.value = { kind: "caller", server, call: caller.call, name };
+  };
+  return (
+    <li draggable onDragStart={start} onDragEnd={() => (dragged.value = undefined)}>
+      <span class="position">{t("queue.position", { position: caller.position })}</span>
+      <span class="grow"><Foreign text={name} /> {caller.name && <span class="quiet"><Foreign text={caller.number} /></span>}</span>
+      <Since time={Date.parse(caller.since)} />
+      {reach(who, "transfer") === "any" && <SendForm server={server} call={caller.call} about={name} />}
+    </li>
+  );
+}
+
+function Serving({ server, member }: { server: string; member: Member }) {
+  const session = useSession();
+  return (
+    <li data-agent={member.agent} data-status={member.status}>
+      <span class="state-dot" data-status={member.status}><Icon name={member.status === "paused" ? "paused" : member.status === "not_inuse" ? "free" : member.status === "unavailable" ? "offline" : "talking"} size={14} /></span>
+      <span class="grow">
+        <button type="button" class="name" onClick={() => open(keyOf(server, member.agent))}><Foreign text={member.name || member.agent} /></button>{" "}
+        <span class="quiet">
+          {t(`member.${member.status}`)}{member.reason && <> (<Foreign text={member.reason} />)</>} · {t("sheet.calls", { count: member.callsTaken })}
+        </span>
+      </span>
+      {ofMember(session.actor.value, server, member).map((one) => (
+        <Act key={one.id} ready={one} about={member.name || member.agent} compact={one.id === "queueRemove"} />
+      ))}
+    </li>
+  );
+}

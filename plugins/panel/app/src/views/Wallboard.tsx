@@ -1,0 +1,54 @@
+/** For a big screen, to be read from across the room. */
+
+import { longestSince, overview, serviceLevel, staff } from "../core/level";
+import { staleSince } from "../core/tile";
+import type { QueueState } from "../core/world";
+import { t } from "../i18n";
+import { at, Figure, Foreign, Percent, Since, useSession } from "./common";
+import { toneOf } from "./Queues";
+
+export function Wallboard() {
+  const { store, settings } = useSession();
+  store.queues.value;
+  store.counts.value;
+  const all = overview(store.world);
+  const level = serviceLevel(all.served);
+  const queues = [...store.world.queues.values()].sort((one, other) => other.callers.length - one.callers.length || one.key.localeCompare(other.key));
+  return (
+    <div class="scroll board">
+      <dl class="figures big">
+        <Figure name={t("queue.waiting")} value={all.waiting} tone={all.waiting > 0 ? "fair" : "good"} />
+        <Figure name={t("queue.longest")} value={all.longest === undefined ? t("board.none") : <Since time={all.longest} />} />
+        <Figure name={t("board.calls")} value={all.calls} />
+        <Figure name={t("board.free")} value={all.free} />
+        <Figure name={t("board.resting")} value={all.resting} />
+        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
+      </dl>
+      <div class="boards">{queues.map((queue) => <Board key={queue.key} queue={queue} />)}</div>
+      <p class="hint">
+        {t("queue.levelHint", { seconds: settings.serviceLevelSeconds })} · {t("queue.since", { time: at(store.world.since) })}{" "}
+        <button type="button" class="quiet" onClick={() => void document.documentElement.requestFullscreen()}>{t("board.full")}</button>
+      </p>
+    </div>
+  );
+}
+
+function Board({ queue }: { queue: QueueState }) {
+  const { store, lost, settings } = useSession();
+  const stale = staleSince(store.world.servers.get(queue.server), lost.value);
+  const people = staff(queue);
+  const longest = longestSince(queue);
+  const level = serviceLevel(queue.served);
+  return (
+    <section class="card board-queue" aria-label={queue.queue} {...(stale !== undefined && { "data-stale": "" })}>
+      <h2><Foreign text={queue.queue} />{stale !== undefined && <span class="old">{t("tile.asOf", { time: at(stale) })}</span>}</h2>
+      <dl class="figures">
+        <Figure name={t("queue.waiting")} value={queue.callers.length} tone={queue.callers.length > 0 ? "fair" : undefined} />
+        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} />} />
+        <Figure name={t("queue.free")} value={people.free} />
+        <Figure name={t("queue.busy")} value={people.busy} />
+        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
+      </dl>
+    </section>
+  );
+}

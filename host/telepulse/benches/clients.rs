@@ -100,6 +100,7 @@ fn centre() -> Settings {
         name: format!("q{number}"),
         extension: (600 + number).to_string(),
         members: (0..MEMBERS).map(|at| (FIRST + number * MEMBERS + at).to_string()).collect(),
+        backups: Vec::new(),
     };
     centre.queues = (0..QUEUES).map(queue).collect();
     centre

@@ -3,7 +3,7 @@
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use plugin_host::ports::{CommandHandler, Commands, Guard};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Weak},
@@ -116,6 +116,7 @@ impl Server {
 mod tests {
     use super::*;
     use futures_util::future::BoxFuture;
+    use serde_json::json;
 
     /// Answers what it was made with, and who asked.
     struct Fixed(Result<&'static str, Refusal>);

@@ -134,7 +134,8 @@ pub fn panel() -> Result<PathBuf> {
     lock.lock()?;
     if !folder.join("node_modules/playwright-core").exists() {
         need_npm()?;
-        run(Command::new("npm").args(["install", "--no-save"]).current_dir(&folder))?;
+        let install = ["install", "--no-save", "--ignore-scripts"];
+        run(Command::new("npm").args(install).current_dir(&folder))?;
     }
     if !folder.join("dist/index.html").exists() {
         run(Command::new("npm").args(["run", "build"]).current_dir(&folder))?;

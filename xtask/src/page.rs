@@ -41,10 +41,11 @@ pub(crate) fn build() -> Result<()> {
     if !lock.is_kept() {
         eprintln!("    fetching its packages from the npm registry");
         // As the lock says; `npm ci` wants every platform's packages in it, and registries that mirror
-        // another do not have them all.
+        // another do not have them all. What packages want to run when they are installed is not needed.
         tools::run(
             Command::new("npm")
-                .args(["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"])
+                .args(["install", "--no-save", "--ignore-scripts"])
+                .args(["--no-audit", "--no-fund", "--loglevel=error"])
                 .current_dir(&app),
             "is registry.npmjs.org in reach? npm's own words are above",
         )?;

@@ -1,6 +1,7 @@
 //! The platform on simulated servers, and what it says.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
@@ -38,11 +39,13 @@ impl Stage {
             let id = site.system_name.clone();
             let listen = (Ipv4Addr::LOCALHOST, 0).into();
             let simulator = Simulator::start(site, 1, listen).await.unwrap();
-            text += &format!(
-                "[[server]]\nid = \"{id}\"\nhost = \"127.0.0.1\"\nport = {}\n\
-                 username = \"telepulse\"\nsecret = \"simulated\"\nvoicemail = \"*{{ext}}\"\n",
-                simulator.address().port()
-            );
+            let port = simulator.address().port();
+            writeln!(
+                text,
+                "[[server]]\nid = \"{id}\"\nhost = \"127.0.0.1\"\nport = {port}\n\
+                 username = \"telepulse\"\nsecret = \"simulated\"\nvoicemail = \"*{{ext}}\""
+            )
+            .unwrap();
             simulators.push(simulator);
         }
         let config = Config::parse(&Source {

@@ -20,6 +20,7 @@ pub mod logging;
 pub mod memory;
 pub mod plugins;
 pub mod proxy;
+mod service;
 pub mod sockets;
 pub mod store;
 pub mod tape;

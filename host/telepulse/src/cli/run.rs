@@ -5,7 +5,7 @@ use crate::{
     app::App,
     config::{Config, Log, Source},
     demo::{self, Demo},
-    logging, memory,
+    logging, memory, service,
 };
 use anyhow::{Context as _, bail};
 use std::{future::Future, io::Write as _, path::Path, time::Duration};
@@ -21,9 +21,14 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
     let start = async {
         let app = App::start_with(config, Some(super::compile::program())).await?;
         tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
+        service::serves(app.pulse());
         Ok(app)
     };
-    until_stopped(start, &async |app: &App| reread(app, file).await, App::shutdown)
+    let stop = async |app: App| {
+        service::stops();
+        app.shutdown().await;
+    };
+    until_stopped(start, &async |app: &App| reread(app, file).await, stop)
 }
 
 /// Puts the file as it is now in force; one with a mistake changes nothing.

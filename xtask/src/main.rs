@@ -6,6 +6,8 @@ mod components;
 mod console;
 mod dist;
 mod divan;
+#[cfg(test)]
+mod docs;
 mod run;
 mod tally;
 mod test;

@@ -4,6 +4,8 @@ mod audit;
 mod author;
 mod client;
 mod compile;
+#[cfg(test)]
+mod docs;
 mod events;
 mod output;
 mod plugins;

@@ -11,7 +11,7 @@ use crate::tools;
 
 const RELEASE: &str = "bookworm";
 /// Beside Debian's least: what the package is for, and what asks a service how it is.
-const PACKAGES: &str = "systemd,ca-certificates,curl";
+const PACKAGES: &str = "systemd,procps,ca-certificates,curl";
 
 /// The system, by its folder.
 pub(crate) struct Chroot {
@@ -23,7 +23,7 @@ impl Chroot {
     pub(crate) fn ensure() -> Result<Self> {
         let cache = cache()?;
         let root = cache.join(format!("package-{RELEASE}"));
-        if !root.join("usr/bin/systemd-analyze").exists() {
+        if !root.join("usr/bin/curl").exists() || !root.join("bin/kill").exists() {
             let partial = cache.join(format!("package-{RELEASE}.partial"));
             if partial.exists() {
                 fs::remove_dir_all(&partial).with_context(|| partial.display().to_string())?;

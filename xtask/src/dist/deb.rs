@@ -46,7 +46,7 @@ pub(crate) fn build(release: &Release, bill: &[u8], out: &Path) -> Result<PathBu
         stage.copy(&from, &format!("DEBIAN/{script}"), PROGRAM)?;
     }
     let to = out.join(release.package_name());
-    stage.deb(&to, release.time)?;
+    stage.deb(&to, release.time, release.packing)?;
     Ok(to)
 }
 

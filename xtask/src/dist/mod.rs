@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use crate::console::step;
 use crate::tools;
 use release::Release;
+use stage::Packing;
 
 /// What is packed, and whether it is tried.
 #[derive(clap::Args)]
@@ -30,6 +31,9 @@ pub(crate) struct Options {
     /// Packs the components of this folder in place of a build of our own.
     #[arg(long, value_name = "FOLDER")]
     plugins: Option<PathBuf>,
+    /// Compresses little: to try things.
+    #[arg(long)]
+    quick: bool,
     /// Installs, starts, upgrades and removes the package in a Debian 12 of its own (as root; about
     /// 250 MB from Debian, once).
     #[arg(long)]
@@ -38,7 +42,8 @@ pub(crate) struct Options {
 
 /// Leaves everything in `target/dist`.
 pub(crate) fn dist(options: &Options) -> Result<()> {
-    let release = Release::new(options.binary.clone(), options.plugins.clone())?;
+    let packing = if options.quick { Packing::Quick } else { Packing::Small };
+    let release = Release::new(options.binary.clone(), options.plugins.clone(), packing)?;
     let out = tools::target_dir().join("dist");
     fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let bill = step("Bill of materials", || sbom::bill(&release))?;

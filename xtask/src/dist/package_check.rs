@@ -8,8 +8,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 
 use super::chroot::Chroot;
-use super::release::{self, Release};
+use super::release::Release;
 use super::service::Service;
+use super::stage::Packing;
 use super::{deb, sbom};
 use crate::console::step;
 
@@ -100,7 +101,8 @@ fn serve(system: &Chroot) -> Result<()> {
 }
 
 fn upgrade(system: &Chroot, release: &Release, out: &Path) -> Result<()> {
-    let next = Release { version: format!("{}+next", release.version), ..release.clone() };
+    let version = format!("{}+next", release.version);
+    let next = Release { version, packing: Packing::Quick, ..release.clone() };
     let package = deb::build(&next, &sbom::bill(&next)?, &out.join("stage"))?;
     let configuration = system.path(CONFIGURATION);
     let edited = fs::read_to_string(&configuration)? + "\n# An operator's.\n";
@@ -138,6 +140,6 @@ fn say(line: &str) {
 mod tests {
     #[test]
     fn the_unit_is_where_the_check_looks() {
-        assert!(super::release::recipe(super::UNIT).is_file());
+        assert!(crate::dist::release::recipe(super::UNIT).is_file());
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::stage::{FILE, PROGRAM, Stage};
+use super::stage::{FILE, PROGRAM, Packing, Stage};
 use crate::components::{self, Plugin};
 use crate::console::step;
 use crate::tools;
@@ -22,11 +22,17 @@ pub(crate) struct Release {
     pub(crate) plugins: Vec<Plugin>,
     /// The time that all packed files bear: seconds since 1970.
     pub(crate) time: u64,
+    /// How small its archives are made.
+    pub(crate) packing: Packing,
 }
 
 impl Release {
     /// Takes what is given and builds the rest.
-    pub(crate) fn new(binary: Option<PathBuf>, plugins: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn new(
+        binary: Option<PathBuf>,
+        plugins: Option<PathBuf>,
+        packing: Packing,
+    ) -> Result<Self> {
         let plugins = match plugins {
             Some(dir) => components::plugins_in(&dir)?,
             None => {
@@ -47,7 +53,7 @@ impl Release {
             })?,
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Self { version, binary, plugins, time: time()? })
+        Ok(Self { version, binary, plugins, time: time()?, packing })
     }
 
     /// The name of the tarball without its ending, and of the folder in it.
@@ -74,7 +80,7 @@ impl Release {
         self.put_docs(&stage, "", bill)?;
         stage.copy(&tools::root().join("LICENSE"), "LICENSE", FILE)?;
         let to = out.join(format!("{}.tar.gz", self.tree_name()));
-        stage.tar(&to, self.time)?;
+        stage.tar(&to, self.time, self.packing)?;
         Ok(to)
     }
 
@@ -151,6 +157,7 @@ mod tests {
             binary: PathBuf::new(),
             plugins: Vec::new(),
             time: 0,
+            packing: Packing::Small,
         };
         assert_eq!(release.tree_name(), "telepulse-1.2.3-linux-x86_64");
         assert_eq!(release.package_name(), "telepulse_1.2.3_amd64.deb");

@@ -17,6 +17,15 @@ pub(crate) const PROGRAM: u32 = 0o755;
 /// For root alone.
 pub(crate) const PRIVATE: u32 = 0o600;
 
+/// How an archive is packed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// To be given away.
+    Small,
+    /// To be tried here.
+    Quick,
+}
+
 /// A tree of files in the making.
 pub(crate) struct Stage {
     root: PathBuf,
@@ -76,21 +85,25 @@ impl Stage {
     }
 
     /// Packs it with everything under the folder's own name.
-    pub(crate) fn tar(&self, to: &Path, time: u64) -> Result<()> {
+    pub(crate) fn tar(&self, to: &Path, time: u64, how: Packing) -> Result<()> {
         let (Some(parent), Some(name)) = (self.root.parent(), self.root.file_name()) else {
             anyhow::bail!("{} has no name to be packed under", about(&self.root));
         };
         let mut tar = Command::new("tar");
         tar.args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
-        tar.args(["--use-compress-program=gzip --no-name --best", "--format=gnu"]);
+        let level = if how == Packing::Small { "--best" } else { "--fast" };
+        tar.arg(format!("--use-compress-program=gzip --no-name {level}")).arg("--format=gnu");
         tar.arg(format!("--mtime=@{time}")).arg("--file").arg(to).arg("--directory").arg(parent);
         tools::run(tar.arg(name), "is there no room left?")
     }
 
     /// Packs it as a Debian package: it has `DEBIAN/control`.
-    pub(crate) fn deb(&self, to: &Path, time: u64) -> Result<()> {
+    pub(crate) fn deb(&self, to: &Path, time: u64, how: Packing) -> Result<()> {
         let mut pack = Command::new("dpkg-deb");
-        pack.args(["--root-owner-group", "-Zxz", "--build"]).arg(&self.root).arg(to);
+        let compression: &[&str] =
+            if how == Packing::Small { &["-Zxz"] } else { &["-Zgzip", "-z1"] };
+        pack.arg("--root-owner-group").args(compression);
+        pack.arg("--build").arg(&self.root).arg(to);
         pack.env("SOURCE_DATE_EPOCH", time.to_string()).stdout(std::process::Stdio::null());
         tools::run(&mut pack, "dpkg-deb comes with Debian's package dpkg")
     }

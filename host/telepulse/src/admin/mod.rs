@@ -21,7 +21,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use plugin_host::{PluginHost, PluginStatus, State as PluginState};
+use plugin_host::{PluginHost, State as PluginState};
 use problem::Problem;
 use serde_json::json;
 use std::sync::Arc;
@@ -90,7 +90,9 @@ async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
         return Err(Problem::new(Code::ServerUnavailable, "the program is stopping"));
     }
     servers::ask(&api, json!({ "command": "list" })).await?;
-    if let Some(gateway) = api.plugins.list().iter().find(|plugin| is_gateway_down(plugin)) {
+    if let Some(gateway) =
+        api.plugins.list().iter().find(|it| is_gateway_down(it.state, &it.exports))
+    {
         // Whoever asks needs no token, so the reason is for `GET /plugins` to tell.
         let message = format!("the gateway {} does not run; see GET /plugins", gateway.name);
         return Err(Problem::new(Code::ServerUnavailable, message));
@@ -99,13 +101,10 @@ async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
 }
 
 /// One that waits for grants or was stopped is as its operator wants it.
-fn is_gateway_down(plugin: &PluginStatus) -> bool {
-    let serves = |export: &String| {
-        ["wasi:http/incoming-handler", "telepulse:plugin/connection-handler"]
-            .iter()
-            .any(|interface| export.starts_with(interface))
-    };
-    plugin.state == PluginState::Failed && plugin.exports.iter().any(serves)
+fn is_gateway_down(state: PluginState, exports: &[String]) -> bool {
+    let serves = ["wasi:http/incoming-handler", "telepulse:plugin/connection-handler"];
+    let is_gateway = exports.iter().any(|it| serves.iter().any(|serves| it.starts_with(serves)));
+    state == PluginState::Failed && is_gateway
 }
 
 async fn openapi() -> Response {

@@ -21,8 +21,9 @@ fn pages() -> Vec<PathBuf> {
             .filter(|path| path.extension() == Some("md".as_ref()))
     };
     let mut pages: Vec<_> = in_folder(root.join("docs")).chain(in_folder(root.clone())).collect();
-    for language in fs::read_dir(root.join("plugin-sdk/templates")).unwrap() {
-        pages.extend(in_folder(language.unwrap().path()));
+    let templates = fs::read_dir(root.join("plugin-sdk/templates")).unwrap();
+    for language in templates.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        pages.extend(in_folder(language));
     }
     pages
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::console::step;
 use crate::page;
 use crate::tools::{self, WASM};
 
 /// A first-party plugin: a folder `plugins/NAME` with a package `telepulse-plugin-NAME`.
+#[derive(Clone)]
 pub(crate) struct Plugin {
     /// What it is called in the plugins folder.
     pub(crate) name: String,
@@ -21,10 +22,7 @@ pub(crate) struct Plugin {
 
 /// Builds every first-party plugin, by name.
 pub(crate) fn plugins() -> Result<Vec<Plugin>> {
-    let names: Vec<_> = packages(&tools::root().join("plugins"))?
-        .iter()
-        .filter_map(|dir| Some(dir.file_name()?.to_string_lossy().into_owned()))
-        .collect();
+    let names = names()?;
     // It becomes part of its component.
     if names.iter().any(|name| name == "panel") {
         step("The panel's page", page::build)?;
@@ -34,7 +32,21 @@ pub(crate) fn plugins() -> Result<Vec<Plugin>> {
         build.args(["--package", &format!("telepulse-plugin-{name}")]);
     }
     tools::run(&mut build, "the compiler's own words are above")?;
-    Ok(names.into_iter().map(plugin).collect())
+    Ok(found(names, &built()))
+}
+
+/// Every first-party plugin, by name, with components that somebody built into `dir`.
+pub(crate) fn plugins_in(dir: &Path) -> Result<Vec<Plugin>> {
+    let plugins = found(names()?, dir);
+    if let Some(Plugin { wasm, .. }) = plugins.iter().find(|it| !it.wasm.is_file()) {
+        bail!("{} is missing: `cargo xtask build` makes it", wasm.display());
+    }
+    Ok(plugins)
+}
+
+fn names() -> Result<Vec<String>> {
+    let name = |dir: &PathBuf| Some(dir.file_name()?.to_string_lossy().into_owned());
+    Ok(packages(&tools::root().join("plugins"))?.iter().filter_map(name).collect())
 }
 
 /// Builds the guests in `tests/guests`, a workspace of its own: well-behaved and hostile ones.
@@ -59,13 +71,18 @@ fn target() -> PathBuf {
     tools::root().join("target/plugins")
 }
 
-fn plugin(name: String) -> Plugin {
-    let file = format!("telepulse_plugin_{}.wasm", name.replace('-', "_"));
-    Plugin {
-        wasm: target().join(WASM).join("plugin").join(file),
+/// Where Cargo leaves them.
+fn built() -> PathBuf {
+    target().join(WASM).join("plugin")
+}
+
+fn found(names: Vec<String>, dir: &Path) -> Vec<Plugin> {
+    let plugin = |name: String| Plugin {
+        wasm: dir.join(format!("telepulse_plugin_{}.wasm", name.replace('-', "_"))),
         grants: tools::root().join("plugins").join(&name).join(format!("{name}.toml")),
         name,
-    }
+    };
+    names.into_iter().map(plugin).collect()
 }
 
 /// The folders in `dir` that hold a package, sorted.

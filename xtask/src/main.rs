@@ -1,10 +1,13 @@
-//! Tasks of the project: `cargo xtask build`, `run`, `test` and `bench`.
+//! Tasks of the project: `cargo xtask build`, `run`, `test`, `bench` and `dist`.
 #![forbid(unsafe_code)]
 
 mod bench;
 mod components;
 mod console;
+mod dist;
 mod divan;
+#[cfg(test)]
+mod docs;
 mod page;
 mod run;
 mod tally;
@@ -53,6 +56,9 @@ enum Task {
         #[arg(value_parser = bench::names())]
         name: Option<String>,
     },
+    /// Packs what people install into target/dist: a tarball, a Debian package, the recipe of an image,
+    /// the bill of materials, checksums.
+    Dist(dist::Options),
     /// Runs one test binary; `test` puts this between Cargo and the binaries.
     #[command(hide = true)]
     TestBinary {
@@ -67,6 +73,7 @@ fn main() -> ExitCode {
         Task::Run { profile, args } => run::demo(&profile, &args),
         Task::Test(options) => return test::test(&options),
         Task::Bench { name } => bench::bench(name.as_deref()),
+        Task::Dist(options) => dist::dist(&options),
         Task::TestBinary { command } => return test_binary::run(&command),
     };
     match done {

@@ -16,6 +16,7 @@ use crate::{
     history::{History, HistoryError},
     plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
+    service::Pulse,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::{StoreError, Values, journal::JournalStore},
     tls::Acceptor,
@@ -58,6 +59,7 @@ pub struct App {
     bus: Arc<LocalBus>,
     registry: Registry,
     history: History,
+    hub: Arc<Hub>,
     listeners: Arc<ListenerPool>,
     plugins: PluginHost,
     values: Values,
@@ -173,7 +175,7 @@ impl App {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
         let settings = Settings { proxies: config.http.trusted_proxies, ..Settings::default() };
-        let listeners = ListenerPool::new(gate, Clients::new(hub, settings), tls.clone());
+        let listeners = ListenerPool::new(gate, Clients::new(hub.clone(), settings), tls.clone());
         if let Some(jwt) = jwt.clone() {
             tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
             tasks.spawn(end_in_time(jwt, listeners.clone(), stop.clone()));
@@ -216,6 +218,7 @@ impl App {
             bus,
             registry,
             history,
+            hub,
             listeners,
             plugins,
             values,
@@ -238,6 +241,11 @@ impl App {
     /// The plugins.
     pub fn plugins(&self) -> &PluginHost {
         &self.plugins
+    }
+
+    /// What shows whether the loops that everything hangs on go round.
+    pub(crate) fn pulse(&self) -> Pulse {
+        Pulse::new(self.bus.clone(), self.hub.clone())
     }
 
     /// Where the admin API listens.

@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
+        atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, Instant},
@@ -130,8 +131,16 @@ impl Audit {
     }
 }
 
+/// Of the whole process, as counters for Prometheus are.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
 fn lost(entries: u64) {
-    metrics::counter!("telepulse_audit_lost_total").increment(entries);
+    LOST.fetch_add(entries, Ordering::Relaxed);
+}
+
+/// How many entries were lost so far.
+pub(crate) fn lost_so_far() -> u64 {
+    LOST.load(Ordering::Relaxed)
 }
 
 /// Writes what comes, many at a time, until it is stopped.

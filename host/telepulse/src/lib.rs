@@ -22,6 +22,7 @@ pub mod memory;
 pub mod paint;
 pub mod plugins;
 pub mod proxy;
+mod service;
 pub mod sockets;
 pub mod store;
 pub mod tape;

@@ -24,7 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use plugin_host::PluginHost;
+use plugin_host::{PluginHost, State as PluginState};
 use problem::Problem;
 use serde_json::json;
 use std::sync::Arc;
@@ -93,13 +93,28 @@ async fn healthz() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// Whether commands and queries would be answered: the proxy serves, and we are not stopping.
+/// Whether clients would be served: the proxy answers, no gateway has failed, and we are not stopping.
+/// A server that is away is told by `/servers`: what is known of it is served on.
 async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
     if api.stopping.is_cancelled() {
         return Err(Problem::new(Code::ServerUnavailable, "the program is stopping"));
     }
     servers::ask(&api, json!({ "command": "list" })).await?;
+    if let Some(gateway) =
+        api.plugins.list().iter().find(|it| is_gateway_down(it.state, &it.exports))
+    {
+        // Whoever asks needs no token, so the reason is for `GET /plugins` to tell.
+        let message = format!("the gateway {} does not run; see GET /plugins", gateway.name);
+        return Err(Problem::new(Code::ServerUnavailable, message));
+    }
     Ok(Json(json!({ "status": "ready" })).into_response())
+}
+
+/// One that waits for grants or was stopped is as its operator wants it.
+fn is_gateway_down(state: PluginState, exports: &[String]) -> bool {
+    let serves = ["wasi:http/incoming-handler", "telepulse:plugin/connection-handler"];
+    let is_gateway = exports.iter().any(|it| serves.iter().any(|serves| it.starts_with(serves)));
+    state == PluginState::Failed && is_gateway
 }
 
 async fn openapi() -> Response {

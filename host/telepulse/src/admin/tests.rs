@@ -501,6 +501,20 @@ async fn it_is_not_ready_once_it_stops() {
     assert_eq!(world.call("GET", "/healthz", None).await.status, 200);
 }
 
+#[test]
+fn a_failed_gateway_makes_it_unready_and_nothing_else_does() {
+    use plugin_host::State;
+    let exports = |name: &str| [format!("{name}@0.2.12")];
+    let (gateway, other) =
+        (exports("wasi:http/incoming-handler"), exports("telepulse:plugin/subscriber"));
+    assert!(is_gateway_down(State::Failed, &gateway));
+    assert!(is_gateway_down(State::Failed, &exports("telepulse:plugin/connection-handler")));
+    assert!(!is_gateway_down(State::Failed, &other));
+    for state in [State::Running, State::Waiting, State::Stopped] {
+        assert!(!is_gateway_down(state, &gateway), "{state:?}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_proxy_servers_are_unavailable() {
     let mut world = World::local().await;

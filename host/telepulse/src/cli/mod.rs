@@ -5,6 +5,8 @@ mod author;
 mod client;
 mod compile;
 mod completions;
+#[cfg(test)]
+mod docs;
 mod doctor;
 mod events;
 mod output;

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     config::{Config, Log, Mistakes, Source},
     demo::{self, Demo},
-    logging, memory,
+    logging, memory, service,
 };
 use anyhow::{Context as _, bail};
 use serde_json::json;
@@ -26,15 +26,15 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
     let start = async {
         let app = App::start_with(config, Some(super::compile::program())).await?;
         tracing::info!(config = %file.display(), version = env!("CARGO_PKG_VERSION"), "running");
+        service::serves(app.pulse());
         Ok(app)
     };
+    let stop = async |app: App| {
+        service::stops();
+        app.shutdown().await;
+    };
     let ordered = async |app: &App| app.ordered().await;
-    until_stopped(
-        start,
-        &async |app: &App, order| reread(app, file, order).await,
-        &ordered,
-        App::shutdown,
-    )
+    until_stopped(start, &async |app: &App, order| reread(app, file, order).await, &ordered, stop)
 }
 
 /// Puts the file as it is now in force; one with a mistake changes nothing. Without an order it was a

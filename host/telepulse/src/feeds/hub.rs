@@ -4,9 +4,9 @@ use super::{AttachError, Outlet, table::Table};
 use crate::bus::Bus;
 use parking_lot::{Mutex, MutexGuard};
 use plugin_host::ports::{Attached, Frame};
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 use telepulse_language::{Filter, Principal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Feeds of all connections.
@@ -19,13 +19,15 @@ pub struct Hub {
     bus: Arc<dyn Bus>,
     table: Mutex<Table>,
     wake: Notify,
+    /// Who waits to hear that the thread goes round.
+    asked: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 impl Hub {
     /// A hub at the stream's end. Nothing is pushed until [`Hub::run`] runs.
     pub fn new(bus: Arc<dyn Bus>) -> Arc<Self> {
         let table = Mutex::new(Table::new(bus.stream().tail()));
-        Arc::new(Self { bus, table, wake: Notify::new() })
+        Arc::new(Self { bus, table, wake: Notify::new(), asked: Mutex::default() })
     }
 
     /// The name of the stream that it follows.
@@ -39,7 +41,9 @@ impl Hub {
         let mut news = self.bus.stream().news();
         loop {
             news.mark_unchanged();
+            self.answer();
             while self.turn() {
+                self.answer();
                 if stop.is_cancelled() {
                     return;
                 }
@@ -49,6 +53,22 @@ impl Hub {
                 () = self.wake.notified() => {}
                 changed = news.changed() => if changed.is_err() { return },
             }
+        }
+    }
+
+    /// Waits until the thread has come round once more; for ever if it does not run.
+    pub async fn goes_round(&self) {
+        let (answer, answered) = oneshot::channel();
+        self.asked.lock().push(answer);
+        self.wake.notify_one();
+        // The sender goes with the hub alone, which is here.
+        let _ = answered.await;
+    }
+
+    fn answer(&self) {
+        for asked in mem::take(&mut *self.asked.lock()) {
+            // Who does not wait any more needs no answer.
+            let _ = asked.send(());
         }
     }
 

@@ -253,6 +253,7 @@ fn guide(options: &Options, sites: &[Settings], program: &Path) -> String {
         scale.agents, scale.queues, scale.calls_per_minute, scale.servers
     );
     for (what, address) in [
+        ("Panel", "http://127.0.0.1:8083/, with the token `demo`"),
         ("WebSocket", "ws://127.0.0.1:8084/"),
         ("REST", "http://127.0.0.1:8083/v1/calls"),
         ("Admin", "http://127.0.0.1:8082/servers and /plugins"),

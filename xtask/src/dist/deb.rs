@@ -31,7 +31,7 @@ pub(crate) fn build(release: &Release, bill: &[u8], out: &Path) -> Result<PathBu
     stage.put(configuration()?.as_bytes(), "etc/telepulse/telepulse.toml", FILE)?;
     stage.copy(&release::recipe("environment"), "etc/telepulse/environment", PRIVATE)?;
     let docs = "usr/share/doc/telepulse/";
-    release.put_docs(&stage, docs, bill)?;
+    Release::put_docs(&stage, docs, bill)?;
     stage.copy_all(&tools::root().join("config"), &format!("{docs}config"))?;
     stage.copy(&tools::root().join("LICENSE"), &format!("{docs}copyright"), FILE)?;
 

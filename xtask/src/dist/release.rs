@@ -33,12 +33,11 @@ impl Release {
         plugins: Option<PathBuf>,
         packing: Packing,
     ) -> Result<Self> {
-        let plugins = match plugins {
-            Some(dir) => components::plugins_in(&dir)?,
-            None => {
-                step("Rust for plugins", tools::ensure_wasm_target)?;
-                step("Plugins", components::plugins)?
-            }
+        let plugins = if let Some(dir) = plugins {
+            components::plugins_in(&dir)?
+        } else {
+            step("Rust for plugins", tools::ensure_wasm_target)?;
+            step("Plugins", components::plugins)?
         };
         let binary = match binary {
             Some(binary) => binary,
@@ -77,7 +76,7 @@ impl Release {
         stage.copy(&self.binary, "bin/telepulse", PROGRAM)?;
         self.put_plugins(&stage, "plugins.d")?;
         stage.copy_all(&tools::root().join("config"), "config")?;
-        self.put_docs(&stage, "", bill)?;
+        Self::put_docs(&stage, "", bill)?;
         stage.copy(&tools::root().join("LICENSE"), "LICENSE", FILE)?;
         let to = out.join(format!("{}.tar.gz", self.tree_name()));
         stage.tar(&to, self.time, self.packing)?;
@@ -93,7 +92,7 @@ impl Release {
     }
 
     /// What there is to read, and what is in it all.
-    pub(crate) fn put_docs(&self, stage: &Stage, place: &str, bill: &[u8]) -> Result<()> {
+    pub(crate) fn put_docs(stage: &Stage, place: &str, bill: &[u8]) -> Result<()> {
         for page in ["README.md", "ARCHITECTURE.md"] {
             stage.copy(&tools::root().join(page), &format!("{place}{page}"), FILE)?;
         }

@@ -13,8 +13,8 @@ use super::chroot::Chroot;
 
 /// Where it tells how it is, in the system.
 const SOCKET: &str = "/run/telepulse-notify";
-/// How long it may take to say something: the first start compiles the plugins.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// How long it may take to say something: the first start compiles the plugins, slowly in a debug build.
+const PATIENCE: Duration = Duration::from_mins(6);
 /// What it thinks its manager's patience is.
 const WATCHDOG: Duration = Duration::from_secs(4);
 /// In namespaces of its own: /proc as systemd would have it, and the loopback.

@@ -22,7 +22,7 @@ fn pages() -> Vec<(PathBuf, String)> {
             let path = entry.path();
             if entry.file_type().unwrap().is_dir() {
                 walk(&path, found);
-            } else if name.ends_with(".md") {
+            } else if path.extension() == Some("md".as_ref()) {
                 found.push(path);
             }
         }

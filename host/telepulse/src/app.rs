@@ -72,6 +72,8 @@ pub struct App {
     stop: CancellationToken,
     /// Ends the plugins.
     stop_plugins: CancellationToken,
+    /// Tells `/readyz` that nobody should come any more.
+    stopping: CancellationToken,
     tasks: TaskTracker,
     /// Dropped without a shutdown it leaves no thread behind that keeps the runtime.
     _stop: DropGuard,
@@ -196,6 +198,7 @@ impl App {
         let plugins = PluginHost::start(options, stop_plugins.clone()).await?;
 
         let (reload, orders) = mpsc::channel(1);
+        let stopping = CancellationToken::new();
         let router = admin::router(admin::Api {
             bus: shared,
             plugins: plugins.clone(),
@@ -207,7 +210,7 @@ impl App {
             reload,
             settings: Arc::new(config.admin),
             failed,
-            stopping: stop.clone(),
+            stopping: stopping.clone(),
         });
         tasks.spawn(admin::serve(listener, router, tls.filter(|_| is_encrypted), stop.clone()));
         tasks.close();
@@ -229,6 +232,7 @@ impl App {
             _stop: stop.clone().drop_guard(),
             stop,
             stop_plugins,
+            stopping,
             tasks,
         })
     }
@@ -256,6 +260,7 @@ impl App {
     /// Stops in good order: no new clients and the old ones sent away, then the plugins, then a
     /// good-bye to every Asterisk server; what ended is on disk.
     pub async fn shutdown(self) {
+        self.stopping.cancel();
         self.listeners.drain(DRAIN).await;
         self.stop_plugins.cancel();
         self.plugins.stopped().await;

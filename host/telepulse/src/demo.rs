@@ -208,17 +208,23 @@ fn check_port((port, what): (u16, &'static str)) -> Result<(), DemoError> {
     })
 }
 
-/// `plugins.d` beside the folder that this program is in, unless another one is named.
+/// `plugins.d` beside the folder that this program is in, or where a package has it, unless another one is named.
 fn plugins_folder(named: Option<&Path>) -> Result<PathBuf, DemoError> {
-    let folder = match named {
-        Some(folder) => folder.to_owned(),
-        None => std::env::current_exe()?.parent().unwrap_or(Path::new(".")).join("../plugins.d"),
-    };
+    if let Some(folder) = named {
+        return with_plugins(folder);
+    }
+    let program = std::env::current_exe()?;
+    let own = program.parent().unwrap_or(Path::new("."));
+    with_plugins(&own.join("../plugins.d"))
+        .or_else(|error| with_plugins(&own.join("../lib/telepulse/plugins.d")).map_err(|_| error))
+}
+
+fn with_plugins(folder: &Path) -> Result<PathBuf, DemoError> {
     let is_component = |name: &Path| name.extension().is_some_and(|ending| ending == "wasm");
-    let found = std::fs::read_dir(&folder).is_ok_and(|mut entries| {
+    let found = std::fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| is_component(&entry.path())))
     });
-    if found { Ok(folder.canonicalize()?) } else { Err(DemoError::NoPlugins(folder)) }
+    if found { Ok(folder.canonicalize()?) } else { Err(DemoError::NoPlugins(folder.to_owned())) }
 }
 
 /// The demo's configuration, with what is known only now: a server for each port.

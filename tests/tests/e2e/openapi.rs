@@ -50,8 +50,9 @@ async fn both_apis_answer_as_they_are_described() -> Result<()> {
     // A stream of events has no end; `listeners` looks at it.
     check(&platform.rest("/v1/openapi.json"), &["-H", &bearer, "--exclude-path", "/v1/events"])
         .await?;
-    // Components cannot be made from a description; everything else of the admin API can.
-    let uploads = ["--exclude-method", "PUT", "--exclude-path-regex", "(install|approve)"];
+    // Components cannot be made from a description, and the configuration is read again by the program around
+    // the platform; everything else of the admin API can be asked.
+    let uploads = ["--exclude-method", "PUT", "--exclude-path-regex", "(install|approve|reload)"];
     check(&platform.admin("/openapi.json"), &uploads).await?;
     // Servers and plugins were stopped and removed among all that; the host is well.
     assert!(reqwest::get(platform.admin("/healthz")).await?.status().is_success());

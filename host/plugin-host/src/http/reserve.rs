@@ -11,7 +11,7 @@ use telepulse_language::Principal;
 /// How many wait at most: as many as requests are handled at a time.
 const ROOM: usize = super::AT_A_TIME;
 /// After so many requests an instance is replaced, so that what a guest leaks is bounded.
-const REQUESTS: u32 = 1000;
+const REQUESTS: u32 = 200;
 /// What was not needed for so long goes, with its memory.
 const IDLE: Duration = Duration::from_secs(5);
 

@@ -54,7 +54,11 @@ pub(super) async fn reload(State(api): State<Api>, request: Request) -> Result<R
     api.reload.try_send(Order { is_trial, reply }).map_err(|_| {
         Problem::new(Code::TooManyRequests, "the configuration is being read already, or never is")
     })?;
-    let outcome = timeout(WITHIN, outcome).await.ok().and_then(Result::ok).ok_or_else(nobody)?;
+    let Ok(outcome) = timeout(WITHIN, outcome).await else {
+        let message = "it takes longer than 20 seconds: what comes of it is in the log";
+        return Err(Problem::new(Code::UnknownOutcome, message));
+    };
+    let outcome = outcome.map_err(|_| nobody())?;
     Ok(match outcome {
         Outcome::Good { changes, told } => {
             Json(json!({ "applied": !is_trial, "changes": changes, "told": told })).into_response()

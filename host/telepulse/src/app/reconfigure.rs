@@ -71,6 +71,9 @@ impl App {
         if commands {
             self.pace.store(Arc::new(Pace::new(new.commands.clone())));
         }
+        if config.jwt.is_none() && new.jwt.is_none() {
+            config.roles = new.roles;
+        }
         config.users = new.users;
         config.commands = new.commands;
         config.servers = new.servers;

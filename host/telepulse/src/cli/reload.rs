@@ -44,7 +44,7 @@ fn text(answer: &Value, paint: Paint) -> String {
         return format!("{head}\n{}", mistakes.iter().map(line).collect::<String>());
     }
     let changes = answer["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if changes.is_empty() {
+    if changes.is_empty() && answer["applied"] != true {
         return "nothing differs\n".to_owned();
     }
     let mut text: String = changes.iter().map(|change| line(change, paint)).collect();
@@ -94,7 +94,11 @@ mod tests {
              - log.level: \"info\"  (after a restart)\nnothing was changed: this was a trial\n"
         );
         assert_eq!(
-            text(&json!({ "applied": true, "changes": [] }), Paint::OFF),
+            text(&json!({ "applied": true, "changes": [], "told": "nothing differs" }), Paint::OFF),
+            "in force: nothing differs\n"
+        );
+        assert_eq!(
+            text(&json!({ "applied": false, "changes": [] }), Paint::OFF),
             "nothing differs\n"
         );
         let bad = json!({ "mistakes": [{ "where": "x.toml:1", "what": "is wrong" }] });

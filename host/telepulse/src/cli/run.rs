@@ -166,7 +166,13 @@ fn until_stopped<A, D: Future<Output = ()>>(
                     Asked::Stop => break,
                     Asked::Reread => None,
                 },
-                Some(order) = ordered(&running) => Some(order),
+                // Whoever has given up does not want it any more.
+                Some(order) = ordered(&running) => {
+                    if order.reply.is_closed() {
+                        continue;
+                    }
+                    Some(order)
+                }
             };
             reread(&running, order).await;
         }

@@ -51,6 +51,8 @@ type Leaves = BTreeMap<String, Leaf>;
 
 /// All keys that differ, in the order of their names.
 pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
+    // JSON Web Tokens are read by the roles of the start.
+    let are_roles_kept = old.jwt.is_some() || new.jwt.is_some();
     let (old, new) = (leaves(old), leaves(new));
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let shown = |leaf: &Leaf| if leaf.is_secret { HIDDEN.to_owned() } else { leaf.exact.clone() };
@@ -67,7 +69,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
                 key: key.clone(),
                 before: before.map(shown),
                 after: after.map(shown),
-                needs_restart: !is_live,
+                needs_restart: !is_live || (are_roles_kept && key.starts_with("auth.role.")),
             })
         })
         .collect()
@@ -174,7 +176,8 @@ fn secret(leaves: &mut Leaves, key: &str, exact: String) {
 fn put(leaves: &mut Leaves, key: &str, value: &Value) {
     match value {
         Value::Null => {}
-        Value::Object(fields) => {
+        // A section that is there and says nothing, such as `[server.tls]`, says something by that.
+        Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
                 put(leaves, &format!("{key}.{name}"), value);
             }

@@ -3,7 +3,7 @@
 use super::{Secret, ServerAri, ServerTls, rules};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, net::IpAddr};
 use telepulse_language::{Code, Refusal};
 
 /// The port that Asterisk's manager listens on by default.
@@ -135,6 +135,17 @@ fn default_extensions() -> String {
 }
 
 impl Server {
+    /// Whether others on the way could read what crosses the link: it leaves the machine, unencrypted.
+    pub(crate) fn crosses_openly(&self) -> bool {
+        self.tls.is_none() && !self.is_here()
+    }
+
+    /// Whether the host is this machine, by its name or address.
+    pub(crate) fn is_here(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+    }
+
     /// All fields, by their names in JSON and TOML.
     pub const KEYS: [&'static str; 15] = [
         "id",

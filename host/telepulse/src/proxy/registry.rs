@@ -219,6 +219,8 @@ impl Registry {
     /// and its calls go on.
     async fn begin(&self, server: Server) -> Result<LinkHandle, String> {
         let bus = &self.shared.bus;
+        // One that cannot be begun leaves the one before as it is.
+        link::model(&server).map(drop)?;
         match self.links().get(&server.id) {
             Some(old) if old.server.is_same_but_for_ari(&server) => {
                 return Ok(old.with_ari(server, bus).await);

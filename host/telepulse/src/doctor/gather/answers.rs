@@ -25,21 +25,27 @@ pub(super) enum Question {
 /// All questions, the one that measures time first: nothing is before it.
 pub(super) fn questions(server: &Server) -> Vec<Question> {
     let conf = |file, section: &str| Question::Conf { file, section: section.to_owned() };
+    // The answer has the user's password in it: it is not asked for where others could read it.
+    let is_private = !server.crosses_openly();
     let mut all = vec![
         Question::Time,
         Question::Offered,
         Question::Limits,
         conf("manager.conf", "general"),
-        conf("manager.conf", &server.username),
         Question::Hints,
         Question::Devices,
         Question::Queues,
         Question::Context,
     ];
+    if is_private {
+        all.push(conf("manager.conf", &server.username));
+    }
     if let Some(ari) = &server.ari {
         all.push(conf("http.conf", "general"));
         all.push(conf("ari.conf", "general"));
-        all.push(conf("ari.conf", &ari.username));
+        if is_private {
+            all.push(conf("ari.conf", &ari.username));
+        }
     }
     all
 }

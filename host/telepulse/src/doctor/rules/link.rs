@@ -1,11 +1,13 @@
 //! The way to a server: name, port, TLS, greeting.
 
 use super::place;
-use crate::doctor::{
-    facts::{Login, Reach, ServerFacts, TlsTrouble},
-    finding::Finding,
+use crate::{
+    config::Server,
+    doctor::{
+        facts::{Login, Reach, ServerFacts, TlsTrouble},
+        finding::Finding,
+    },
 };
-use std::net::IpAddr;
 
 /// Days before its end in which a certificate is warned of.
 const SOON_DAYS: i64 = 14;
@@ -33,7 +35,7 @@ pub(super) fn reach(facts: &ServerFacts, _: i64) -> Vec<Finding> {
         .cure("look with `asterisk -rx 'manager show settings'`")
         .manager(
             "general",
-            ["enabled = yes".to_owned(), format!("port = {}", server.port), bind(&server.host)],
+            ["enabled = yes".to_owned(), format!("port = {}", server.port), bind(server)],
         ),
         Reach::Unreachable(why) => Finding::error("unreachable", &at, format!("no answer: {why}"))
             .cure(format!(
@@ -56,9 +58,8 @@ pub(super) fn reach(facts: &ServerFacts, _: i64) -> Vec<Finding> {
 }
 
 /// The address to bind to: any, unless we are on the same machine.
-fn bind(host: &str) -> String {
-    let is_here = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    format!("bindaddr = {}", if is_here { "127.0.0.1" } else { "0.0.0.0" })
+fn bind(server: &Server) -> String {
+    format!("bindaddr = {}", if server.is_here() { "127.0.0.1" } else { "0.0.0.0" })
 }
 
 fn silent(facts: &ServerFacts, at: &str) -> Finding {
@@ -162,9 +163,7 @@ pub(super) fn certificate(facts: &ServerFacts, now: i64) -> Vec<Finding> {
 /// What others on the way can read.
 pub(super) fn encryption(facts: &ServerFacts, _: i64) -> Vec<Finding> {
     let server = &facts.settings;
-    let is_here = server.host.eq_ignore_ascii_case("localhost")
-        || server.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    if server.tls.is_some() || is_here || facts.login == Login::NotTried {
+    if !server.crosses_openly() || facts.login == Login::NotTried {
         return Vec::new();
     }
     let finding = if server.auth == crate::config::ServerAuth::Plain {

@@ -35,14 +35,18 @@ pub(super) fn secrets_in_plain(facts: &LocalFacts) -> Vec<Finding> {
         .map(|(line, key)| {
             let what = format!("{key} holds the secret itself: it ends up in backups and versions");
             let name = key.rsplit('.').next().unwrap_or(key);
+            let variable = key.replace(['.', '-'], "_").to_ascii_uppercase();
             let section = match key.rsplit_once('.') {
                 Some(("server", _)) => "[[server]]".to_owned(),
                 Some((section, _)) => format!("[{section}]"),
                 None => String::new(),
             };
             Finding::warning("plain-secret", format!("{}:{line}", file(facts)), what)
-                .cure("put it into a file that only TelePulse's user can read (chmod 600)")
-                .own(&section, [format!("{name} = \"file:/etc/telepulse/{name}\"")])
+                .cure(format!(
+                    "give it to TelePulse as a variable ({variable}=...): under systemd in \
+                     /etc/telepulse/environment, which only root can read"
+                ))
+                .own(&section, [format!("{name} = \"env:{variable}\"")])
         })
         .collect();
     findings.extend(used(facts, |used| {
@@ -73,7 +77,7 @@ pub(super) fn readable_by_all(facts: &LocalFacts) -> Vec<Finding> {
     }
     let what = "the file holds secrets, and every user of this machine can read it";
     let finding = Finding::warning("readable-secrets", file(facts), what);
-    vec![finding.cure(format!("chmod 640 {}", file(facts)))]
+    vec![finding.cure("move the secrets out of it, or let only TelePulse's user read it")]
 }
 
 pub(super) fn nobody(facts: &LocalFacts) -> Vec<Finding> {

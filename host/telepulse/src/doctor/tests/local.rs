@@ -72,7 +72,12 @@ const INJECTED: [Injected; 21] = [
         },
         "log.level",
     ),
-    ("plain-secret", Warning, |f| f.plain_secrets.push((4, "server.secret".into())), "file:/etc"),
+    (
+        "plain-secret",
+        Warning,
+        |f| f.plain_secrets.push((4, "server.secret".into())),
+        "env:SERVER_SECRET",
+    ),
     (
         "plain-plugin-secret",
         Warning,
@@ -168,7 +173,7 @@ const INJECTED: [Injected; 21] = [
             f.mode = Some(0o644);
             f.plain_secrets.push((4, "server.secret".into()));
         },
-        "chmod 640",
+        "move the secrets",
     ),
 ];
 

@@ -236,4 +236,11 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn a_section_that_says_nothing_differs_from_none() {
+        let encrypted = format!("{PBX}[server.tls]\n");
+        assert_eq!(told(PBX, &encrypted), ["+ server.pbx1.tls: {}"]);
+        assert_eq!(told(&encrypted, PBX), ["- server.pbx1.tls: {}"]);
+    }
 }

@@ -201,6 +201,34 @@ fn queues(items: &[Message]) -> Vec<Queue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Source};
+    use std::{collections::BTreeMap, io, path::Path};
+
+    fn server(host: &str, more: &str) -> Server {
+        let text =
+            format!("[[server]]\nid='a'\nhost='{host}'\nusername='u'\nsecret='hunter2'\n{more}");
+        let source = Source {
+            file: Path::new("telepulse.toml"),
+            text: &text,
+            variables: &BTreeMap::new(),
+            files: &|_| Err(io::ErrorKind::NotFound.into()),
+        };
+        Config::parse(&source).unwrap().servers.remove(0)
+    }
+
+    #[test]
+    fn a_password_is_not_asked_for_over_an_open_link() {
+        let own = Question::Conf { file: "manager.conf", section: "u".to_owned() };
+        for (host, more, is_asked) in [
+            ("192.0.2.1", "", false),
+            ("192.0.2.1", "[server.tls]\n", true),
+            ("127.0.0.1", "", true),
+            ("localhost", "", true),
+        ] {
+            let asked = questions(&server(host, more)).contains(&own);
+            assert_eq!(asked, is_asked, "{host} {more}");
+        }
+    }
 
     #[test]
     fn what_is_offered_has_classes() {

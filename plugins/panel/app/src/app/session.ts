@@ -7,6 +7,7 @@ import { WANTED, type Touched } from "../core/apply";
 import { done, failed, type Outcome } from "../core/outcome";
 import { mayActAs } from "../core/rights";
 import { t, type Key } from "../i18n";
+import { untilDone } from "./again";
 import { gatewayOf, type Settings } from "./settings";
 import { Store } from "./store";
 import { say, tell } from "./toasts";
@@ -32,7 +33,8 @@ export class Session {
   readonly phone = signal<string | undefined>(undefined);
   readonly actor = computed<Actor>(() => ({ who: this.who, phone: this.phone.value }));
   #pulse: TelePulse;
-  #asking = new Map<"parked" | "conferences", ReturnType<typeof setTimeout>>();
+  /** What is being asked for, and whether something changed there since. */
+  #asking = new Map<"parked" | "conferences", { again: boolean }>();
   /** Dials of this page that may still come to nothing. */
   #dials = new Set<string>();
 
@@ -51,6 +53,7 @@ export class Session {
         if (this.lost.peek() !== undefined) this.#back();
         this.store.event(event);
       },
+      resumed: () => this.#back(),
     });
   }
 
@@ -76,21 +79,15 @@ export class Session {
   #linkIs(state: State, reason: string): void {
     this.link.value = state;
     if (state === "closed") logOut(reason === "closed" ? "" : t("login.ended", { why: reason }));
-    else if (state === "connected") this.#heard();
-    else if (this.lost.peek() === undefined) {
+    // Connected is not heard yet: the client subscribes anew first.
+    else if (state !== "connected" && this.lost.peek() === undefined) {
       this.lost.value = Date.now();
       this.store.refresh();
     }
   }
 
-  /** Connected is not heard yet: what was missed comes before the answer to a question does. */
-  #heard(): void {
-    if (this.lost.peek() === undefined) return;
-    // After the client has subscribed anew, which it does once all have heard of the connection.
-    setTimeout(() => this.#pulse.query("servers").then(() => this.#back(), () => {}));
-  }
-
   #back(): void {
+    if (this.lost.peek() === undefined) return;
     this.lost.value = undefined;
     this.store.refresh();
   }
@@ -108,16 +105,24 @@ export class Session {
 
   /** Events tell that something changed there, but not all of it. */
   #ask(what: "parked" | "conferences"): void {
-    if (this.#asking.has(what)) return;
+    const asking = this.#asking.get(what);
+    if (asking) {
+      asking.again = true;
+      return;
+    }
+    const asked = { again: false };
+    this.#asking.set(what, asked);
     const ask = () => {
-      this.#asking.delete(what);
-      this.#pulse.query(what).then(
-        (items) => this.store.took(what, items),
-        // With the connection back a snapshot comes, or the next event asks again.
-        () => {},
-      );
+      asked.again = false;
+      return this.#pulse.query(what);
     };
-    this.#asking.set(what, setTimeout(ask, TOGETHER));
+    const over = () => {
+      this.#asking.delete(what);
+      if (asked.again) this.#ask(what);
+    };
+    setTimeout(() => {
+      untilDone(ask, () => this.#pulse.state !== "closed").then((items) => this.store.took(what, items), () => {}).then(over);
+    }, TOGETHER);
   }
 }
 

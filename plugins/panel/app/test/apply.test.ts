@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { WANTED } from "../src/core/apply";
 import { serviceLevel } from "../src/core/level";
 import { emptyWorld, fromSnapshot } from "../src/core/world";
 import { extension, happen, line, NOW, snapshot, time, world } from "./help";
@@ -69,6 +70,8 @@ describe("a lost server", () => {
 describe("a queue", () => {
   const caller = (change: string, call: string, more: object = {}) =>
     ({ event: "queueCaller", queue: "sales", change, call, number: call, name: "", position: 1, ...more });
+  const served = (holdTime: number) =>
+    ({ event: "agentComplete", queue: "sales", agent: "102", holdTime, talkTime: 9, reason: "agent", uniqueId: "u" });
   const waiting = (all: ReturnType<typeof world>) => all.queues.get("pbx1/sales")?.callers.map(({ call, position }) => `${position}:${call}`);
 
   it("keeps its callers in order", () => {
@@ -84,17 +87,25 @@ describe("a queue", () => {
   it("counts who was served in time, and who gave up", () => {
     const all = world();
     expect(serviceLevel(all.queues.get("pbx1/sales")!.served)).toBeUndefined();
-    happen(all, caller("left", "a", { wait: 20 }));
-    happen(all, caller("left", "b", { wait: 21 }));
+    happen(all, served(20));
+    happen(all, served(21));
     happen(all, caller("abandoned", "c", { wait: 3 }));
-    happen(all, caller("left", "d", { wait: 1 }));
+    expect([...happen(all, served(1)).queues]).toEqual(["pbx1/sales"]);
     expect(all.queues.get("pbx1/sales")?.served).toEqual({ answered: 3, inTime: 2, abandoned: 1 });
     expect(serviceLevel(all.queues.get("pbx1/sales")!.served)).toBe(50);
   });
 
+  it("does not count as answered who only left: for waiting too long, or lost sight of", () => {
+    const all = world();
+    happen(all, caller("joined", "a"));
+    happen(all, caller("left", "a", { wait: 15 }));
+    expect(all.queues.get("pbx1/sales")).toMatchObject({ callers: [], served: { answered: 0, inTime: 0, abandoned: 0 } });
+    expect(WANTED).toContain("agentComplete");
+  });
+
   it("goes on counting over a snapshot", () => {
     const all = world();
-    happen(all, caller("left", "a", { wait: 2 }));
+    happen(all, served(2));
     expect(fromSnapshot(snapshot(), all, NOW).queues.get("pbx1/sales")?.served.answered).toBe(1);
   });
 

@@ -1,6 +1,6 @@
 /** Folds one event into the world, and says what of it changed. */
 
-import type { Event, OtherEvent, QueueCallerEvent, QueueMemberStatusEvent, ServerStatusEvent } from "@telepulse/client";
+import type { AgentCompleteEvent, Event, OtherEvent, QueueCallerEvent, QueueMemberStatusEvent, ServerStatusEvent } from "@telepulse/client";
 import { extensionOf, keyOf, queueOf, type Member, type Message, type World } from "./world";
 
 /** What an event, or several, changed. */
@@ -30,7 +30,7 @@ export function nothing(): Touched {
 export const WANTED = [
   "serverStatus", "resync", "userStatus", "activeLines", "extensionStatus", "agentName", "presence",
   "queueMemberStatus", "queueCaller", "parked", "unparked", "conference", "popup", "callerInfo", "callEnded",
-  "message", "originateFailed",
+  "message", "originateFailed", "agentComplete",
 ];
 
 /** `target`: seconds within which an answer counts as in time. */
@@ -50,6 +50,8 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
       return member(world, event, time, touched);
     case "queueCaller":
       return caller(world, event, target, touched);
+    case "agentComplete":
+      return answered(world, event, target, touched);
     case "parked":
     case "unparked":
       touched.parked = true;
@@ -158,13 +160,19 @@ function caller(world: World, event: QueueCallerEvent, target: number, touched: 
   if (event.change === "joined") {
     const { call, number, name, position } = event;
     others.splice(Math.max(0, position - 1), 0, { call, number, name, position, since: event.time });
-  } else if (event.change === "left") {
-    state.served.answered += 1;
-    if ((event.wait ?? 0) <= target) state.served.inTime += 1;
-  } else {
+  } else if (event.change === "abandoned") {
+    // Who left otherwise was answered, or waited too long, or went elsewhere: that is not told here.
     state.served.abandoned += 1;
   }
   state.callers = others.map((one, at) => (one.position === at + 1 ? one : { ...one, position: at + 1 }));
+}
+
+/** Somebody took a caller out of a queue: told when they have talked, with how long the caller waited. */
+function answered(world: World, event: AgentCompleteEvent, target: number, touched: Touched): void {
+  const { served, key } = queueOf(world, event.server, event.queue);
+  served.answered += 1;
+  if (event.holdTime <= target) served.inTime += 1;
+  touched.queues.add(key);
 }
 
 function popup(world: World, event: Event & { event: "popup" }, time: number, touched: Touched): void {

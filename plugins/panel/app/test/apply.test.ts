@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { WANTED } from "../src/core/apply";
+import { apply, nothing, WANTED } from "../src/core/apply";
 import { serviceLevel } from "../src/core/level";
-import { emptyWorld, fromSnapshot } from "../src/core/world";
+import { dropPopup, emptyWorld, fromSnapshot, useOwn } from "../src/core/world";
 import { extension, happen, line, NOW, snapshot, time, world } from "./help";
+
+const anyWorld = world;
 
 describe("events", () => {
   it("change what they are about, and say so", () => {
@@ -123,6 +125,66 @@ describe("a queue", () => {
 describe("a pop-up", () => {
   const popup = (state: string, reason?: string) => ({ event: "popup", agent: "101", call: "c1", number: "0911", state, reason });
 
+  const world = () => {
+    const all = anyWorld();
+    useOwn(all, { agent: "101", server: "pbx1" });
+    return all;
+  };
+  const info = (call: string) => ({ event: "callerInfo", call, number: "0911", info: { name: "Maja" }, source: "crm", cached: false });
+  const shown = (all: ReturnType<typeof world>) => [...all.popups.values()].map(({ call, state }) => `${call} ${state}`);
+
+  it("goes when somebody else answers, and what is known of the caller with it", () => {
+    const all = world();
+    happen(all, popup("ringing"));
+    happen(all, info("c1"));
+    happen(all, popup("down", "answeredElsewhere"));
+    expect([all.popups.size, all.known.size]).toEqual([0, 0]);
+  });
+
+  it("makes room for the next one, once it is closed", () => {
+    const all = world();
+    happen(all, popup("ringing"));
+    happen(all, info("c1"));
+    happen(all, { ...popup("ringing"), call: "c2" });
+    expect(shown(all)).toEqual(["c1 ringing", "c2 ringing"]);
+    happen(all, popup("closed", "onHook"));
+    happen(all, { ...popup("ringing"), call: "c3" });
+    expect(shown(all)).toEqual(["c2 ringing", "c3 ringing"]);
+    expect(all.known.size).toBe(0);
+  });
+
+  it("does not come back when it was closed here", () => {
+    const all = world();
+    happen(all, popup("up"));
+    dropPopup(all, "101/c1");
+    happen(all, popup("closed", "onHook"));
+    expect(all.popups.size).toBe(0);
+  });
+
+  it("is only kept for one's own phone", () => {
+    const all = world();
+    happen(all, { ...popup("ringing"), agent: "102" });
+    happen(all, { ...popup("ringing"), server: "pbx2" });
+    expect(all.popups.size).toBe(0);
+    happen(all, popup("ringing"));
+    useOwn(all, { agent: "102", server: "pbx1" });
+    expect(all.popups.size).toBe(0);
+  });
+
+  it("does not stay open when its end was missed", () => {
+    const all = world();
+    happen(all, popup("ringing"));
+    expect(shown(fromSnapshot(snapshot(), all, NOW))).toEqual(["c1 closed"]);
+  });
+
+  it("of nobody leaves nothing known behind its call", () => {
+    const all = world();
+    happen(all, info("c1"));
+    expect(all.known.size).toBe(1);
+    happen(all, { event: "callEnded", call: "c1" });
+    expect(all.known.size).toBe(0);
+  });
+
   it("stays until it is closed by hand", () => {
     const all = world();
     happen(all, popup("ringing"));
@@ -132,6 +194,18 @@ describe("a pop-up", () => {
     expect(all.known.get("c1")?.info).toEqual({ name: "Maja" });
     happen(all, popup("closed", "byHand"));
     expect(all.popups.size).toBe(0);
+  });
+});
+
+describe("what a hidden page has not told yet", () => {
+  it("does not grow for ever", () => {
+    const [all, touched] = [world(), nothing()];
+    for (let seq = 1; seq <= 500; seq += 1) {
+      apply(all, { event: "message", server: "pbx1", seq, time: time(seq), agent: "101", text: String(seq) }, 20, touched);
+      apply(all, { event: "originateFailed", server: "pbx1", seq, time: time(seq), actionId: String(seq), reason: "busy" }, 20, touched);
+    }
+    expect([touched.messages.length, touched.failed.length]).toEqual([100, 100]);
+    expect(touched.messages.at(-1)?.text).toBe("500");
   });
 });
 

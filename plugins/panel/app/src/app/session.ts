@@ -1,6 +1,6 @@
 /** A user who is logged in: the connection, the world, and commands given. */
 
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { TelePulse, type Command, type State, type Who } from "@telepulse/client";
 import type { Actor } from "../core/actions";
 import { WANTED, type Touched } from "../core/apply";
@@ -33,6 +33,7 @@ export class Session {
   readonly phone = signal<string | undefined>(undefined);
   readonly actor = computed<Actor>(() => ({ who: this.who, phone: this.phone.value }));
   #pulse: TelePulse;
+  #endPopups = (): void => {};
   /** What is being asked for, and whether something changed there since. */
   #asking = new Map<"parked" | "conferences", { again: boolean }>();
   /** Dials of this page that may still come to nothing. */
@@ -42,6 +43,10 @@ export class Session {
     this.#pulse = pulse;
     this.store = new Store(() => settings.serviceLevelSeconds, (touched) => this.#aside(touched));
     this.phone.value = who.extension ?? (mayActAs(who) ? (sessionStorage.getItem(PHONE) ?? undefined) : undefined);
+    this.#endPopups = effect(() => {
+      const agent = this.phone.value;
+      this.store.own(agent === undefined ? undefined : { agent, server: undefined });
+    });
     this.link.value = pulse.state;
     pulse.onState((state, reason) => this.#linkIs(state, reason));
     pulse.subscribe({ events: WANTED }, {
@@ -73,6 +78,7 @@ export class Session {
   }
 
   close(): void {
+    this.#endPopups();
     this.#pulse.close();
   }
 

@@ -4,7 +4,7 @@ import { batch, signal, type Signal } from "@preact/signals";
 import type { Event, OtherEvent, Snapshot } from "@telepulse/client";
 import { apply, nothing, type Touched } from "../core/apply";
 import { ordered } from "../core/find";
-import { emptyWorld, fromSnapshot, type Extension, type World } from "../core/world";
+import { dropPopup, emptyWorld, fromSnapshot, useOwn, type Extension, type World } from "../core/world";
 import { heard } from "./clock";
 
 /** How often what is counted over everybody is counted anew, at most, in milliseconds. */
@@ -67,6 +67,17 @@ export class Store {
       [this.queues, this.servers, this.rooms, this.popups, this.counts].forEach(bump);
       this.loaded.value = true;
     });
+  }
+
+  closePopup(key: string): void {
+    dropPopup(this.world, key);
+    bump(this.popups);
+  }
+
+  /** The user's phone, whose calls pop up. */
+  own(phone: World["own"]): void {
+    useOwn(this.world, phone);
+    bump(this.popups);
   }
 
   /** Parked calls or conferences were asked for anew. */

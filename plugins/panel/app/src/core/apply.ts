@@ -1,7 +1,7 @@
 /** Folds one event into the world, and says what of it changed. */
 
 import type { AgentCompleteEvent, Event, OtherEvent, QueueCallerEvent, QueueMemberStatusEvent, ServerStatusEvent } from "@telepulse/client";
-import { extensionOf, keyOf, queueOf, type Member, type Message, type World } from "./world";
+import { dropKnown, dropPopup, extensionOf, isOwn, keyOf, queueOf, type Member, type Message, type World } from "./world";
 
 /** What an event, or several, changed. */
 export interface Touched {
@@ -33,6 +33,9 @@ export const WANTED = [
   "message", "originateFailed", "agentComplete",
 ];
 
+/** So much is kept of what has not been told to the user yet. */
+const MOST = 100;
+
 /** `target`: seconds within which an answer counts as in time. */
 export function apply(world: World, told: Event | OtherEvent, target: number, touched: Touched): void {
   const event = told as Event;
@@ -49,7 +52,7 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
     case "queueMemberStatus":
       return member(world, event, time, touched);
     case "queueCaller":
-      return caller(world, event, target, touched);
+      return caller(world, event, touched);
     case "agentComplete":
       return answered(world, event, target, touched);
     case "parked":
@@ -67,16 +70,22 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
       return;
     case "callEnded":
       // A note can still be written: what pops up goes when the user says so, or a new one comes.
-      return;
+      return dropKnown(world, event.call);
     case "message":
-      touched.messages.push({ agent: event.agent, from: event.from, text: event.text, time });
+      add(touched.messages, { agent: event.agent, from: event.from, text: event.text, time });
       return;
     case "originateFailed":
-      touched.failed.push({ actionId: event.actionId, reason: event.reason });
+      add(touched.failed, { actionId: event.actionId, reason: event.reason });
       return;
     default:
       return ofExtension(world, event, time, touched);
   }
+}
+
+/** A hidden page takes nothing up for hours: it keeps the last ones. */
+function add<T>(list: T[], item: T): void {
+  list.push(item);
+  if (list.length > MOST) list.shift();
 }
 
 function ofExtension(world: World, event: Event, time: number, touched: Touched): void {
@@ -152,7 +161,7 @@ function member(world: World, event: QueueMemberStatusEvent, time: number, touch
   extension.queues.set(queue, is);
 }
 
-function caller(world: World, event: QueueCallerEvent, target: number, touched: Touched): void {
+function caller(world: World, event: QueueCallerEvent, touched: Touched): void {
   if (event.queue === undefined) return;
   const state = queueOf(world, event.server, event.queue);
   touched.queues.add(state.key);
@@ -177,13 +186,15 @@ function answered(world: World, event: AgentCompleteEvent, target: number, touch
 
 function popup(world: World, event: Event & { event: "popup" }, time: number, touched: Touched): void {
   const { agent, call, server, number, state, reason } = event;
-  if (agent === undefined) return;
+  if (agent === undefined || !isOwn(world, agent, server)) return;
   const key = keyOf(agent, call);
+  const old = world.popups.get(key);
   touched.popups = true;
-  if (state === "closed" && reason === "byHand") {
-    world.popups.delete(key);
-    return;
+  if (state === "down" || (state === "closed" && reason === "byHand")) return dropPopup(world, key);
+  // What the user has closed stays so.
+  if (state === "closed" && !old) return;
+  if (!old) {
+    for (const [other, one] of world.popups) if (one.agent === agent && one.state === "closed") dropPopup(world, other);
   }
-  const since = world.popups.get(key)?.since ?? time;
-  world.popups.set(key, { agent, call, server, number, state, reason, since });
+  world.popups.set(key, { agent, call, server, number, state, reason, since: old?.since ?? time });
 }

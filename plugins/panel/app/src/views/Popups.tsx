@@ -11,11 +11,9 @@ const MOST = 3;
 const DEEPEST = 2;
 
 export function Popups() {
-  const { store, phone } = useSession();
+  const { store } = useSession();
   store.popups.value;
-  const own = phone.value;
   const shown = [...store.world.popups.values()]
-    .filter(({ agent, state }) => agent === own && state !== "down")
     .sort((one, other) => other.since - one.since)
     .slice(0, MOST);
   if (shown.length === 0) return null;
@@ -30,8 +28,7 @@ function PopupCard({ popup }: { popup: Popup }) {
     if (popup.state !== "closed" && may(who, "popupClose", [popup.agent])) {
       void session.give("act.popupClose", { action: "popupClose", call: popup.call, agent: popup.agent });
     }
-    store.world.popups.delete(keyOf(popup.agent, popup.call));
-    store.refresh();
+    store.closePopup(keyOf(popup.agent, popup.call));
   };
   const note = (event: Event) => {
     event.preventDefault();

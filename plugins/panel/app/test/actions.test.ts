@@ -1,12 +1,17 @@
 import { Refused, type Who } from "@telepulse/client";
 import { describe, expect, it } from "vitest";
-import { drops, fetch, ofExtension, ofLine, ofMember, transfers, type Actor } from "../src/core/actions";
+import { drops as dropsOf, fetch, ofExtension, ofLine, ofMember, transfer, transfers, type Actor } from "../src/core/actions";
 import { done, failed } from "../src/core/outcome";
 import { may, mayActAs, reach } from "../src/core/rights";
+import { foremost } from "../src/core/tile";
+import type { Extension, World } from "../src/core/world";
 import { agent, everything, extension, happen, line, time, watcher, world } from "./help";
 
 const as = (who: Who, phone: string | undefined = who.extension): Actor => ({ who, phone });
 const boss = as(everything, "103");
+/** What is dropped just now: with the line that its tile shows. */
+const drops = (actor: Actor, all: World, from: Extension, onto: Extension, channel = foremost(from.lines)?.channel) =>
+  dropsOf(actor, all, from, onto, channel);
 const ids = (ready: { id: string }[]) => ready.map(({ id }) => id);
 
 /** 101 and 102 talk with each other. */
@@ -95,6 +100,8 @@ describe("what can be done", () => {
     one.lines.push(line({ channel: "PJSIP/101-2" }));
     expect(ofLine(boss, all, one, one.lines[1]!)[0]?.command).toEqual({ action: "hangup", channel: "PJSIP/101-2", server: "pbx1" });
     expect(transfers(boss, all, one, one.lines[0]!)).toEqual(["blind", "voicemail"]);
+    // An attended transfer would be of whichever call the agent is in.
+    expect(transfer(boss, all, one, one.lines[0]!, "103", "attended")).toBeUndefined();
   });
 
   it("with a member, and with a parked call", () => {
@@ -116,10 +123,37 @@ describe("what is dropped on another", () => {
       { kind: "dial", command: { action: "dial", from: "103", to: "101", server: "pbx1" } },
     ]);
     expect(drops(boss, all, of("101"), of("103")).map((drop) => drop.command)).toEqual(
-      ["blind", "attended", "voicemail"].map((kind) => ({ action: "transfer", agent: "101", to: "103", kind, server: "pbx1" })),
+      ["blind", "attended", "voicemail"].map((kind) => ({
+        action: "transfer", ...(kind === "attended" ? { agent: "101" } : { channel: "PJSIP/102-1" }), to: "103", kind, server: "pbx1",
+      })),
     );
     happen(all, { event: "activeLines", agent: "102", lines: [line({ state: "ringing" })] });
     expect(drops(boss, all, of("102"), of("103"))).toMatchObject([{ kind: "pickup", command: { agent: "103", target: "102" } }]);
+  });
+
+  it("is the call that was dragged, or nothing", () => {
+    const all = talking();
+    const of = (agent: string) => extension(all, agent);
+    const dragged = of("101").lines[0]!.channel;
+    happen(all, { event: "activeLines", agent: "101", lines: [line({ channel: "PJSIP/101-9", call: "c9" })] });
+    expect(drops(boss, all, of("101"), of("103"), dragged)).toEqual([]);
+    happen(all, { event: "activeLines", agent: "101", lines: [] });
+    expect(drops(boss, all, of("101"), of("103"), dragged), "not dialled, either").toEqual([]);
+    happen(all, { event: "activeLines", agent: "101", lines: [line()] });
+    expect(dropsOf(boss, all, of("101"), of("103"), undefined), "it was free when it was dragged").toEqual([]);
+  });
+
+  it("is handed over as the other side, never as one's own", () => {
+    const all = world();
+    const of = (agent: string) => extension(all, agent);
+    const [first, second] = [line({ channel: "PJSIP/101-1", call: "a" }), line({ channel: "PJSIP/101-2", call: "b", direction: "out" })];
+    const commands = () => drops(boss, all, of("101"), of("103")).map(({ command }) => command);
+    happen(all, { event: "activeLines", agent: "101", lines: [first] });
+    expect(commands()[0]).toMatchObject({ agent: "101", kind: "blind" });
+    happen(all, { event: "activeLines", agent: "101", lines: [first, second] });
+    expect(commands()).toEqual(["blind", "voicemail"].map((kind) => ({ action: "transfer", call: "a", to: "103", kind, server: "pbx1" })));
+    // Whom an extension with two calls has dialled outside is not known here.
+    expect(transfers(boss, all, of("101"), second)).toEqual([]);
   });
 
   it("means nothing on itself, or on another server", () => {

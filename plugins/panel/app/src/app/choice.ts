@@ -23,9 +23,9 @@ export function close(): void {
   before = null;
 }
 
-/** Something that can be dropped on an extension. */
+/** Something, with the line that it showed, that can be dropped on an extension. */
 export type Dragged =
-  | { kind: "extension"; key: string }
+  | { kind: "extension"; key: string; channel: string | undefined }
   | { kind: "caller"; server: string; call: string; name: string };
 
 export const dragged = signal<Dragged | undefined>(undefined);

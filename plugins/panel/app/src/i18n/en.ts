@@ -143,6 +143,7 @@ export const en = {
   "drop.transfer.attended": "Talk to {onto} first",
   "drop.transfer.voicemail": "To the voicemail of {onto}",
   "drop.none": "Nothing can be done with these two.",
+  "drop.gone": "Not done: that call is over, or has changed.",
   "drop.cancel": "Cancel",
 
   "outcome.sent": "{action}: sent…",

@@ -145,6 +145,7 @@ export const es: Catalogue = {
   "drop.transfer.attended": "Hablar antes con {onto}",
   "drop.transfer.voicemail": "Al buzón de {onto}",
   "drop.none": "Con estas dos no se puede hacer nada.",
+  "drop.gone": "No se ha hecho: esa llamada ha terminado o ha cambiado.",
   "drop.cancel": "Cancelar",
 
   "outcome.sent": "{action}: enviado…",

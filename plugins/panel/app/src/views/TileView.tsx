@@ -30,7 +30,7 @@ export const TileView = memo(
           {...(tile.line && { "data-line": tile.line.state })} {...(tile.words && { "data-words": "" })}
           {...(tile.stale !== undefined && { "data-stale": "" })}
           tabIndex={stop ? 0 : -1} aria-label={label(tile)} aria-describedby="grid-hint"
-          aria-expanded={opened.value === id} onClick={() => open(id)} onFocus={onFocus} {...dragging(id)}
+          aria-expanded={opened.value === id} onClick={() => open(id)} onFocus={onFocus} {...dragging(id, tile.line?.channel)}
         >
           <Face tile={tile} />
         </button>
@@ -41,11 +41,11 @@ export const TileView = memo(
 );
 
 /** What a mouse can do with a tile: take it to another one. */
-function dragging(id: string) {
+function dragging(id: string, channel: string | undefined) {
   return {
     draggable: true,
     onDragStart: (event: DragEvent) => {
-      dragged.value = { kind: "extension", key: id };
+      dragged.value = { kind: "extension", key: id, channel };
       event.dataTransfer?.setData("text/plain", id);
     },
     onDragEnd: () => {

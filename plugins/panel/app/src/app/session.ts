@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { TelePulse, type Command, type State, type Who } from "@telepulse/client";
-import type { Actor } from "../core/actions";
+import { home, homes, type Actor } from "../core/actions";
 import { WANTED, type Touched } from "../core/apply";
 import { done, failed, type Outcome } from "../core/outcome";
 import { mayActAs } from "../core/rights";
@@ -14,6 +14,7 @@ import { say, tell } from "./toasts";
 
 const TOKEN = "telepulse.token";
 const PHONE = "telepulse.phone";
+const PHONE_SERVER = "telepulse.phoneServer";
 /** What happens together is asked for together, in milliseconds. */
 const TOGETHER = 150;
 
@@ -31,7 +32,14 @@ export class Session {
   /** Since when there is no connection. */
   readonly lost = signal<number | undefined>(undefined);
   readonly phone = signal<string | undefined>(undefined);
-  readonly actor = computed<Actor>(() => ({ who: this.who, phone: this.phone.value }));
+  /** Which of several servers the phone is on. */
+  readonly phoneServer = signal(sessionStorage.getItem(PHONE_SERVER) ?? undefined);
+  readonly homes = computed(() => homes(this.store.everybody.value, this.phone.value));
+  /** The phone's number is on several servers, and it was not said which is meant. */
+  readonly homeless = computed(() => this.homes.value.length > 1 && this.actor.value.server === undefined);
+  readonly actor = computed<Actor>(() => (
+    { who: this.who, phone: this.phone.value, server: home(this.homes.value, this.phoneServer.value) }
+  ));
   #pulse: TelePulse;
   #endPopups = (): void => {};
   /** What is being asked for, and whether something changed there since. */
@@ -44,8 +52,8 @@ export class Session {
     this.store = new Store(() => settings.serviceLevelSeconds, (touched) => this.#aside(touched));
     this.phone.value = who.extension ?? (mayActAs(who) ? (sessionStorage.getItem(PHONE) ?? undefined) : undefined);
     this.#endPopups = effect(() => {
-      const agent = this.phone.value;
-      this.store.own(agent === undefined ? undefined : { agent, server: undefined });
+      const { phone: agent, server } = this.actor.value;
+      this.store.own(agent === undefined ? undefined : { agent, server });
     });
     this.link.value = pulse.state;
     pulse.onState((state, reason) => this.#linkIs(state, reason));
@@ -66,6 +74,12 @@ export class Session {
     this.phone.value = phone;
     if (phone === undefined) sessionStorage.removeItem(PHONE);
     else sessionStorage.setItem(PHONE, phone);
+  }
+
+  useAt(server: string | undefined): void {
+    this.phoneServer.value = server;
+    if (server === undefined) sessionStorage.removeItem(PHONE_SERVER);
+    else sessionStorage.setItem(PHONE_SERVER, server);
   }
 
   /** Gives a command, and tells what became of it. */
@@ -164,6 +178,7 @@ export function logOut(error = ""): void {
   const before = login.peek();
   sessionStorage.removeItem(TOKEN);
   sessionStorage.removeItem(PHONE);
+  sessionStorage.removeItem(PHONE_SERVER);
   if (before.state === "out") return;
   login.value = { state: "out", error };
   if (before.state === "in") before.session.close();

@@ -3,7 +3,7 @@
 import type { Command, Line, ParkedCall, TransferKind, Who } from "@telepulse/client";
 import { may } from "./rights";
 import { foremost } from "./tile";
-import { keyOf, type Extension, type Member, type World } from "./world";
+import type { Extension, Member, World } from "./world";
 
 /** In the order in which they are offered. */
 export type ActionId =
@@ -22,6 +22,8 @@ export interface Ready {
 export interface Actor {
   who: Who;
   phone: string | undefined;
+  /** The server that the phone is on; undefined if that is not known. */
+  server: string | undefined;
 }
 
 const talks = (line: Line) => line.state === "up" || line.state === "hold" || line.state === "conference";
@@ -35,18 +37,20 @@ export function parties(world: World, extension: Extension, line: Line | undefin
   return [extension.agent, ...others.map((other) => other.agent)];
 }
 
-/** The server that a phone is on: this one, if it is there as well. */
-export function home(world: World, phone: string, here: string): string | undefined {
-  if (world.extensions.has(keyOf(here, phone))) return here;
-  for (const extension of world.extensions.values()) if (extension.agent === phone) return extension.server;
-  return undefined;
+/** The servers that have this number. */
+export function homes(everybody: readonly Extension[], phone: string | undefined): string[] {
+  return everybody.filter(({ agent }) => agent === phone).map(({ server }) => server);
+}
+
+/** The server that the phone is on: the one that was chosen, if there are several. */
+export function home(homes: readonly string[], chosen: string | undefined): string | undefined {
+  return homes.length > 1 ? homes.find((server) => server === chosen) : homes[0];
 }
 
 /** What can be done with an extension as such. */
-export function ofExtension(actor: Actor, world: World, extension: Extension): Ready[] {
-  const { who, phone } = actor;
+export function ofExtension(actor: Actor, extension: Extension): Ready[] {
+  const { who, phone, server: from } = actor;
   const { server, agent } = extension;
-  const from = phone === undefined ? undefined : home(world, phone, server);
   if (phone === undefined || from === undefined || (phone === agent && from === server)) return [];
   const ready: Ready[] = [];
   if (may(who, "dial", [phone])) ready.push({ id: "dial", command: { action: "dial", from: phone, to: agent, server: from } });
@@ -141,10 +145,10 @@ export function ofMember(actor: Actor, server: string, member: Member): Ready[] 
   return ready;
 }
 
-/** A parked call, taken by the phone of who asks. */
+/** A parked call, taken by the phone of who asks: another server's does not know where it is parked. */
 export function fetch(actor: Actor, call: ParkedCall): Ready | undefined {
   const { who, phone } = actor;
-  if (phone === undefined || !may(who, "dial", [phone])) return undefined;
+  if (phone === undefined || actor.server !== call.server || !may(who, "dial", [phone])) return undefined;
   return { id: "fetch", command: { action: "dial", from: phone, to: call.space, server: call.server } };
 }
 

@@ -29,6 +29,9 @@ export const en = {
   "head.language": "Language",
   "head.phone": "Your phone",
   "head.noPhone": "none",
+  "head.phoneServer": "Server of your phone",
+  "head.choose": "choose…",
+  "head.chooseServer": "Several servers have a phone of your number: choose above which one is yours.",
   "head.settings": "{user}: settings",
 
   "link.connected": "Live",

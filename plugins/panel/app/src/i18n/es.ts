@@ -31,6 +31,9 @@ export const es: Catalogue = {
   "head.language": "Idioma",
   "head.phone": "Su teléfono",
   "head.noPhone": "ninguno",
+  "head.phoneServer": "Servidor de su teléfono",
+  "head.choose": "elegir…",
+  "head.chooseServer": "Varios servidores tienen un teléfono con su número: elija arriba cuál es el suyo.",
   "head.settings": "{user}: ajustes",
 
   "link.connected": "En vivo",

@@ -62,7 +62,7 @@ function Freshness({ extension }: { extension: Extension }) {
 function General({ extension }: { extension: Extension }) {
   const session = useSession();
   const actor = session.actor.value;
-  const ready = ofExtension(actor, session.store.world, extension);
+  const ready = ofExtension(actor, extension);
   const canSay = may(actor.who, "message", [extension.agent]);
   const acts = ["dial", "pickup", "spy", "whisper", "barge"].some((action) => may(actor.who, action, [actor.who.extension ?? ""]));
   return (
@@ -70,6 +70,7 @@ function General({ extension }: { extension: Extension }) {
       {ready.map((one) => <Act key={one.id} ready={one} />)}
       {canSay && <MessageForm to={extension.agent} server={extension.server} />}
       {actor.phone === undefined && acts && <p class="hint">{t("sheet.noPhone")}</p>}
+      {actor.phone !== undefined && session.homeless.value && acts && <p class="hint">{t("head.chooseServer")}</p>}
       {!canSay && !acts && <p class="hint">{t("sheet.noRights")}</p>}
     </div>
   );

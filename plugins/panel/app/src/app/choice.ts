@@ -1,6 +1,6 @@
 /** What is looked at, and what is being dragged onto what. */
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Group } from "../core/find";
 import type { Bucket } from "../core/tile";
 
@@ -36,3 +36,12 @@ export const dropped = signal<{ from: Dragged; onto: string } | undefined>(undef
 export const text = signal("");
 export const group = signal<Group | undefined>(undefined);
 export const bucket = signal<Bucket | undefined>(undefined);
+
+/** Nothing of it is the next user's. */
+export function forget(): void {
+  batch(() => {
+    for (const choice of [opened, back, dragged, dropped, group, bucket]) choice.value = undefined;
+    text.value = "";
+  });
+  before = null;
+}

@@ -8,9 +8,10 @@ import { done, failed, type Outcome } from "../core/outcome";
 import { mayActAs } from "../core/rights";
 import { t, type Key } from "../i18n";
 import { untilDone } from "./again";
+import { forget } from "./choice";
 import { gatewayOf, type Settings } from "./settings";
 import { Store } from "./store";
-import { say, tell } from "./toasts";
+import { say, tell, toasts } from "./toasts";
 
 const TOKEN = "telepulse.token";
 const PHONE = "telepulse.phone";
@@ -180,6 +181,8 @@ export function logOut(error = ""): void {
   sessionStorage.removeItem(PHONE);
   sessionStorage.removeItem(PHONE_SERVER);
   if (before.state === "out") return;
+  forget();
+  toasts.value = [];
   login.value = { state: "out", error };
   if (before.state === "in") before.session.close();
 }

@@ -9,6 +9,7 @@ import { mayActAs } from "../core/rights";
 import { t, type Key } from "../i18n";
 import { untilDone } from "./again";
 import { forget } from "./choice";
+import { hostTime } from "./clock";
 import { gatewayOf, type Settings } from "./settings";
 import { Store } from "./store";
 import { say, tell, toasts } from "./toasts";
@@ -102,7 +103,7 @@ export class Session {
     if (state === "closed") logOut(reason === "closed" ? "" : t("login.ended", { why: reason }));
     // Connected is not heard yet: the client subscribes anew first.
     else if (state !== "connected" && this.lost.peek() === undefined) {
-      this.lost.value = Date.now();
+      this.lost.value = hostTime();
       this.store.refresh();
     }
   }

@@ -2,6 +2,7 @@
 
 import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import { span } from "../core/format";
+import { lasted } from "../core/tile";
 import { Offset } from "../core/offset";
 
 /** This machine's time, which nobody sets while the page is open. */
@@ -26,7 +27,7 @@ setInterval(() => {
   now.value = hostTime();
 }, 1000);
 
-/** A span that grows; in a view its text changes, and nothing is drawn anew. */
-export function since(time: number): ReadonlySignal<string> {
-  return computed(() => span(now.value - time));
+/** A span that grows until it is `stale`; in a view its text changes, and nothing is drawn anew. */
+export function since(time: number, stale?: number): ReadonlySignal<string> {
+  return computed(() => span(lasted(time, stale ?? now.value, stale)));
 }

@@ -5,7 +5,7 @@ import type { Event, OtherEvent, Snapshot } from "@telepulse/client";
 import { apply, nothing, type Touched } from "../core/apply";
 import { ordered } from "../core/find";
 import { dropPopup, emptyWorld, fromSnapshot, useOwn, type Extension, type World } from "../core/world";
-import { heard } from "./clock";
+import { heard, hostTime } from "./clock";
 
 /** How often what is counted over everybody is counted anew, at most, in milliseconds. */
 const COUNT_EVERY = 250;
@@ -18,7 +18,7 @@ const bump = (version: Version) => {
 };
 
 export class Store {
-  world: World = emptyWorld(Date.now());
+  world: World = emptyWorld(hostTime());
   /** Everybody in order; another array when somebody came or went. */
   readonly everybody = signal<Extension[]>([]);
   readonly queues: Version = signal(0);
@@ -47,7 +47,7 @@ export class Store {
   }
 
   snapshot(snapshot: Snapshot): void {
-    this.world = fromSnapshot(snapshot, this.world, Date.now());
+    this.world = fromSnapshot(snapshot, this.world, hostTime());
     this.#touched = nothing();
     this.refresh();
   }

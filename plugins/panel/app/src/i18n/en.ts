@@ -217,6 +217,7 @@ export const en = {
   "board.free": "Free",
   "board.resting": "Paused",
   "board.full": "Full screen",
+  "board.without": "Out of reach, and not in the figures: {servers}",
   "board.none": "–",
 
   "popup.ringing": "Calling",

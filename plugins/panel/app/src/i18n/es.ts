@@ -219,6 +219,7 @@ export const es: Catalogue = {
   "board.free": "Libres",
   "board.resting": "En pausa",
   "board.full": "Pantalla completa",
+  "board.without": "Fuera de alcance y sin contar en las cifras: {servers}",
   "board.none": "–",
 
   "popup.ringing": "Llama",

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { close, opened } from "../app/choice";
 import { ofExtension, ofLine, ofMember, transfers } from "../core/actions";
 import { may } from "../core/rights";
-import { mood, nameOf, staleSince } from "../core/tile";
+import { mood, nameOf, staleOf } from "../core/tile";
 import type { Extension, Member } from "../core/world";
 import { t } from "../i18n";
 import { Act, at, Foreign, Since, useSession } from "./common";
@@ -54,7 +54,7 @@ export function Sheet() {
 
 function Freshness({ extension }: { extension: Extension }) {
   const { store, lost } = useSession();
-  const stale = staleSince(store.world.servers.get(extension.server), lost.value);
+  const stale = staleOf(store.world, extension.server, lost.value);
   if (stale !== undefined) return <p class="banner">{t("sheet.stale", { time: at(stale) })}</p>;
   return <p class="hint">{t("sheet.heard", { time: at(extension.heard) })}</p>;
 }
@@ -87,7 +87,7 @@ function LineView({ extension, line }: { extension: Extension; line: Line }) {
         <Icon name={line.direction} size={14} />
         <strong><Foreign text={line.name || line.number || t("tile.withheld")} /></strong>
         {line.name && <span class="number"><Foreign text={line.number} /></span>}
-        <Since time={Date.parse(line.since)} />
+        <Since time={Date.parse(line.since)} stale={staleOf(world, extension.server, session.lost.value)} />
       </p>
       {line.queue && <p class="hint">{t("sheet.via", { queue: line.queue })}</p>}
       <div class="acts">{ofLine(actor, world, extension, line).map((one) => <Act key={one.id} ready={one} />)}</div>

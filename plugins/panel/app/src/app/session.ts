@@ -1,13 +1,13 @@
 /** A user who is logged in: the connection, the world, and commands given. */
 
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal, type Signal } from "@preact/signals";
 import { TelePulse, type Command, type State, type Who } from "@telepulse/client";
 import { home, homes, type Actor } from "../core/actions";
 import { WANTED, type Touched } from "../core/apply";
 import { done, failed, type Outcome } from "../core/outcome";
 import { mayActAs } from "../core/rights";
 import { t, type Key } from "../i18n";
-import { untilDone } from "./again";
+import { forGood, untilDone } from "./again";
 import { forget } from "./choice";
 import { hostTime } from "./clock";
 import { gatewayOf, type Settings } from "./settings";
@@ -43,13 +43,16 @@ export class Session {
     { who: this.who, phone: this.phone.value, server: home(this.homes.value, this.phoneServer.value) }
   ));
   #pulse: TelePulse;
+  #who: Signal<Who>;
   #endPopups = (): void => {};
   /** What is being asked for, and whether something changed there since. */
   #asking = new Map<"parked" | "conferences", { again: boolean }>();
+  #asked = 0;
   /** Dials of this page that may still come to nothing. */
   #dials = new Set<string>();
 
-  constructor(pulse: TelePulse, readonly who: Who, readonly settings: Settings) {
+  constructor(pulse: TelePulse, who: Who, readonly settings: Settings) {
+    this.#who = signal(who);
     this.#pulse = pulse;
     this.store = new Store(() => settings.serviceLevelSeconds, (touched) => this.#aside(touched));
     this.phone.value = who.extension ?? (mayActAs(who) ? (sessionStorage.getItem(PHONE) ?? undefined) : undefined);
@@ -70,6 +73,11 @@ export class Session {
       },
       resumed: () => this.#back(),
     });
+  }
+
+  /** The user, with the rights of the last connection. */
+  get who(): Who {
+    return this.#who.value;
   }
 
   useAs(phone: string | undefined): void {
@@ -101,11 +109,26 @@ export class Session {
   #linkIs(state: State, reason: string): void {
     this.link.value = state;
     if (state === "closed") logOut(reason === "closed" ? "" : t("login.ended", { why: reason }));
-    // Connected is not heard yet: the client subscribes anew first.
-    else if (state !== "connected" && this.lost.peek() === undefined) {
+    // Connected is not heard yet: the client subscribes anew first. Meanwhile, rights may have changed.
+    else if (state === "connected") this.#askWho();
+    else if (this.lost.peek() === undefined) {
       this.lost.value = hostTime();
       this.store.refresh();
     }
+  }
+
+  #askWho(): void {
+    const asking = ++this.#asked;
+    const wanted = () => asking === this.#asked && this.#pulse.state === "connected";
+    untilDone(() => this.#pulse.whoami(), wanted).then((who) => {
+      if (asking !== this.#asked) return;
+      this.#who.value = who;
+      if (who.extension !== undefined) this.phone.value = who.extension;
+      else if (!mayActAs(who)) this.phone.value = undefined;
+      this.store.refresh();
+    }, (error: Error) => {
+      if (asking === this.#asked && forGood(error)) logOut(t("login.ended", { why: error.message }));
+    });
   }
 
   #back(): void {
@@ -157,22 +180,34 @@ export function logIn(settings: Settings, token = sessionStorage.getItem(TOKEN) 
   login.value = { state: "checking", note: "" };
   const gateway = gatewayOf(settings, location);
   const pulse = new TelePulse({ url: gateway, token });
+  let asked = 0;
   const wrong = (error: string) => {
+    asked += 1;
     heed();
     pulse.close();
     logOut(error);
   };
   giveUp = () => wrong("");
+  const ask = () => {
+    const asking = ++asked;
+    const whoami = () => pulse.whoami().catch((error: Error) => {
+      // What cannot be told now will be told, if not by this connection then by the next.
+      if (asking === asked && !forGood(error)) login.value = { state: "checking", note: error.message };
+      throw error;
+    });
+    untilDone(whoami, () => asking === asked && pulse.state === "connected").then((who) => {
+      if (asking !== asked) return;
+      heed();
+      sessionStorage.setItem(TOKEN, token);
+      login.value = { state: "in", session: new Session(pulse, who, settings) };
+    }, (error: Error) => {
+      if (asking === asked && forGood(error)) wrong(error.message);
+    });
+  };
   const heed = pulse.onState((state, reason) => {
     if (state === "closed") wrong(t("login.wrong", { why: reason }));
     else if (state === "waiting") login.value = { state: "checking", note: t("login.unreachable", { gateway, origin: location.origin }) };
-    else if (state === "connected") {
-      pulse.whoami().then((who) => {
-        heed();
-        sessionStorage.setItem(TOKEN, token);
-        login.value = { state: "in", session: new Session(pulse, who, settings) };
-      }, (error: Error) => wrong(error.message));
-    }
+    else if (state === "connected") ask();
   });
 }
 

@@ -23,6 +23,9 @@ describe("events", () => {
     const all = world();
     expect(happen(all, { event: "extensionStatus", agent: "150", status: "ringing" }).listed).toBe(true);
     expect(extension(all, "150").device).toBe("ringing");
+    const member = { event: "queueMemberStatus", queue: "sales", agent: "160", status: "not_inuse", penalty: 0, callsTaken: 0 };
+    expect(happen(all, member).listed).toBe(true);
+    expect(happen(all, member).listed).toBe(false);
   });
 
   it("of other kinds are let pass", () => {
@@ -169,6 +172,18 @@ describe("a pop-up", () => {
     happen(all, popup("ringing"));
     useOwn(all, { agent: "102", server: "pbx1" });
     expect(all.popups.size).toBe(0);
+  });
+
+  it("goes on under the name of the call that its call was merged into, as callers in queues do", () => {
+    const all = world();
+    happen(all, popup("up"));
+    happen(all, info("c1"));
+    happen(all, { event: "queueCaller", queue: "sales", change: "joined", call: "c1", number: "0911", name: "", position: 1 });
+    happen(all, { event: "callEnded", call: "c1", mergedInto: "c0" });
+    expect([shown(all), [...all.popups.keys()], [...all.known.keys()]]).toEqual([["c0 up"], ["101/c0"], ["c0"]]);
+    expect(all.queues.get("pbx1/sales")?.callers.map(({ call }) => call)).toEqual(["c0"]);
+    happen(all, { event: "queueCaller", queue: "sales", change: "left", call: "c0", number: "0911", name: "", position: 1 });
+    expect(all.queues.get("pbx1/sales")?.callers).toEqual([]);
   });
 
   it("does not stay open when its end was missed", () => {

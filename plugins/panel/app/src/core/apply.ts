@@ -70,6 +70,7 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
       return;
     case "callEnded":
       // A note can still be written: what pops up goes when the user says so, or a new one comes.
+      if (event.mergedInto !== undefined) merge(world, event.server, event.call, event.mergedInto, touched);
       return dropKnown(world, event.call);
     case "message":
       add(touched.messages, { agent: event.agent, from: event.from, text: event.text, time });
@@ -146,6 +147,7 @@ function member(world: World, event: QueueMemberStatusEvent, time: number, touch
   const { server, agent, queue, status, penalty, callsTaken, reason, lastCall } = event;
   if (agent === undefined || queue === undefined) return;
   const state = queueOf(world, server, queue);
+  if (!world.extensions.has(keyOf(server, agent))) touched.listed = true;
   const extension = extensionOf(world, server, agent, time);
   extension.heard = time;
   touched.queues.add(state.key);
@@ -182,6 +184,24 @@ function answered(world: World, event: AgentCompleteEvent, target: number, touch
   served.answered += 1;
   if (event.holdTime <= target) served.inTime += 1;
   touched.queues.add(key);
+}
+
+/** A call goes on as another one. */
+function merge(world: World, server: string, call: string, into: string, touched: Touched): void {
+  for (const [key, queue] of world.queues) {
+    if (queue.server !== server || !queue.callers.some((one) => one.call === call)) continue;
+    queue.callers = queue.callers.map((one) => (one.call === call ? { ...one, call: into } : one));
+    touched.queues.add(key);
+  }
+  const known = world.known.get(call);
+  if (known && !world.known.has(into)) world.known.set(into, known);
+  for (const [key, popup] of world.popups) {
+    if (popup.call !== call) continue;
+    const next = keyOf(popup.agent, into);
+    world.popups.delete(key);
+    if (!world.popups.has(next)) world.popups.set(next, { ...popup, call: into });
+  }
+  touched.popups = true;
 }
 
 function popup(world: World, event: Event & { event: "popup" }, time: number, touched: Touched): void {

@@ -45,3 +45,22 @@ export function forget(): void {
   });
   before = null;
 }
+
+/** An extension takes what is dropped on it. */
+export function taking(onto: string) {
+  return {
+    onDragEnter: (event: DragEvent) => (event.currentTarget as HTMLElement).setAttribute("data-over", ""),
+    onDragLeave: (event: DragEvent) => (event.currentTarget as HTMLElement).removeAttribute("data-over"),
+    onDragOver: (event: DragEvent) => {
+      if (dragged.peek()) event.preventDefault();
+    },
+    onDrop: (event: DragEvent) => {
+      (event.currentTarget as HTMLElement).removeAttribute("data-over");
+      const from = dragged.peek();
+      if (!from) return;
+      event.preventDefault();
+      dropped.value = { from, onto };
+      dragged.value = undefined;
+    },
+  };
+}

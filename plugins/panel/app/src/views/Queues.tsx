@@ -1,7 +1,7 @@
 /** Queues: who waits, who serves, and how well. */
 
 import type { Caller } from "@telepulse/client";
-import { dragged, open } from "../app/choice";
+import { dragged, open, taking } from "../app/choice";
 import { ofMember } from "../core/actions";
 import { longestSince, serviceLevel, staff } from "../core/level";
 import { reach } from "../core/rights";
@@ -67,8 +67,10 @@ function QueueCard({ queue }: { queue: QueueState }) {
 function Waiting({ server, caller, stale }: { server: string; caller: Caller; stale: number | undefined }) {
   const { who } = useSession();
   const name = caller.name || caller.number || t("tile.withheld");
-  const start = () => {
+  const start = (event: DragEvent) => {
     dragged.value = { kind: "caller", server, call: caller.call, name };
+    // Some browsers drag nothing that has no data.
+    event.dataTransfer?.setData("text/plain", name);
   };
   return (
     <li draggable onDragStart={start} onDragEnd={() => (dragged.value = undefined)}>
@@ -83,7 +85,7 @@ function Waiting({ server, caller, stale }: { server: string; caller: Caller; st
 function Serving({ server, member }: { server: string; member: Member }) {
   const session = useSession();
   return (
-    <li data-agent={member.agent} data-status={member.status}>
+    <li data-agent={member.agent} data-status={member.status} {...taking(keyOf(server, member.agent))}>
       <span class="state-dot" data-status={member.status}><Icon name={member.status === "paused" ? "paused" : member.status === "not_inuse" ? "free" : member.status === "unavailable" ? "offline" : "talking"} size={14} /></span>
       <span class="grow">
         <button type="button" class="name" onClick={() => open(keyOf(server, member.agent))}><Foreign text={member.name || member.agent} /></button>{" "}

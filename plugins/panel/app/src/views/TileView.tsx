@@ -1,7 +1,7 @@
 /** One extension. Drawn anew only when it changes. */
 
 import { memo } from "../app/memo";
-import { dragged, dropped, open, opened } from "../app/choice";
+import { dragged, open, opened, taking } from "../app/choice";
 import { tileOf, type Tile } from "../core/tile";
 import { t } from "../i18n";
 import { at as timeOfDay, Foreign, Since, useSession } from "./common";
@@ -51,19 +51,7 @@ function dragging(id: string, channel: string | undefined) {
     onDragEnd: () => {
       dragged.value = undefined;
     },
-    onDragEnter: (event: DragEvent) => (event.currentTarget as HTMLElement).setAttribute("data-over", ""),
-    onDragLeave: (event: DragEvent) => (event.currentTarget as HTMLElement).removeAttribute("data-over"),
-    onDragOver: (event: DragEvent) => {
-      if (dragged.peek()) event.preventDefault();
-    },
-    onDrop: (event: DragEvent) => {
-      (event.currentTarget as HTMLElement).removeAttribute("data-over");
-      const from = dragged.peek();
-      if (!from) return;
-      event.preventDefault();
-      dropped.value = { from, onto: id };
-      dragged.value = undefined;
-    },
+    ...taking(id),
   };
 }
 

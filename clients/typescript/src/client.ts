@@ -63,6 +63,8 @@ export interface Listener {
   snapshot?: (snapshot: Snapshot, seq: number) => void;
   /** What happened: each event once, in order. */
   event?: (event: Event | OtherEvent) => void;
+  /** It goes on where it was, after a connection was lost: what was missed follows. */
+  resumed?: () => void;
 }
 
 /** Why a request was not done. */
@@ -92,6 +94,8 @@ interface Listening {
   parts: Map<string, number>;
   /** What came while its snapshot was on its way. */
   held: OtherEvent[];
+  /** Which of its snapshots is on its way; undefined while none is. */
+  asking: number | undefined;
 }
 
 interface Waiting {
@@ -108,6 +112,8 @@ const QUEUE_IS_DETAIL = new Set(["phoneNumber", "agentComplete"]);
 const PING = { every: 20_000, within: 10_000 };
 /** A subprotocol may hold these. */
 const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+/** Refusals of what will be refused the next time, too. */
+const FOR_GOOD = new Set<Refusal["code"]>(["badRequest", "unauthorized", "forbidden", "notFound", "refusedByPolicy"]);
 /** Close code: the token is wrong, or its rights are gone. */
 const NOT_LOGGED_IN = 4401;
 
@@ -120,6 +126,11 @@ export class TelePulse {
   #listening = new Set<Listening>();
   /** What is subscribed to: all filters together, as one. */
   #subscribed: string | undefined;
+  /** Whether the answer to that is on its way. */
+  #feeding = false;
+  /** Failures in a row to subscribe, or to get a snapshot. */
+  #failures = 0;
+  #mend: ReturnType<typeof setTimeout> | undefined;
   /** Up to here everything has come. */
   #position: { epoch: string; seq: number } | undefined;
   #counter = 0;
@@ -164,9 +175,9 @@ export class TelePulse {
 
   /** Listens to what a filter lets through, over all connections to come. */
   subscribe(filter: Filter, listener: Listener): Subscription {
-    const listening: Listening = { filter, listener, told: undefined, parts: new Map(), held: [] };
+    const listening: Listening = { filter, listener, told: undefined, parts: new Map(), held: [], asking: undefined };
     this.#listening.add(listening);
-    if (this.#state === "connected") this.#feed([listening]);
+    if (this.#state === "connected") this.#feed();
     return { close: () => void this.#listening.delete(listening) };
   }
 
@@ -195,7 +206,7 @@ export class TelePulse {
       if (!fits) socket.send(JSON.stringify({ action: "login", token }));
       this.#pause = 0;
       this.#change("connected", "");
-      this.#feed([...this.#listening].filter((listening) => listening.told === undefined));
+      this.#feed();
       this.#ping = setInterval(() => this.#tryIt(socket), PING.every);
     };
     socket.onmessage = (message) => {
@@ -216,28 +227,37 @@ export class TelePulse {
 
   /**
    * Sees to it that the gateway sends what any listener wants, from where we were: one subscription, so that
-   * everything comes once and in order. Then the new ones begin.
+   * everything comes once and in order. Then those begin that have not yet.
    */
-  #feed(fresh: Listening[]): void {
+  #feed(): void {
+    // One at a time: the answer looks again at what is wanted.
+    if (this.#feeding || this.#listening.size === 0) return;
     const filter = together([...this.#listening].map((listening) => listening.filter));
     const wanted = JSON.stringify(filter);
-    if (this.#listening.size === 0) return;
-    if (wanted === this.#subscribed) return fresh.forEach((one) => this.#begin(one));
-    this.#subscribed = wanted;
+    if (wanted === this.#subscribed) {
+      const fresh = [...this.#listening].filter(({ told, asking }) => told === undefined && asking === undefined);
+      return fresh.forEach((one) => this.#begin(one));
+    }
+    const again = this.#subscribed === undefined;
+    const socket = this.#socket;
+    this.#feeding = true;
     const since = this.#position;
     const request = { action: "subscribe", filter, ...(since && { since }) };
     this.#request(request, "feed").then(
       (result) => {
+        if (socket !== this.#socket) return;
         const { seq, epoch, resync } = result as { seq: number; epoch: string; resync?: boolean };
+        this.#feeding = false;
+        this.#failures = 0;
+        this.#subscribed = wanted;
         if (!since || resync) this.#position = { epoch, seq };
-        const anew = resync ? [...this.#listening] : fresh;
-        anew.forEach((listening) => this.#begin(listening));
+        for (const listening of this.#listening) {
+          if (resync) anew(listening);
+          else if (again && listening.told !== undefined) listening.listener.resumed?.();
+        }
+        this.#feed();
       },
-      (error: unknown) => {
-        // A lost connection subscribes again by itself.
-        this.#subscribed = undefined;
-        if (error instanceof Refused && error.code !== "unknownOutcome") console.error(`subscribe: ${error.message}`);
-      },
+      (error: unknown) => this.#failed("subscribe", socket, error),
     );
   }
 
@@ -248,21 +268,40 @@ export class TelePulse {
       listening.told = this.#position?.seq ?? 0;
       return;
     }
-    listening.told = undefined;
-    listening.held = [];
+    anew(listening);
+    const socket = this.#socket;
+    const asking = (listening.asking = ++this.#counter);
     this.#request({ action: "query", query: "snapshot", filter }).then(
       (result) => {
+        if (listening.asking !== asking || !this.#listening.has(listening)) return;
         const { seq, items, parts } = result as { seq: number; items: Snapshot[]; parts?: [string, number][] };
+        listening.asking = undefined;
+        this.#failures = 0;
         listening.told = seq;
         listening.parts = new Map(parts ?? []);
         listener.snapshot?.(items[0] as Snapshot, seq);
         listening.held.splice(0).forEach((event) => tell(listening, event));
       },
-      // A lost connection begins again by itself.
       (error: unknown) => {
-        if (error instanceof Refused && error.code !== "unknownOutcome") console.error(`snapshot: ${error.message}`);
+        if (listening.asking !== asking) return;
+        anew(listening);
+        this.#failed("snapshot", socket, error);
       },
     );
+  }
+
+  /** No listener is left without events: what failed is tried again, unless it would always be refused. */
+  #failed(what: "subscribe" | "snapshot", socket: WebSocket | undefined, error: unknown): void {
+    // A lost connection subscribes, and begins, again by itself.
+    if (socket !== this.#socket || this.#state !== "connected") return;
+    if (what === "subscribe") this.#feeding = false;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof Refused && FOR_GOOD.has(error.code)) return console.error(`${what}: ${reason}`);
+    const { first, most } = this.#backoff();
+    const pause = Math.min(most, first * 2 ** this.#failures++);
+    console.warn(`${what}: ${reason}; again in ${pause} ms`);
+    clearTimeout(this.#mend);
+    this.#mend = setTimeout(() => this.#feed(), pause);
   }
 
   #take(message: Message): void {
@@ -280,8 +319,9 @@ export class TelePulse {
     }
     for (const listening of this.#listening) {
       if (!lets(listening.filter, event)) continue;
-      if (listening.told === undefined) listening.held.push(event);
-      else tell(listening, event);
+      if (listening.told !== undefined) tell(listening, event);
+      // What comes before a snapshot is asked for is in it.
+      else if (listening.asking !== undefined) listening.held.push(event);
     }
   }
 
@@ -328,7 +368,11 @@ export class TelePulse {
   /** What was on its way is lost with the connection. */
   #lost(reason: string): void {
     clearInterval(this.#ping);
+    clearTimeout(this.#mend);
     this.#subscribed = undefined;
+    this.#feeding = false;
+    this.#failures = 0;
+    for (const listening of this.#listening) if (listening.asking !== undefined) anew(listening);
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
       reject(new Refused({ code: "unknownOutcome", message: `sent, but ${reason}` }));
@@ -339,10 +383,14 @@ export class TelePulse {
   /** Connects again: later each time, and not all clients at once. */
   #again(reason: string): void {
     if (this.#state === "closed") return;
-    const { first, most } = this.#options.backoff ?? { first: 250, most: 10_000 };
+    const { first, most } = this.#backoff();
     this.#pause = Math.min(most, this.#pause * 2 || first);
     this.#change("waiting", reason);
     this.#retry = setTimeout(() => void this.#connect(), this.#pause * (0.5 + Math.random() / 2));
+  }
+
+  #backoff(): { first: number; most: number } {
+    return this.#options.backoff ?? { first: 250, most: 10_000 };
   }
 
   #end(state: State, reason: string): void {
@@ -356,6 +404,13 @@ export class TelePulse {
     this.#state = state;
     for (const told of this.#onState) told(state, reason);
   }
+}
+
+/** The listener knows nothing, until a snapshot comes. */
+function anew(listening: Listening): void {
+  listening.told = undefined;
+  listening.held = [];
+  listening.asking = undefined;
 }
 
 /** Tells an event that is not in the listener's snapshot. */

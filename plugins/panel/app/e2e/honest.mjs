@@ -35,6 +35,9 @@ async function aLostServerGreysItsOwn(context) {
     await picture(page, "lost-server");
     await go(page, "servers");
     assert.match(await page.locator('[data-server="pbx1"]').innerText(), /Out of reach[\s\S]*connection reset/);
+    await go(page, "wallboard");
+    assert.match(await page.locator("[data-without]").innerText(), /pbx1/);
+    assert.deepEqual(await violations(page), []);
     gateway.tell({ event: "serverStatus", server: "pbx1", state: "CONNECTED" });
     await page.waitForFunction(() => !document.querySelector("[data-stale]"));
   });
@@ -168,7 +171,72 @@ async function itSpeaksSpanishAndRemembersItsLook(context) {
   });
 }
 
+/** A queue with somebody in it, and a member who could take them. */
+function withQueue(snapshot) {
+  const queue = { queue: "sales", server: "pbx1", count: 1 };
+  queue.callers = [{ call: "c7", number: "0911", name: "Maja", position: 1, since: new Date().toISOString() }];
+  queue.members = [{ agent: "10002", queue: "sales", server: "pbx1", name: "Cy", penalty: 0, callsTaken: 0, status: "not_inuse" }];
+  return { ...snapshot, queues: [queue] };
+}
+
+async function aWaitingCallerIsDraggedOntoAMember(context) {
+  await open(context, { snapshot: withQueue(centre(6)) }, async (page, gateway) => {
+    await go(page, "queues");
+    const drag = () => page.locator("li[draggable]").dragTo(page.locator('li[data-agent="10002"]'));
+    await drag();
+    await page.click('[data-drop="act.transfer"]');
+    await page.waitForSelector('.toast[data-tone="done"]');
+    assert.deepEqual(gateway.commands.at(-1), { action: "transfer", call: "c7", to: "10002", kind: "blind", server: "pbx1" });
+    // Who is served meanwhile is not handed over.
+    await drag();
+    await page.waitForSelector('[data-drop="act.transfer"]');
+    gateway.tell({ event: "queueCaller", server: "pbx1", queue: "sales", change: "left", call: "c7", number: "0911", name: "Maja", position: 1, wait: 1 });
+    await page.waitForSelector('[data-drop="act.transfer"]', { state: "detached" });
+    assert.match(await page.locator("dialog").innerText(), /that call is over/);
+    assert.deepEqual(await violations(page), []);
+  });
+}
+
+async function aDropIsAboutTheCallThatWasDragged(context) {
+  await open(context, { snapshot: centre(6) }, async (page, gateway) => {
+    const lines = (call, channel) => {
+      const one = { ...line("10000", new Date().toISOString()), call, channel };
+      gateway.tell({ event: "activeLines", server: "pbx1", agent: "10000", lines: [one] });
+    };
+    await tile(page, "10000").dragTo(tile(page, "10002"));
+    await page.waitForSelector('[data-drop="act.transfer"]');
+    lines("another", "PJSIP/10000-2");
+    await page.waitForSelector('[data-drop="act.transfer"]', { state: "detached" });
+    assert.match(await page.locator("dialog").innerText(), /that call is over/);
+    assert.equal(gateway.commands.length, 0);
+  });
+}
+
+async function aPhoneIsOneOfOneServer(context) {
+  const snapshot = centre(6);
+  const more = [{ agent: "10", server: "pbx1" }, { agent: "1001", server: "pbx1" }, { agent: "1001", server: "pbx2" }];
+  for (const one of more) snapshot.users.push({ ...one, device: "d", name: "", status: "online", extensionStatus: "not_inuse" });
+  await open(context, { snapshot }, async (page, gateway) => {
+    await page.click(".menu summary");
+    await page.locator("input[name=phone]").pressSequentially("1001");
+    assert.equal(await page.inputValue("input[name=phone]"), "1001", "not emptied on the way");
+    await page.selectOption("select[name=phoneServer]", "pbx2");
+    assert.deepEqual(await violations(page), []);
+    await page.keyboard.press("Escape");
+    gateway.tell({ event: "popup", server: "pbx1", agent: "1001", call: "c1", number: "namesake", state: "ringing" });
+    gateway.tell({ event: "popup", server: "pbx2", agent: "1001", call: "c2", number: "0911", state: "ringing" });
+    await page.waitForSelector(".popup");
+    assert.equal(await page.locator(".popup").count(), 1);
+    assert.match(await page.locator("[data-announced]").innerText(), /0911: Calling/);
+    await tile(page, "10000").click();
+    await page.click(".sheet [data-action=dial]");
+    await page.waitForSelector('.toast[data-tone="done"]');
+    assert.deepEqual(gateway.commands.at(-1), { action: "dial", from: "1001", to: "10000", server: "pbx2" });
+  });
+}
+
 export const HONEST = [
   aLostServerGreysItsOwn, anUnknownOutcomeIsOne, aLostGatewayIsSaidAndComesBack, whatOneMayNotDoIsNotThere,
   whatCallersCallThemselvesIsInert, manyTilesAreWalkedByKeys, itSpeaksSpanishAndRemembersItsLook,
+  aWaitingCallerIsDraggedOntoAMember, aDropIsAboutTheCallThatWasDragged, aPhoneIsOneOfOneServer,
 ];

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { apply, nothing, WANTED } from "../src/core/apply";
 import { serviceLevel } from "../src/core/level";
-import { emptyWorld, fromSnapshot } from "../src/core/world";
+import { dropPopup, emptyWorld, fromSnapshot, useOwn } from "../src/core/world";
 import { extension, happen, line, NOW, snapshot, time, world } from "./help";
+
+const anyWorld = world;
 
 describe("events", () => {
   it("change what they are about, and say so", () => {
@@ -20,6 +23,9 @@ describe("events", () => {
     const all = world();
     expect(happen(all, { event: "extensionStatus", agent: "150", status: "ringing" }).listed).toBe(true);
     expect(extension(all, "150").device).toBe("ringing");
+    const member = { event: "queueMemberStatus", queue: "sales", agent: "160", status: "not_inuse", penalty: 0, callsTaken: 0 };
+    expect(happen(all, member).listed).toBe(true);
+    expect(happen(all, member).listed).toBe(false);
   });
 
   it("of other kinds are let pass", () => {
@@ -69,6 +75,8 @@ describe("a lost server", () => {
 describe("a queue", () => {
   const caller = (change: string, call: string, more: object = {}) =>
     ({ event: "queueCaller", queue: "sales", change, call, number: call, name: "", position: 1, ...more });
+  const served = (holdTime: number) =>
+    ({ event: "agentComplete", queue: "sales", agent: "102", holdTime, talkTime: 9, reason: "agent", uniqueId: "u" });
   const waiting = (all: ReturnType<typeof world>) => all.queues.get("pbx1/sales")?.callers.map(({ call, position }) => `${position}:${call}`);
 
   it("keeps its callers in order", () => {
@@ -84,17 +92,25 @@ describe("a queue", () => {
   it("counts who was served in time, and who gave up", () => {
     const all = world();
     expect(serviceLevel(all.queues.get("pbx1/sales")!.served)).toBeUndefined();
-    happen(all, caller("left", "a", { wait: 20 }));
-    happen(all, caller("left", "b", { wait: 21 }));
+    happen(all, served(20));
+    happen(all, served(21));
     happen(all, caller("abandoned", "c", { wait: 3 }));
-    happen(all, caller("left", "d", { wait: 1 }));
+    expect([...happen(all, served(1)).queues]).toEqual(["pbx1/sales"]);
     expect(all.queues.get("pbx1/sales")?.served).toEqual({ answered: 3, inTime: 2, abandoned: 1 });
     expect(serviceLevel(all.queues.get("pbx1/sales")!.served)).toBe(50);
   });
 
+  it("does not count as answered who only left: for waiting too long, or lost sight of", () => {
+    const all = world();
+    happen(all, caller("joined", "a"));
+    happen(all, caller("left", "a", { wait: 15 }));
+    expect(all.queues.get("pbx1/sales")).toMatchObject({ callers: [], served: { answered: 0, inTime: 0, abandoned: 0 } });
+    expect(WANTED).toContain("agentComplete");
+  });
+
   it("goes on counting over a snapshot", () => {
     const all = world();
-    happen(all, caller("left", "a", { wait: 2 }));
+    happen(all, served(2));
     expect(fromSnapshot(snapshot(), all, NOW).queues.get("pbx1/sales")?.served.answered).toBe(1);
   });
 
@@ -112,6 +128,78 @@ describe("a queue", () => {
 describe("a pop-up", () => {
   const popup = (state: string, reason?: string) => ({ event: "popup", agent: "101", call: "c1", number: "0911", state, reason });
 
+  const world = () => {
+    const all = anyWorld();
+    useOwn(all, { agent: "101", server: "pbx1" });
+    return all;
+  };
+  const info = (call: string) => ({ event: "callerInfo", call, number: "0911", info: { name: "Maja" }, source: "crm", cached: false });
+  const shown = (all: ReturnType<typeof world>) => [...all.popups.values()].map(({ call, state }) => `${call} ${state}`);
+
+  it("goes when somebody else answers, and what is known of the caller with it", () => {
+    const all = world();
+    happen(all, popup("ringing"));
+    happen(all, info("c1"));
+    happen(all, popup("down", "answeredElsewhere"));
+    expect([all.popups.size, all.known.size]).toEqual([0, 0]);
+  });
+
+  it("makes room for the next one, once it is closed", () => {
+    const all = world();
+    happen(all, popup("ringing"));
+    happen(all, info("c1"));
+    happen(all, { ...popup("ringing"), call: "c2" });
+    expect(shown(all)).toEqual(["c1 ringing", "c2 ringing"]);
+    happen(all, popup("closed", "onHook"));
+    happen(all, { ...popup("ringing"), call: "c3" });
+    expect(shown(all)).toEqual(["c2 ringing", "c3 ringing"]);
+    expect(all.known.size).toBe(0);
+  });
+
+  it("does not come back when it was closed here", () => {
+    const all = world();
+    happen(all, popup("up"));
+    dropPopup(all, "101/c1");
+    happen(all, popup("closed", "onHook"));
+    expect(all.popups.size).toBe(0);
+  });
+
+  it("is only kept for one's own phone", () => {
+    const all = world();
+    happen(all, { ...popup("ringing"), agent: "102" });
+    happen(all, { ...popup("ringing"), server: "pbx2" });
+    expect(all.popups.size).toBe(0);
+    happen(all, popup("ringing"));
+    useOwn(all, { agent: "102", server: "pbx1" });
+    expect(all.popups.size).toBe(0);
+  });
+
+  it("goes on under the name of the call that its call was merged into, as callers in queues do", () => {
+    const all = world();
+    happen(all, popup("up"));
+    happen(all, info("c1"));
+    happen(all, { event: "queueCaller", queue: "sales", change: "joined", call: "c1", number: "0911", name: "", position: 1 });
+    happen(all, { event: "callEnded", call: "c1", mergedInto: "c0" });
+    expect([shown(all), [...all.popups.keys()], [...all.known.keys()]]).toEqual([["c0 up"], ["101/c0"], ["c0"]]);
+    expect(all.queues.get("pbx1/sales")?.callers.map(({ call }) => call)).toEqual(["c0"]);
+    happen(all, { event: "queueCaller", queue: "sales", change: "left", call: "c0", number: "0911", name: "", position: 1 });
+    expect(all.queues.get("pbx1/sales")?.callers).toEqual([]);
+  });
+
+  it("does not stay open when its end was missed", () => {
+    const all = world();
+    happen(all, popup("ringing"));
+    expect(shown(fromSnapshot(snapshot(), all, NOW))).toEqual(["c1 closed"]);
+  });
+
+  it("of nobody leaves nothing known behind its call", () => {
+    const all = world();
+    happen(all, info("c1"));
+    expect(all.known.size).toBe(1);
+    happen(all, { event: "callEnded", call: "c1" });
+    expect(all.known.size).toBe(0);
+  });
+
   it("stays until it is closed by hand", () => {
     const all = world();
     happen(all, popup("ringing"));
@@ -121,6 +209,18 @@ describe("a pop-up", () => {
     expect(all.known.get("c1")?.info).toEqual({ name: "Maja" });
     happen(all, popup("closed", "byHand"));
     expect(all.popups.size).toBe(0);
+  });
+});
+
+describe("what a hidden page has not told yet", () => {
+  it("does not grow for ever", () => {
+    const [all, touched] = [world(), nothing()];
+    for (let seq = 1; seq <= 500; seq += 1) {
+      apply(all, { event: "message", server: "pbx1", seq, time: time(seq), agent: "101", text: String(seq) }, 20, touched);
+      apply(all, { event: "originateFailed", server: "pbx1", seq, time: time(seq), actionId: String(seq), reason: "busy" }, 20, touched);
+    }
+    expect([touched.messages.length, touched.failed.length]).toEqual([100, 100]);
+    expect(touched.messages.at(-1)?.text).toBe("500");
   });
 });
 

@@ -3,6 +3,7 @@ import { find, ordered, within } from "../src/core/find";
 import { span } from "../src/core/format";
 import { part, step } from "../src/core/grid";
 import { overview, staff } from "../src/core/level";
+import { lasted } from "../src/core/tile";
 import { happen, line, world } from "./help";
 
 const everything = { text: "", group: undefined, bucket: undefined };
@@ -70,10 +71,24 @@ describe("figures", () => {
     happen(all, { event: "queueCaller", queue: "sales", change: "joined", call: "c9", number: "", name: "", position: 1 });
     const { longest, ...figures } = overview(all);
     expect(figures).toEqual({
+      without: [],
       waiting: 1, calls: 1, free: 2, ringing: 1, resting: 0, served: { answered: 0, inTime: 0, abandoned: 0 },
     });
     expect(longest).toBeTypeOf("number");
     expect(staff(all.queues.get("pbx1/sales")!)).toEqual({ free: 1, busy: 0, paused: 0, away: 0 });
+  });
+
+  it("leave out what goes on at a server that is out of reach", () => {
+    const all = world();
+    happen(all, { event: "activeLines", agent: "101", lines: [line()] });
+    happen(all, { event: "queueCaller", queue: "sales", change: "joined", call: "c9", number: "", name: "", position: 1 });
+    happen(all, { event: "queueCaller", queue: "sales", change: "abandoned", call: "c8", number: "", name: "", position: 1 });
+    happen(all, { event: "serverStatus", state: "DISCONNECTED" });
+    expect(overview(all)).toEqual({
+      without: ["pbx1"], waiting: 0, longest: undefined, calls: 0, free: 1, ringing: 0, resting: 0,
+      served: { answered: 0, inTime: 0, abandoned: 1 },
+    });
+    expect([lasted(1000, 9000, undefined), lasted(1000, 9000, 4000), lasted(5000, 9000, 4000)], "durations stop").toEqual([8000, 3000, 0]);
   });
 
   it("are written as people read them", () => {

@@ -1,6 +1,6 @@
 /** What is looked at, and what is being dragged onto what. */
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Group } from "../core/find";
 import type { Bucket } from "../core/tile";
 
@@ -23,9 +23,9 @@ export function close(): void {
   before = null;
 }
 
-/** Something that can be dropped on an extension. */
+/** Something, with the line that it showed, that can be dropped on an extension. */
 export type Dragged =
-  | { kind: "extension"; key: string }
+  | { kind: "extension"; key: string; channel: string | undefined }
   | { kind: "caller"; server: string; call: string; name: string };
 
 export const dragged = signal<Dragged | undefined>(undefined);
@@ -36,3 +36,31 @@ export const dropped = signal<{ from: Dragged; onto: string } | undefined>(undef
 export const text = signal("");
 export const group = signal<Group | undefined>(undefined);
 export const bucket = signal<Bucket | undefined>(undefined);
+
+/** Nothing of it is the next user's. */
+export function forget(): void {
+  batch(() => {
+    for (const choice of [opened, back, dragged, dropped, group, bucket]) choice.value = undefined;
+    text.value = "";
+  });
+  before = null;
+}
+
+/** An extension takes what is dropped on it. */
+export function taking(onto: string) {
+  return {
+    onDragEnter: (event: DragEvent) => (event.currentTarget as HTMLElement).setAttribute("data-over", ""),
+    onDragLeave: (event: DragEvent) => (event.currentTarget as HTMLElement).removeAttribute("data-over"),
+    onDragOver: (event: DragEvent) => {
+      if (dragged.peek()) event.preventDefault();
+    },
+    onDrop: (event: DragEvent) => {
+      (event.currentTarget as HTMLElement).removeAttribute("data-over");
+      const from = dragged.peek();
+      if (!from) return;
+      event.preventDefault();
+      dropped.value = { from, onto };
+      dragged.value = undefined;
+    },
+  };
+}

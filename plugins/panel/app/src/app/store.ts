@@ -4,8 +4,8 @@ import { batch, signal, type Signal } from "@preact/signals";
 import type { Event, OtherEvent, Snapshot } from "@telepulse/client";
 import { apply, nothing, type Touched } from "../core/apply";
 import { ordered } from "../core/find";
-import { emptyWorld, fromSnapshot, type Extension, type World } from "../core/world";
-import { heard } from "./clock";
+import { dropPopup, emptyWorld, fromSnapshot, useOwn, type Extension, type World } from "../core/world";
+import { heard, hostTime } from "./clock";
 
 /** How often what is counted over everybody is counted anew, at most, in milliseconds. */
 const COUNT_EVERY = 250;
@@ -18,7 +18,7 @@ const bump = (version: Version) => {
 };
 
 export class Store {
-  world: World = emptyWorld(Date.now());
+  world: World = emptyWorld(hostTime());
   /** Everybody in order; another array when somebody came or went. */
   readonly everybody = signal<Extension[]>([]);
   readonly queues: Version = signal(0);
@@ -47,7 +47,7 @@ export class Store {
   }
 
   snapshot(snapshot: Snapshot): void {
-    this.world = fromSnapshot(snapshot, this.world, Date.now());
+    this.world = fromSnapshot(snapshot, this.world, hostTime());
     this.#touched = nothing();
     this.refresh();
   }
@@ -67,6 +67,17 @@ export class Store {
       [this.queues, this.servers, this.rooms, this.popups, this.counts].forEach(bump);
       this.loaded.value = true;
     });
+  }
+
+  closePopup(key: string): void {
+    dropPopup(this.world, key);
+    bump(this.popups);
+  }
+
+  /** The user's phone, whose calls pop up. */
+  own(phone: World["own"]): void {
+    useOwn(this.world, phone);
+    bump(this.popups);
   }
 
   /** Parked calls or conferences were asked for anew. */

@@ -17,6 +17,8 @@ const STAYS: Record<Tone, number | undefined> = {
   sent: 20_000, done: 4_000, refused: 12_000, unknown: undefined, message: 15_000,
 };
 
+const MOST = 5;
+
 export const toasts = signal<Toast[]>([]);
 let counter = 0;
 
@@ -24,10 +26,16 @@ export function dismiss(id: number): void {
   toasts.value = toasts.value.filter((toast) => toast.id !== id);
 }
 
+/** The last ones; what has to be checked is not among those that make room. */
+function fitting(all: Toast[]): Toast[] {
+  let tooMany = all.length - MOST;
+  return all.filter(({ tone }, at) => at === all.length - 1 || tone === "unknown" || tooMany-- <= 0);
+}
+
 export function say(tone: Tone, text: string, id = ++counter): number {
   const toast = { id, tone, text };
   const others = toasts.value.filter((other) => other.id !== id);
-  toasts.value = [...others, toast].slice(-5);
+  toasts.value = fitting([...others, toast]);
   const stays = STAYS[tone];
   if (stays !== undefined) {
     setTimeout(() => {

@@ -3,7 +3,7 @@
 import type { Command, Line, ParkedCall, TransferKind, Who } from "@telepulse/client";
 import { may } from "./rights";
 import { foremost } from "./tile";
-import { keyOf, type Extension, type Member, type World } from "./world";
+import type { Extension, Member, World } from "./world";
 
 /** In the order in which they are offered. */
 export type ActionId =
@@ -22,6 +22,8 @@ export interface Ready {
 export interface Actor {
   who: Who;
   phone: string | undefined;
+  /** The server that the phone is on; undefined if that is not known. */
+  server: string | undefined;
 }
 
 const talks = (line: Line) => line.state === "up" || line.state === "hold" || line.state === "conference";
@@ -35,18 +37,20 @@ export function parties(world: World, extension: Extension, line: Line | undefin
   return [extension.agent, ...others.map((other) => other.agent)];
 }
 
-/** The server that a phone is on: this one, if it is there as well. */
-export function home(world: World, phone: string, here: string): string | undefined {
-  if (world.extensions.has(keyOf(here, phone))) return here;
-  for (const extension of world.extensions.values()) if (extension.agent === phone) return extension.server;
-  return undefined;
+/** The servers that have this number. */
+export function homes(everybody: readonly Extension[], phone: string | undefined): string[] {
+  return everybody.filter(({ agent }) => agent === phone).map(({ server }) => server);
+}
+
+/** The server that the phone is on: the one that was chosen, if there are several. */
+export function home(homes: readonly string[], chosen: string | undefined): string | undefined {
+  return homes.length > 1 ? homes.find((server) => server === chosen) : homes[0];
 }
 
 /** What can be done with an extension as such. */
-export function ofExtension(actor: Actor, world: World, extension: Extension): Ready[] {
-  const { who, phone } = actor;
+export function ofExtension(actor: Actor, extension: Extension): Ready[] {
+  const { who, phone, server: from } = actor;
   const { server, agent } = extension;
-  const from = phone === undefined ? undefined : home(world, phone, server);
   if (phone === undefined || from === undefined || (phone === agent && from === server)) return [];
   const ready: Ready[] = [];
   if (may(who, "dial", [phone])) ready.push({ id: "dial", command: { action: "dial", from: phone, to: agent, server: from } });
@@ -98,14 +102,35 @@ export function ofLine(actor: Actor, world: World, extension: Extension, line: L
   return ready;
 }
 
-/** Whether a line can be handed over, and how. An attended transfer takes a phone that talks to both. */
-export function transfers(actor: Actor, world: World, extension: Extension, line: Line): TransferKind[] {
-  if (!talks(line) || !may(actor.who, "transfer", parties(world, extension, line))) return [];
-  return extension.lines.length === 1 ? ["blind", "attended", "voicemail"] : ["blind", "voicemail"];
+/**
+ * Who goes when a line is handed over. A command's `channel` and `call` name the one that moves, which is the other
+ * side; its `agent` the one that hands over. The other side is named wherever that is known; the agent where it has one
+ * call only, so that no other can be meant.
+ */
+function leaving(world: World, extension: Extension, line: Line): { channel: string } | { call: string } | { agent: string } | undefined {
+  const [other, ...more] = [...world.extensions.values()]
+    .filter(({ server, key }) => server === extension.server && key !== extension.key)
+    .flatMap(({ lines }) => lines.filter((one) => one.call === line.call && talks(one)));
+  if (other && more.length === 0) return { channel: other.channel };
+  if (extension.lines.length === 1) return { agent: extension.agent };
+  // The caller goes.
+  if (!other && line.direction === "in") return { call: line.call };
+  return undefined;
 }
 
-export function transfer(extension: Extension, line: Line, to: string, kind: TransferKind): Command {
-  return { action: "transfer", ...target(extension, line), to, kind, server: extension.server };
+/** Whether a line can be handed over, and how. An attended transfer takes a phone that talks to both. */
+export function transfers(actor: Actor, world: World, extension: Extension, line: Line): TransferKind[] {
+  return (["blind", "attended", "voicemail"] as const).filter((kind) => transfer(actor, world, extension, line, "", kind));
+}
+
+/** The command, if the line can be handed over that way. */
+export function transfer(
+  { who }: Actor, world: World, extension: Extension, line: Line, to: string, kind: TransferKind,
+): Command | undefined {
+  if (!talks(line) || !may(who, "transfer", parties(world, extension, line))) return undefined;
+  const { agent, server, lines } = extension;
+  const which = kind !== "attended" ? leaving(world, extension, line) : lines.length === 1 ? { agent } : undefined;
+  return which && { action: "transfer", ...which, to, kind, server };
 }
 
 /** What can be done with a member of a queue. */
@@ -120,10 +145,10 @@ export function ofMember(actor: Actor, server: string, member: Member): Ready[] 
   return ready;
 }
 
-/** A parked call, taken by the phone of who asks. */
+/** A parked call, taken by the phone of who asks: another server's does not know where it is parked. */
 export function fetch(actor: Actor, call: ParkedCall): Ready | undefined {
   const { who, phone } = actor;
-  if (phone === undefined || !may(who, "dial", [phone])) return undefined;
+  if (phone === undefined || actor.server !== call.server || !may(who, "dial", [phone])) return undefined;
   return { id: "fetch", command: { action: "dial", from: phone, to: call.space, server: call.server } };
 }
 
@@ -133,20 +158,24 @@ export type Drop =
   | { kind: "pickup"; command: Command }
   | { kind: "transfer"; how: TransferKind; command: Command };
 
-export function drops(actor: Actor, world: World, from: Extension, onto: Extension): Drop[] {
+/** `channel`: the line that was dragged, or undefined if there was none; about another nothing is done. */
+export function drops(
+  actor: Actor, world: World, from: Extension, onto: Extension, channel: string | undefined,
+): Drop[] {
   if (from.key === onto.key || from.server !== onto.server) return [];
   const { who } = actor;
   const { server } = from;
-  const line = foremost(from.lines);
+  const line = from.lines.find((one) => one.channel === channel);
   if (!line) {
-    if (!may(who, "dial", [from.agent])) return [];
+    if (channel !== undefined || from.lines.length > 0 || !may(who, "dial", [from.agent])) return [];
     return [{ kind: "dial", command: { action: "dial", from: from.agent, to: onto.agent, server } }];
   }
   if (line.state === "ringing") {
     if (!may(who, "pickup", [onto.agent])) return [];
     return [{ kind: "pickup", command: { action: "pickup", agent: onto.agent, target: from.agent, server } }];
   }
-  return transfers(actor, world, from, line).map((how) => ({
-    kind: "transfer", how, command: transfer(from, line, onto.agent, how),
-  }));
+  return transfers(actor, world, from, line).flatMap((how) => {
+    const command = transfer(actor, world, from, line, onto.agent, how);
+    return command ? [{ kind: "transfer" as const, how, command }] : [];
+  });
 }

@@ -1,7 +1,7 @@
 /** Folds one event into the world, and says what of it changed. */
 
-import type { Event, OtherEvent, QueueCallerEvent, QueueMemberStatusEvent, ServerStatusEvent } from "@telepulse/client";
-import { extensionOf, keyOf, queueOf, type Member, type Message, type World } from "./world";
+import type { AgentCompleteEvent, Event, OtherEvent, QueueCallerEvent, QueueMemberStatusEvent, ServerStatusEvent } from "@telepulse/client";
+import { dropKnown, dropPopup, extensionOf, isOwn, keyOf, queueOf, type Member, type Message, type World } from "./world";
 
 /** What an event, or several, changed. */
 export interface Touched {
@@ -30,8 +30,11 @@ export function nothing(): Touched {
 export const WANTED = [
   "serverStatus", "resync", "userStatus", "activeLines", "extensionStatus", "agentName", "presence",
   "queueMemberStatus", "queueCaller", "parked", "unparked", "conference", "popup", "callerInfo", "callEnded",
-  "message", "originateFailed",
+  "message", "originateFailed", "agentComplete",
 ];
+
+/** So much is kept of what has not been told to the user yet. */
+const MOST = 100;
 
 /** `target`: seconds within which an answer counts as in time. */
 export function apply(world: World, told: Event | OtherEvent, target: number, touched: Touched): void {
@@ -49,7 +52,9 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
     case "queueMemberStatus":
       return member(world, event, time, touched);
     case "queueCaller":
-      return caller(world, event, target, touched);
+      return caller(world, event, touched);
+    case "agentComplete":
+      return answered(world, event, target, touched);
     case "parked":
     case "unparked":
       touched.parked = true;
@@ -65,16 +70,23 @@ export function apply(world: World, told: Event | OtherEvent, target: number, to
       return;
     case "callEnded":
       // A note can still be written: what pops up goes when the user says so, or a new one comes.
-      return;
+      if (event.mergedInto !== undefined) merge(world, event.server, event.call, event.mergedInto, touched);
+      return dropKnown(world, event.call);
     case "message":
-      touched.messages.push({ agent: event.agent, from: event.from, text: event.text, time });
+      add(touched.messages, { agent: event.agent, from: event.from, text: event.text, time });
       return;
     case "originateFailed":
-      touched.failed.push({ actionId: event.actionId, reason: event.reason });
+      add(touched.failed, { actionId: event.actionId, reason: event.reason });
       return;
     default:
       return ofExtension(world, event, time, touched);
   }
+}
+
+/** A hidden page takes nothing up for hours: it keeps the last ones. */
+function add<T>(list: T[], item: T): void {
+  list.push(item);
+  if (list.length > MOST) list.shift();
 }
 
 function ofExtension(world: World, event: Event, time: number, touched: Touched): void {
@@ -135,6 +147,7 @@ function member(world: World, event: QueueMemberStatusEvent, time: number, touch
   const { server, agent, queue, status, penalty, callsTaken, reason, lastCall } = event;
   if (agent === undefined || queue === undefined) return;
   const state = queueOf(world, server, queue);
+  if (!world.extensions.has(keyOf(server, agent))) touched.listed = true;
   const extension = extensionOf(world, server, agent, time);
   extension.heard = time;
   touched.queues.add(state.key);
@@ -150,7 +163,7 @@ function member(world: World, event: QueueMemberStatusEvent, time: number, touch
   extension.queues.set(queue, is);
 }
 
-function caller(world: World, event: QueueCallerEvent, target: number, touched: Touched): void {
+function caller(world: World, event: QueueCallerEvent, touched: Touched): void {
   if (event.queue === undefined) return;
   const state = queueOf(world, event.server, event.queue);
   touched.queues.add(state.key);
@@ -158,24 +171,50 @@ function caller(world: World, event: QueueCallerEvent, target: number, touched: 
   if (event.change === "joined") {
     const { call, number, name, position } = event;
     others.splice(Math.max(0, position - 1), 0, { call, number, name, position, since: event.time });
-  } else if (event.change === "left") {
-    state.served.answered += 1;
-    if ((event.wait ?? 0) <= target) state.served.inTime += 1;
-  } else {
+  } else if (event.change === "abandoned") {
+    // Who left otherwise was answered, or waited too long, or went elsewhere: that is not told here.
     state.served.abandoned += 1;
   }
   state.callers = others.map((one, at) => (one.position === at + 1 ? one : { ...one, position: at + 1 }));
 }
 
+/** Somebody took a caller out of a queue: told when they have talked, with how long the caller waited. */
+function answered(world: World, event: AgentCompleteEvent, target: number, touched: Touched): void {
+  const { served, key } = queueOf(world, event.server, event.queue);
+  served.answered += 1;
+  if (event.holdTime <= target) served.inTime += 1;
+  touched.queues.add(key);
+}
+
+/** A call goes on as another one. */
+function merge(world: World, server: string, call: string, into: string, touched: Touched): void {
+  for (const [key, queue] of world.queues) {
+    if (queue.server !== server || !queue.callers.some((one) => one.call === call)) continue;
+    queue.callers = queue.callers.map((one) => (one.call === call ? { ...one, call: into } : one));
+    touched.queues.add(key);
+  }
+  const known = world.known.get(call);
+  if (known && !world.known.has(into)) world.known.set(into, known);
+  for (const [key, popup] of world.popups) {
+    if (popup.call !== call) continue;
+    const next = keyOf(popup.agent, into);
+    world.popups.delete(key);
+    if (!world.popups.has(next)) world.popups.set(next, { ...popup, call: into });
+  }
+  touched.popups = true;
+}
+
 function popup(world: World, event: Event & { event: "popup" }, time: number, touched: Touched): void {
   const { agent, call, server, number, state, reason } = event;
-  if (agent === undefined) return;
+  if (agent === undefined || !isOwn(world, agent, server)) return;
   const key = keyOf(agent, call);
+  const old = world.popups.get(key);
   touched.popups = true;
-  if (state === "closed" && reason === "byHand") {
-    world.popups.delete(key);
-    return;
+  if (state === "down" || (state === "closed" && reason === "byHand")) return dropPopup(world, key);
+  // What the user has closed stays so.
+  if (state === "closed" && !old) return;
+  if (!old) {
+    for (const [other, one] of world.popups) if (one.agent === agent && one.state === "closed") dropPopup(world, other);
   }
-  const since = world.popups.get(key)?.since ?? time;
-  world.popups.set(key, { agent, call, server, number, state, reason, since });
+  world.popups.set(key, { agent, call, server, number, state, reason, since: old?.since ?? time });
 }

@@ -37,6 +37,8 @@ export function staff(queue: QueueState): Staff {
 }
 
 export interface Overview {
+  /** Servers that are out of reach: of what goes on there now, nothing is counted. */
+  without: string[];
   waiting: number;
   longest: number | undefined;
   calls: number;
@@ -47,22 +49,27 @@ export interface Overview {
 }
 
 export function overview(world: World): Overview {
+  const without = [...world.servers.values()].filter(({ lost }) => lost !== undefined).map(({ server }) => server).sort();
+  const isOld = new Set(without);
   const served: Served = { answered: 0, inTime: 0, abandoned: 0 };
   let waiting = 0;
   let longest: number | undefined;
   for (const queue of world.queues.values()) {
-    waiting += queue.callers.length;
-    const since = longestSince(queue);
-    if (since !== undefined && (longest === undefined || since < longest)) longest = since;
+    // What was counted stays true.
     served.answered += queue.served.answered;
     served.inTime += queue.served.inTime;
     served.abandoned += queue.served.abandoned;
+    if (isOld.has(queue.server)) continue;
+    waiting += queue.callers.length;
+    const since = longestSince(queue);
+    if (since !== undefined && (longest === undefined || since < longest)) longest = since;
   }
   const calls = new Set<string>();
   const counts = { busy: 0, ringing: 0, free: 0, resting: 0, offline: 0 };
   for (const extension of world.extensions.values()) {
+    if (isOld.has(extension.server)) continue;
     counts[bucket(mood(extension))] += 1;
     for (const line of extension.lines) calls.add(line.call);
   }
-  return { waiting, longest, calls: calls.size, free: counts.free, ringing: counts.ringing, resting: counts.resting, served };
+  return { without, waiting, longest, calls: calls.size, free: counts.free, ringing: counts.ringing, resting: counts.resting, served };
 }

@@ -123,6 +123,13 @@ export function staleSince(health: ServerHealth | undefined, gatewayLost: number
   return gatewayLost === undefined ? lost : Math.min(lost, gatewayLost);
 }
 
+/** Since when what is shown of a server may be wrong. */
+export const staleOf = (world: World, server: string, gatewayLost: number | undefined): number | undefined =>
+  staleSince(world.servers.get(server), gatewayLost);
+
+/** How long it lasts, or lasted when it was last known. */
+export const lasted = (time: number, now: number, stale: number | undefined): number => Math.max(0, (stale ?? now) - time);
+
 export function tileOf(world: World, extension: Extension, gatewayLost: number | undefined): Tile {
   const line = foremost(extension.lines);
   const recorded = extension.lines.find((one) => one.recording);

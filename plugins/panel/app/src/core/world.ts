@@ -101,6 +101,8 @@ export interface World {
   conferences: ConferenceRoom[];
   popups: Map<string, Popup>;
   known: Map<string, CallerKnown>;
+  /** The user's own phone, whose pop-ups are kept; its server, where that is known. */
+  own: { agent: string; server: string | undefined } | undefined;
   /** Service levels count from here. */
   since: number;
 }
@@ -110,13 +112,14 @@ export const keyOf = (server: string, name: string): string => `${server}/${name
 export function emptyWorld(now: number): World {
   return {
     extensions: new Map(), queues: new Map(), servers: new Map(), parked: [], conferences: [],
-    popups: new Map(), known: new Map(), since: now,
+    popups: new Map(), known: new Map(), own: undefined, since: now,
   };
 }
 
 /** The world that a snapshot tells; of the one before, what no snapshot has is kept. */
 export function fromSnapshot(snapshot: Snapshot, before: World, now: number): World {
-  const world: World = { ...emptyWorld(now), popups: before.popups, known: before.known, since: before.since };
+  const { popups, known, own, since } = before;
+  const world: World = { ...emptyWorld(now), popups, known, own, since };
   for (const server of snapshot.servers) world.servers.set(server.server, health(server, before));
   for (const user of snapshot.users) {
     const extension = extensionOf(world, user.server, user.agent, now);
@@ -129,6 +132,13 @@ export function fromSnapshot(snapshot: Snapshot, before: World, now: number): Wo
   for (const queue of snapshot.queues) takeQueue(world, queue, before, now);
   world.parked = snapshot.parked;
   world.conferences = snapshot.conferences;
+  const calls = new Set(snapshot.calls.map(({ call }) => call));
+  for (const [key, popup] of popups) {
+    if (popup.state === "closed" || calls.has(popup.call)) continue;
+    // Its end was missed. A note can still be written.
+    popups.set(key, { ...popup, state: "closed" });
+  }
+  for (const call of known.keys()) if (!calls.has(call)) dropKnown(world, call);
   return world;
 }
 
@@ -166,6 +176,30 @@ export function extensionOf(world: World, server: string, agent: string, now: nu
     world.extensions.set(key, extension);
   }
   return extension;
+}
+
+/** What is known of a caller goes with the last pop-up of the call. */
+export function dropKnown(world: World, call: string): void {
+  for (const popup of world.popups.values()) if (popup.call === call) return;
+  world.known.delete(call);
+}
+
+export function dropPopup(world: World, key: string): void {
+  const popup = world.popups.get(key);
+  if (!popup) return;
+  world.popups.delete(key);
+  dropKnown(world, popup.call);
+}
+
+/** Whether what pops up there pops up for the user. */
+export function isOwn({ own }: World, agent: string, server: string): boolean {
+  return own?.agent === agent && (own.server === undefined || server === "" || server === own.server);
+}
+
+/** From now on this is the user's phone; what popped up on another one goes. */
+export function useOwn(world: World, own: World["own"]): void {
+  world.own = own;
+  for (const [key, { agent, server }] of world.popups) if (!isOwn(world, agent, server)) dropPopup(world, key);
 }
 
 export function queueOf(world: World, server: string, queue: string): QueueState {

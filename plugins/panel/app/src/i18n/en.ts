@@ -29,6 +29,9 @@ export const en = {
   "head.language": "Language",
   "head.phone": "Your phone",
   "head.noPhone": "none",
+  "head.phoneServer": "Server of your phone",
+  "head.choose": "choose…",
+  "head.chooseServer": "Several servers have a phone of your number: choose above which one is yours.",
   "head.settings": "{user}: settings",
 
   "link.connected": "Live",
@@ -143,6 +146,7 @@ export const en = {
   "drop.transfer.attended": "Talk to {onto} first",
   "drop.transfer.voicemail": "To the voicemail of {onto}",
   "drop.none": "Nothing can be done with these two.",
+  "drop.gone": "Not done: that call is over, or has changed.",
   "drop.cancel": "Cancel",
 
   "outcome.sent": "{action}: sent…",
@@ -213,6 +217,7 @@ export const en = {
   "board.free": "Free",
   "board.resting": "Paused",
   "board.full": "Full screen",
+  "board.without": "Out of reach, and not in the figures: {servers}",
   "board.none": "–",
 
   "popup.ringing": "Calling",

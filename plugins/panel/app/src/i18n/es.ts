@@ -31,6 +31,9 @@ export const es: Catalogue = {
   "head.language": "Idioma",
   "head.phone": "Su teléfono",
   "head.noPhone": "ninguno",
+  "head.phoneServer": "Servidor de su teléfono",
+  "head.choose": "elegir…",
+  "head.chooseServer": "Varios servidores tienen un teléfono con su número: elija arriba cuál es el suyo.",
   "head.settings": "{user}: ajustes",
 
   "link.connected": "En vivo",
@@ -145,6 +148,7 @@ export const es: Catalogue = {
   "drop.transfer.attended": "Hablar antes con {onto}",
   "drop.transfer.voicemail": "Al buzón de {onto}",
   "drop.none": "Con estas dos no se puede hacer nada.",
+  "drop.gone": "No se ha hecho: esa llamada ha terminado o ha cambiado.",
   "drop.cancel": "Cancelar",
 
   "outcome.sent": "{action}: enviado…",
@@ -215,6 +219,7 @@ export const es: Catalogue = {
   "board.free": "Libres",
   "board.resting": "En pausa",
   "board.full": "Pantalla completa",
+  "board.without": "Fuera de alcance y sin contar en las cifras: {servers}",
   "board.none": "–",
 
   "popup.ringing": "Llama",

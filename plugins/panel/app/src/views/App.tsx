@@ -1,9 +1,10 @@
 /** The frame around all views. */
 
-import { signal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { login, logOut, type Session } from "../app/session";
 import type { Settings } from "../app/settings";
+import { homes } from "../core/actions";
 import { mayActAs } from "../core/rights";
 import { t } from "../i18n";
 import { at, SessionProvider, useSession } from "./common";
@@ -127,22 +128,48 @@ function Menu() {
 /** The phone that the user acts with: their own, or, where they may, any. */
 function Phone() {
   const session = useSession();
+  const draft = useSignal(session.phone.peek() ?? "");
   if (!mayActAs(session.who)) {
-    return <p class="quiet">{t("head.phone")}: <strong>{session.phone.value ?? t("head.noPhone")}</strong></p>;
+    return (
+      <>
+        <p class="quiet">{t("head.phone")}: <strong>{session.phone.value ?? t("head.noPhone")}</strong></p>
+        <PhoneServer />
+      </>
+    );
   }
-  const everybody = session.store.everybody.value;
-  const take = (value: string) => {
-    const known = everybody.some(({ agent }) => agent === value);
-    session.useAs(known ? value : undefined);
-    return known || value === "";
+  const { value } = draft;
+  const known = session.homes.value.length > 0;
+  const take = (written: string) => {
+    draft.value = written;
+    const phone = written.trim();
+    session.useAs(homes(session.store.everybody.value, phone).length > 0 ? phone : undefined);
   };
   return (
+    <>
+      <label class="field">
+        <span>{t("head.phone")}</span>
+        <input
+          name="phone" inputMode="numeric" autocomplete="off" value={value} placeholder={t("head.noPhone")}
+          aria-invalid={value.trim() !== "" && !known} onInput={({ currentTarget }) => take(currentTarget.value)}
+        />
+      </label>
+      <PhoneServer />
+    </>
+  );
+}
+
+/** Which phone is meant, where several servers have one of this number. */
+function PhoneServer() {
+  const session = useSession();
+  const servers = session.homes.value;
+  if (servers.length < 2) return null;
+  return (
     <label class="field">
-      <span>{t("head.phone")}</span>
-      <input
-        name="phone" inputMode="numeric" autocomplete="off" value={session.phone.value ?? ""} placeholder={t("head.noPhone")}
-        onInput={({ currentTarget: input }) => input.setAttribute("aria-invalid", String(!take(input.value.trim())))}
-      />
+      <span>{t("head.phoneServer")}</span>
+      <select name="phoneServer" value={session.actor.value.server ?? ""} onChange={({ currentTarget }) => session.useAt(currentTarget.value || undefined)}>
+        <option value="">{t("head.choose")}</option>
+        {servers.map((server) => <option key={server} value={server}>{server}</option>)}
+      </select>
     </label>
   );
 }

@@ -84,11 +84,11 @@ function GroupChoice() {
 /** What is searched for can be called, if it is a number. */
 function DialButton() {
   const session = useSession();
-  const { who, phone } = session.actor.value;
+  const { who, phone, server } = session.actor.value;
   const to = text.value.trim();
-  if (!DIALLED.test(to) || phone === undefined || phone === to || !may(who, "dial", [phone])) return null;
+  if (!DIALLED.test(to) || phone === undefined || phone === to || session.homeless.value || !may(who, "dial", [phone])) return null;
   return (
-    <button type="button" class="primary" data-action="dialNumber" onClick={() => void session.give("act.dial", { action: "dial", from: phone, to })}>
+    <button type="button" class="primary" data-action="dialNumber" onClick={() => void session.give("act.dial", { action: "dial", from: phone, to, ...(server && { server }) })}>
       <Icon name="talking" /><span>{t("act.dial")} <bdi>{to}</bdi></span>
     </button>
   );

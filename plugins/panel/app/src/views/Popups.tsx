@@ -11,16 +11,23 @@ const MOST = 3;
 const DEEPEST = 2;
 
 export function Popups() {
-  const { store, phone } = useSession();
+  const { store } = useSession();
   store.popups.value;
-  const own = phone.value;
   const shown = [...store.world.popups.values()]
-    .filter(({ agent, state }) => agent === own && state !== "down")
     .sort((one, other) => other.since - one.since)
     .slice(0, MOST);
-  if (shown.length === 0) return null;
-  return <div class="popups">{shown.map((popup) => <PopupCard key={popup.call} popup={popup} />)}</div>;
+  // What is announced has to be in a place that was there before.
+  return (
+    <>
+      <p class="sr" role="status" data-announced>
+        {shown.map((popup) => <span key={popup.call}><Foreign text={popup.number || t("tile.withheld")} />: {stateOf(popup)}. </span>)}
+      </p>
+      {shown.length > 0 && <div class="popups">{shown.map((popup) => <PopupCard key={popup.call} popup={popup} />)}</div>}
+    </>
+  );
 }
+
+const stateOf = ({ state, reason }: Popup) => t(`popup.${state}`) + (reason ? ` (${t(`popup.${reason as "onHook"}`)})` : "");
 
 function PopupCard({ popup }: { popup: Popup }) {
   const session = useSession();
@@ -30,8 +37,7 @@ function PopupCard({ popup }: { popup: Popup }) {
     if (popup.state !== "closed" && may(who, "popupClose", [popup.agent])) {
       void session.give("act.popupClose", { action: "popupClose", call: popup.call, agent: popup.agent });
     }
-    store.world.popups.delete(keyOf(popup.agent, popup.call));
-    store.refresh();
+    store.closePopup(keyOf(popup.agent, popup.call));
   };
   const note = (event: Event) => {
     event.preventDefault();
@@ -42,12 +48,12 @@ function PopupCard({ popup }: { popup: Popup }) {
     });
   };
   return (
-    <section class="card popup" data-state={popup.state} aria-label={t("popup.label", { number: popup.number })} aria-live="polite">
+    <section class="card popup" data-state={popup.state} aria-label={t("popup.label", { number: popup.number })}>
       <header>
         <span class="mark"><Icon name={popup.state === "ringing" ? "ringing" : "talking"} size={18} /></span>
         <span class="grow">
           <strong><Foreign text={popup.number || t("tile.withheld")} /></strong>{" "}
-          <span class="quiet">{t(`popup.${popup.state}`)}{popup.reason && ` (${t(`popup.${popup.reason as "onHook"}`)})`} <Since time={popup.since} /></span>
+          <span class="quiet">{stateOf(popup)} <Since time={popup.since} /></span>
         </span>
         <button type="button" class="plain" data-action="popupClose" aria-label={t("popup.close")} onClick={close}><Icon name="close" /></button>
       </header>

@@ -1,7 +1,7 @@
 /** Queues: who waits, who serves, and how well. */
 
 import type { Caller } from "@telepulse/client";
-import { dragged, open } from "../app/choice";
+import { dragged, open, taking } from "../app/choice";
 import { ofMember } from "../core/actions";
 import { longestSince, serviceLevel, staff } from "../core/level";
 import { reach } from "../core/rights";
@@ -15,6 +15,7 @@ import { Icon } from "./Icon";
 export function Queues() {
   const { store } = useSession();
   store.queues.value;
+  store.servers.value;
   const queues = [...store.world.queues.values()].sort((one, other) => one.key.localeCompare(other.key));
   if (queues.length === 0) return <p class="empty">{t("queue.none")}</p>;
   return <div class="scroll cards">{queues.map((queue) => <QueueCard key={queue.key} queue={queue} />)}</div>;
@@ -41,7 +42,7 @@ function QueueCard({ queue }: { queue: QueueState }) {
       </header>
       <dl class="figures">
         <Figure name={t("queue.waiting")} value={queue.callers.length} tone={queue.callers.length > 0 ? "fair" : undefined} />
-        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} />} />
+        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} stale={stale} />} />
         <Figure name={t("queue.free")} value={people.free} />
         <Figure name={t("queue.busy")} value={people.busy} />
         <Figure name={t("queue.paused")} value={people.paused} />
@@ -53,7 +54,7 @@ function QueueCard({ queue }: { queue: QueueState }) {
       </p>
       <h3>{t("queue.callers")}</h3>
       {queue.callers.length === 0 && <p class="quiet">{t("queue.nobodyWaits")}</p>}
-      <ol class="rows">{queue.callers.map((caller) => <Waiting key={caller.call} server={queue.server} caller={caller} />)}</ol>
+      <ol class="rows">{queue.callers.map((caller) => <Waiting key={caller.call} server={queue.server} caller={caller} stale={stale} />)}</ol>
       <h3>{t("queue.members")}</h3>
       {queue.members.size === 0 && <p class="quiet">{t("queue.nobodyServes")}</p>}
       <ul class="rows">
@@ -63,17 +64,19 @@ function QueueCard({ queue }: { queue: QueueState }) {
   );
 }
 
-function Waiting({ server, caller }: { server: string; caller: Caller }) {
+function Waiting({ server, caller, stale }: { server: string; caller: Caller; stale: number | undefined }) {
   const { who } = useSession();
   const name = caller.name || caller.number || t("tile.withheld");
-  const start = () => {
+  const start = (event: DragEvent) => {
     dragged.value = { kind: "caller", server, call: caller.call, name };
+    // Some browsers drag nothing that has no data.
+    event.dataTransfer?.setData("text/plain", name);
   };
   return (
     <li draggable onDragStart={start} onDragEnd={() => (dragged.value = undefined)}>
       <span class="position">{t("queue.position", { position: caller.position })}</span>
       <span class="grow"><Foreign text={name} /> {caller.name && <span class="quiet"><Foreign text={caller.number} /></span>}</span>
-      <Since time={Date.parse(caller.since)} />
+      <Since time={Date.parse(caller.since)} stale={stale} />
       {reach(who, "transfer") === "any" && <SendForm server={server} call={caller.call} about={name} />}
     </li>
   );
@@ -82,7 +85,7 @@ function Waiting({ server, caller }: { server: string; caller: Caller }) {
 function Serving({ server, member }: { server: string; member: Member }) {
   const session = useSession();
   return (
-    <li data-agent={member.agent} data-status={member.status}>
+    <li data-agent={member.agent} data-status={member.status} {...taking(keyOf(server, member.agent))}>
       <span class="state-dot" data-status={member.status}><Icon name={member.status === "paused" ? "paused" : member.status === "not_inuse" ? "free" : member.status === "unavailable" ? "offline" : "talking"} size={14} /></span>
       <span class="grow">
         <button type="button" class="name" onClick={() => open(keyOf(server, member.agent))}><Foreign text={member.name || member.agent} /></button>{" "}

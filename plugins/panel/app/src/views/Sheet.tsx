@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { close, opened } from "../app/choice";
 import { ofExtension, ofLine, ofMember, transfers } from "../core/actions";
 import { may } from "../core/rights";
-import { mood, nameOf, staleSince } from "../core/tile";
+import { mood, nameOf, staleOf } from "../core/tile";
 import type { Extension, Member } from "../core/world";
 import { t } from "../i18n";
 import { Act, at, Foreign, Since, useSession } from "./common";
@@ -54,7 +54,7 @@ export function Sheet() {
 
 function Freshness({ extension }: { extension: Extension }) {
   const { store, lost } = useSession();
-  const stale = staleSince(store.world.servers.get(extension.server), lost.value);
+  const stale = staleOf(store.world, extension.server, lost.value);
   if (stale !== undefined) return <p class="banner">{t("sheet.stale", { time: at(stale) })}</p>;
   return <p class="hint">{t("sheet.heard", { time: at(extension.heard) })}</p>;
 }
@@ -62,7 +62,7 @@ function Freshness({ extension }: { extension: Extension }) {
 function General({ extension }: { extension: Extension }) {
   const session = useSession();
   const actor = session.actor.value;
-  const ready = ofExtension(actor, session.store.world, extension);
+  const ready = ofExtension(actor, extension);
   const canSay = may(actor.who, "message", [extension.agent]);
   const acts = ["dial", "pickup", "spy", "whisper", "barge"].some((action) => may(actor.who, action, [actor.who.extension ?? ""]));
   return (
@@ -70,6 +70,7 @@ function General({ extension }: { extension: Extension }) {
       {ready.map((one) => <Act key={one.id} ready={one} />)}
       {canSay && <MessageForm to={extension.agent} server={extension.server} />}
       {actor.phone === undefined && acts && <p class="hint">{t("sheet.noPhone")}</p>}
+      {actor.phone !== undefined && session.homeless.value && acts && <p class="hint">{t("head.chooseServer")}</p>}
       {!canSay && !acts && <p class="hint">{t("sheet.noRights")}</p>}
     </div>
   );
@@ -86,7 +87,7 @@ function LineView({ extension, line }: { extension: Extension; line: Line }) {
         <Icon name={line.direction} size={14} />
         <strong><Foreign text={line.name || line.number || t("tile.withheld")} /></strong>
         {line.name && <span class="number"><Foreign text={line.number} /></span>}
-        <Since time={Date.parse(line.since)} />
+        <Since time={Date.parse(line.since)} stale={staleOf(world, extension.server, session.lost.value)} />
       </p>
       {line.queue && <p class="hint">{t("sheet.via", { queue: line.queue })}</p>}
       <div class="acts">{ofLine(actor, world, extension, line).map((one) => <Act key={one.id} ready={one} />)}</div>

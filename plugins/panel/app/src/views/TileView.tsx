@@ -1,7 +1,7 @@
 /** One extension. Drawn anew only when it changes. */
 
 import { memo } from "../app/memo";
-import { dragged, dropped, open, opened } from "../app/choice";
+import { dragged, open, opened, taking } from "../app/choice";
 import { tileOf, type Tile } from "../core/tile";
 import { t } from "../i18n";
 import { at as timeOfDay, Foreign, Since, useSession } from "./common";
@@ -30,7 +30,7 @@ export const TileView = memo(
           {...(tile.line && { "data-line": tile.line.state })} {...(tile.words && { "data-words": "" })}
           {...(tile.stale !== undefined && { "data-stale": "" })}
           tabIndex={stop ? 0 : -1} aria-label={label(tile)} aria-describedby="grid-hint"
-          aria-expanded={opened.value === id} onClick={() => open(id)} onFocus={onFocus} {...dragging(id)}
+          aria-expanded={opened.value === id} onClick={() => open(id)} onFocus={onFocus} {...dragging(id, tile.line?.channel)}
         >
           <Face tile={tile} />
         </button>
@@ -41,29 +41,17 @@ export const TileView = memo(
 );
 
 /** What a mouse can do with a tile: take it to another one. */
-function dragging(id: string) {
+function dragging(id: string, channel: string | undefined) {
   return {
     draggable: true,
     onDragStart: (event: DragEvent) => {
-      dragged.value = { kind: "extension", key: id };
+      dragged.value = { kind: "extension", key: id, channel };
       event.dataTransfer?.setData("text/plain", id);
     },
     onDragEnd: () => {
       dragged.value = undefined;
     },
-    onDragEnter: (event: DragEvent) => (event.currentTarget as HTMLElement).setAttribute("data-over", ""),
-    onDragLeave: (event: DragEvent) => (event.currentTarget as HTMLElement).removeAttribute("data-over"),
-    onDragOver: (event: DragEvent) => {
-      if (dragged.peek()) event.preventDefault();
-    },
-    onDrop: (event: DragEvent) => {
-      (event.currentTarget as HTMLElement).removeAttribute("data-over");
-      const from = dragged.peek();
-      if (!from) return;
-      event.preventDefault();
-      dropped.value = { from, onto: id };
-      dragged.value = undefined;
-    },
+    ...taking(id),
   };
 }
 

@@ -8,17 +8,19 @@ import { at, Figure, Foreign, Percent, Since, useSession } from "./common";
 import { toneOf } from "./Queues";
 
 export function Wallboard() {
-  const { store, settings } = useSession();
+  const { store, settings, lost } = useSession();
   store.queues.value;
+  store.servers.value;
   store.counts.value;
   const all = overview(store.world);
   const level = serviceLevel(all.served);
   const queues = [...store.world.queues.values()].sort((one, other) => other.callers.length - one.callers.length || one.key.localeCompare(other.key));
   return (
     <div class="scroll board">
+      {all.without.length > 0 && <p class="banner" data-without>{t("board.without", { servers: all.without.join(", ") })}</p>}
       <dl class="figures big">
         <Figure name={t("queue.waiting")} value={all.waiting} tone={all.waiting > 0 ? "fair" : "good"} />
-        <Figure name={t("queue.longest")} value={all.longest === undefined ? t("board.none") : <Since time={all.longest} />} />
+        <Figure name={t("queue.longest")} value={all.longest === undefined ? t("board.none") : <Since time={all.longest} stale={lost.value} />} />
         <Figure name={t("board.calls")} value={all.calls} />
         <Figure name={t("board.free")} value={all.free} />
         <Figure name={t("board.resting")} value={all.resting} />
@@ -44,7 +46,7 @@ function Board({ queue }: { queue: QueueState }) {
       <h2><Foreign text={queue.queue} />{stale !== undefined && <span class="old">{t("tile.asOf", { time: at(stale) })}</span>}</h2>
       <dl class="figures">
         <Figure name={t("queue.waiting")} value={queue.callers.length} tone={queue.callers.length > 0 ? "fair" : undefined} />
-        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} />} />
+        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} stale={stale} />} />
         <Figure name={t("queue.free")} value={people.free} />
         <Figure name={t("queue.busy")} value={people.busy} />
         <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />

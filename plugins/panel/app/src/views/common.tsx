@@ -19,9 +19,9 @@ export function useSession(): Session {
   return session;
 }
 
-/** How long since then, second by second. */
-export function Since({ time }: { time: number }) {
-  const text = useMemo(() => since(time), [time]);
+/** How long since then, second by second; where it is `stale`, as long as it was then. */
+export function Since({ time, stale }: { time: number; stale?: number | undefined }) {
+  const text = useMemo(() => since(time, stale), [time, stale]);
   return <span class="since">{text}</span>;
 }
 

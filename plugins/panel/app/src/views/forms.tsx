@@ -1,6 +1,7 @@
 /** Actions that need to be told more. */
 
 import type { Line, TransferKind } from "@telepulse/client";
+import { say } from "../app/toasts";
 import { transfer } from "../core/actions";
 import type { Extension } from "../core/world";
 import { t } from "../i18n";
@@ -19,8 +20,9 @@ function submitted(event: Event, taken: (field: (name: string) => string) => voi
 export function TransferForm({ extension, line, kinds }: { extension: Extension; line: Line; kinds: TransferKind[] }) {
   const session = useSession();
   const submit = (event: Event) => submitted(event, (field) => {
-    const command = transfer(extension, line, field("to"), field("kind") as TransferKind);
-    void session.give("act.transfer", command);
+    const command = transfer(session.actor.value, session.store.world, extension, line, field("to"), field("kind") as TransferKind);
+    if (command) void session.give("act.transfer", command);
+    else say("refused", t("drop.gone"));
   });
   return (
     <form class="row" data-form="transfer" aria-label={t("transfer.title")} onSubmit={submit}>

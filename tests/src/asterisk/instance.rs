@@ -19,7 +19,7 @@ const SEEN_AS: &str = "/mnt";
 const AUDITOR_SECRET: &str = "the tests' own";
 /// Usually one or two seconds, but the machine may be busy compiling.
 const BOOT: Duration = Duration::from_mins(1);
-const STOP: Duration = Duration::from_mins(1);
+const STOP: Duration = Duration::from_secs(30);
 
 /// Gives the instance /proc, /dev and its own folder, in a mount namespace which ends with it: no
 /// mount is left behind for a later `rm -r` of the cache to walk into.
@@ -116,8 +116,12 @@ impl Asterisk {
             auditor.send("Command", &[("Command", "core stop now")]).await
         };
         let asked = asked.await.map(drop);
-        let ended = wait::until("Asterisk to stop", STOP, async || Ok(child.try_wait()?));
-        let ended = ended.await.map(drop);
+        let mut ended = ends(&mut child, STOP).await;
+        if ended.is_err() {
+            // Seldom it hangs in the middle of it, and goes on when it is told once more.
+            Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+            ended = ends(&mut child, STOP).await;
+        }
         if asked.is_err() || ended.is_err() {
             end(&mut child)?;
         }
@@ -245,6 +249,11 @@ fn command(installation: &Installation, dir: &Path) -> Command {
         }
     }
     command
+}
+
+/// Waits until it has ended.
+async fn ends(child: &mut Child, patience: Duration) -> Result<()> {
+    wait::until("Asterisk to stop", patience, async || Ok(child.try_wait()?)).await.map(drop)
 }
 
 fn end(child: &mut Child) -> Result<()> {

@@ -177,7 +177,14 @@ async fn each_vendors_shape_is_spoken() -> Result<()> {
             Call::new("trunk", "101").caller(WRITTEN, "").patience(SOON).place(&pbx)?;
         let is_maja = |info: &Value| info["id"] == *id && info["name"] == "Maja Horvat";
         let (call, _) = heard(&mut client, 1, is_maja).await.context(kind.name())?;
-        client.lines("101", &[("up", WRITTEN)]).await?;
+        // The phone may have answered before the CRM did.
+        wait::until("101 to talk", SOON, async || {
+            let of_agent = json!({"agents": ["101"]});
+            let lines = json!({"action": "query", "query": "lines", "filter": of_agent});
+            let lines = client.ok(lines).await?["items"][0]["lines"].clone();
+            Ok((lines[0]["state"] == "up").then_some(()))
+        })
+        .await?;
         client.ok(json!({"action": "note", "call": call, "text": "a note"})).await?;
         // Tokens may be over by the time that a call is.
         crm.expire_tokens();

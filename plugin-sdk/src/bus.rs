@@ -66,16 +66,20 @@ pub fn query(query: &Query, timeout: Duration) -> Result<QueryResult, Refusal> {
 
 /// Sends JSON to an address that answers with a reply of the language, and takes the reply apart.
 pub fn ask<T: Serialize>(address: &str, payload: &T, timeout: Duration) -> Result<Value, Refusal> {
-    let internal = |error| Refusal::new(Code::Internal, format!("{address}: {error}"));
-    let payload = serde_json::to_vec(payload).map_err(internal)?;
-    reply(request(address, &payload, timeout))
+    let payload = serde_json::to_vec(payload)
+        .map_err(|error| Refusal::new(Code::Internal, format!("{address}: {error}")))?;
+    read(address, request(address, &payload, timeout))
 }
 
 /// Takes an answer apart that is a reply of the language, as [`submit`]ted requests get it.
 pub fn reply(answer: Result<Vec<u8>, String>) -> Result<Value, Refusal> {
-    let answer = answer.map_err(unanswered)?;
-    let internal = |error| Refusal::new(Code::Internal, format!("an answer: {error}"));
-    Reply::from_slice(&answer).map_err(internal)?.outcome
+    read("an answer", answer)
+}
+
+/// Names what it reads where that is no reply.
+fn read(what: &str, answer: Result<Vec<u8>, String>) -> Result<Value, Refusal> {
+    let reply = Reply::from_slice(&answer.map_err(unanswered)?);
+    reply.map_err(|error| Refusal::new(Code::Internal, format!("{what}: {error}")))?.outcome
 }
 
 /// The refusal for a request that nobody answered: what came of it is not known.
@@ -115,7 +119,9 @@ mod tests {
         host.serve(COMMAND, move |_| Ok(reply.clone()));
         assert_eq!(command(hangup(), SOON), Err(refusal));
         host.serve(COMMAND, |_| Ok(b"?".to_vec()));
-        assert_eq!(command(hangup(), SOON).unwrap_err().code, Code::Internal);
+        let unreadable = command(hangup(), SOON).unwrap_err();
+        assert_eq!(unreadable.code, Code::Internal);
+        assert!(unreadable.message.contains(COMMAND), "{unreadable:?}");
     }
 
     #[test]

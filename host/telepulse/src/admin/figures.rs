@@ -1,19 +1,15 @@
 //! `GET /figures`: how much goes on just now, for `telepulse top`. Made from what the proxy and the
 //! core answer to anybody.
 
-use super::{Api, problem::Problem, servers};
-use crate::{
-    bus::{Address, Headers},
-    clock,
-};
+use super::{Api, asked, problem::Problem, servers};
+use crate::clock;
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
-use telepulse_language::{Code, Reply};
+use std::{collections::HashMap, time::Duration};
 
 /// How long the servers' tasks may take for their parts.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -23,17 +19,18 @@ const OF_A_PLUGIN: [&str; 6] = ["name", "state", "queued", "handled", "dropped",
 pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
     let list = servers::ask(&api, json!({ "command": "list" })).await?;
     let links = list["items"].as_array().cloned().unwrap_or_default();
-    // Where nobody serves queries there are no calls to count.
-    let calls = query(&api, "calls").await.unwrap_or_default();
+    // Where queries are not answered nobody knows: no number says otherwise.
+    let calls = query(&api, "calls").await.ok();
     let queues = query(&api, "queues").await.unwrap_or_default();
+    let on = calls.as_deref().map(by_server);
     let plugins: Vec<Value> = api.plugins.list().iter().map(|plugin| json!(plugin)).collect();
     Ok(Json(json!({
         "time": clock::now(),
         "version": env!("CARGO_PKG_VERSION"),
         "events": api.bus.stream().tail(),
         "clients": (api.clients)(),
-        "calls": calls.len(),
-        "servers": links.iter().map(|link| server(link, &calls)).collect::<Vec<_>>(),
+        "calls": calls.as_ref().map(Vec::len),
+        "servers": links.iter().map(|link| server(link, on.as_ref())).collect::<Vec<_>>(),
         "queues": queues.iter().map(queue).collect::<Vec<_>>(),
         "plugins": plugins.iter().map(plugin).collect::<Vec<_>>(),
     }))
@@ -41,22 +38,30 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
 }
 
 async fn query(api: &Api, kind: &str) -> Result<Vec<Value>, Problem> {
-    let internal = |error: String| Problem::new(Code::Internal, error);
-    let address = Address::parse("telepulse.query").map_err(|error| internal(error.to_string()))?;
-    let payload = json!({ "query": kind }).to_string().into();
-    let answer = api.bus.request(&address, payload, Headers::within(WITHIN)).await;
-    let answer = answer.map_err(|error| internal(error.to_string()))?;
-    let reply = Reply::from_slice(&answer).map_err(|error| internal(error.to_string()))?;
-    Ok(reply.outcome?["items"].as_array().cloned().unwrap_or_default())
+    let mut answer = asked::ask(api, "telepulse.query", &json!({ "query": kind }), WITHIN).await?;
+    match answer["items"].take() {
+        Value::Array(items) => Ok(items),
+        _ => Ok(Vec::new()),
+    }
 }
 
-fn server(link: &Value, calls: &[Value]) -> Value {
+/// How many calls each server has.
+fn by_server(calls: &[Value]) -> HashMap<&str, u64> {
+    let mut on = HashMap::new();
+    for server in calls.iter().filter_map(|call| call["server"].as_str()) {
+        *on.entry(server).or_default() += 1;
+    }
+    on
+}
+
+fn server(link: &Value, on: Option<&HashMap<&str, u64>>) -> Value {
     let figures = &link["figures"];
+    let id = link["id"].as_str().unwrap_or_default();
     json!({
         "id": link["id"],
         "state": link["state"],
         "asterisk": link["asterisk"],
-        "calls": calls.iter().filter(|call| call["server"] == link["id"]).count(),
+        "calls": on.map(|on| on.get(id).copied().unwrap_or_default()),
         "eventsPerSecond": figures["eventsPerSecond"],
         "events": figures["events"],
         "latencyMs": figures["latencyMs"],

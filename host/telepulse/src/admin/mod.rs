@@ -1,5 +1,6 @@
 //! The admin API (contract section 6): servers and plugins over HTTP, for operators.
 
+mod asked;
 mod body;
 mod configuration;
 mod figures;

@@ -1,7 +1,6 @@
 //! `/servers`: asked of the proxy over the bus, as anybody else would.
 
-use super::{Api, body, problem::Problem};
-use crate::bus::{Address, Headers, RequestError};
+use super::{Api, asked, body, problem::Problem};
 use axum::{
     Json,
     extract::{Path, Request, State},
@@ -10,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::time::Duration;
-use telepulse_language::{Code, Refusal, Reply};
+use telepulse_language::{Code, Refusal};
 
 /// Where the proxy takes commands.
 const PROXY: &str = "telepulse.proxy.command";
@@ -73,7 +72,8 @@ pub(super) async fn audit(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     body::none(&headers)?;
-    let report = ask_within(&api, json!({ "command": "audit", "server": id }), AUDIT).await?;
+    let command = json!({ "command": "audit", "server": id });
+    let report = asked::ask(&api, PROXY, &command, AUDIT).await?;
     Ok(Json(report).into_response())
 }
 
@@ -93,23 +93,5 @@ pub(super) async fn order(
 
 /// Asks the proxy, in the name of the host itself.
 pub(super) async fn ask(api: &Api, command: Value) -> Result<Value, Problem> {
-    ask_within(api, command, WITHIN).await
-}
-
-async fn ask_within(api: &Api, command: Value, limit: Duration) -> Result<Value, Problem> {
-    let internal = |error: String| Problem::new(Code::Internal, error);
-    let address = Address::parse(PROXY).map_err(|error| internal(error.to_string()))?;
-    let payload = command.to_string().into();
-    let answer = api.bus.request(&address, payload, Headers::within(limit)).await;
-    let answer = answer.map_err(|error| {
-        let code = match error {
-            RequestError::NobodyServes(_) => Code::ServerUnavailable,
-            RequestError::Full(_) => Code::TooManyRequests,
-            RequestError::Deadline(_) => Code::Timeout,
-        };
-        Problem::new(code, error.to_string())
-    })?;
-    let reply = Reply::from_slice(&answer)
-        .map_err(|error| internal(format!("the proxy's answer cannot be read: {error}")))?;
-    Ok(reply.outcome?)
+    asked::ask(api, PROXY, &command, WITHIN).await
 }

@@ -37,8 +37,7 @@ pub(crate) enum Goal {
 }
 
 /// Starts the task of a server.
-pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, String> {
-    let pbx = model(&server)?;
+pub(crate) fn spawn(server: Server, pbx: Pbx, bus: Arc<dyn Bus>) -> LinkHandle {
     let server = Arc::new(server);
     let (asks_in, asks) = mpsc::channel(QUEUE);
     let (goal_in, goal) = watch::channel(Goal::Run(0));
@@ -71,7 +70,7 @@ pub(crate) fn spawn(server: Server, bus: Arc<dyn Bus>) -> Result<LinkHandle, Str
         link.run().await;
         drop(done);
     });
-    Ok(handle)
+    handle
 }
 
 /// An empty model of a server.

@@ -67,8 +67,9 @@ impl Registry {
         let mut links = Links::new();
         for server in kept.over(&configured) {
             let id = server.id.clone();
-            match link::spawn(server, bus.clone()) {
-                Ok(handle) => {
+            match link::model(&server) {
+                Ok(pbx) => {
+                    let handle = link::spawn(server, pbx, bus.clone());
                     if kept.stopped.contains(&id) {
                         handle.goal.send_replace(Goal::Stop);
                     }
@@ -219,16 +220,16 @@ impl Registry {
     /// and its calls go on.
     async fn begin(&self, server: Server) -> Result<LinkHandle, String> {
         let bus = &self.shared.bus;
-        // One that cannot be begun leaves the one before as it is.
-        link::model(&server).map(drop)?;
-        match self.links().get(&server.id) {
-            Some(old) if old.server.is_same_but_for_ari(&server) => {
-                return Ok(old.with_ari(server, bus).await);
-            }
-            Some(old) => end(old).await,
-            None => {}
+        let old = self.links().get(&server.id).cloned();
+        if let Some(old) = old.as_ref().filter(|old| old.server.is_same_but_for_ari(&server)) {
+            return Ok(old.with_ari(server, bus).await);
         }
-        link::spawn(server, bus.clone())
+        // One that cannot be begun leaves the one before as it is.
+        let pbx = link::model(&server)?;
+        if let Some(old) = &old {
+            end(old).await;
+        }
+        Ok(link::spawn(server, pbx, bus.clone()))
     }
 
     async fn remove(&self, id: &str) -> Result<Value, Refusal> {

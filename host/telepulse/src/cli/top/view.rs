@@ -59,7 +59,7 @@ fn head(now: &Value, before: Option<&Value>, paint: Paint) -> String {
     format!(
         "{}  calls {}  clients {}{events}",
         paint.bold(&format!("TelePulse {}", word(&now["version"]))),
-        now["calls"],
+        word(&now["calls"]),
         now["clients"],
     )
 }

@@ -11,6 +11,7 @@ const kept = vi.hoisted(() => {
     removeItem: (name: string) => void kept.delete(name),
   };
   Object.assign(globalThis, {
+    matchMedia: () => ({ matches: false, addEventListener() {} }),
     sessionStorage: storage, localStorage: storage, document: { documentElement: { dataset: {} } },
     location: { protocol: "http:", hostname: "x", origin: "http://x" }, requestAnimationFrame: () => 1,
   });

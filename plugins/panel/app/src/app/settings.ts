@@ -47,8 +47,16 @@ effect(() => {
   document.documentElement.lang = language.value;
 });
 
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+const system = signal(systemDark.matches);
+systemDark.addEventListener("change", () => (system.value = systemDark.matches));
+
 effect(() => {
-  document.documentElement.dataset["theme"] = theme.value;
+  const automatic = system.value ? "dark" : "light";
+  document.documentElement.dataset["theme"] = theme.value === "auto" ? automatic : theme.value;
+});
+
+effect(() => {
   localStorage.setItem("telepulse.theme", theme.value);
 });
 

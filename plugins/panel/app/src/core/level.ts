@@ -10,6 +10,13 @@ export function serviceLevel({ answered, inTime, abandoned }: Served): number | 
   return offered === 0 ? undefined : Math.round((inTime / offered) * 100);
 }
 
+/** How good a level is, by the target of the settings. */
+export function toneOf(level: number | undefined, target: number): "good" | "fair" | "poor" | undefined {
+  if (level === undefined) return undefined;
+  if (level >= target) return "good";
+  return level >= target - 15 ? "fair" : "poor";
+}
+
 /** Since when the longest waiting caller waits. */
 export function longestSince(queue: QueueState): number | undefined {
   return queue.callers.reduce<number | undefined>((first, caller) => {

@@ -3,14 +3,13 @@
 import type { Caller } from "@telepulse/client";
 import { dragged, open, taking } from "../app/choice";
 import { ofMember } from "../core/actions";
-import { longestSince, serviceLevel, staff } from "../core/level";
 import { reach } from "../core/rights";
-import { staleSince } from "../core/tile";
 import { keyOf, type Member, type QueueState } from "../core/world";
 import { t } from "../i18n";
-import { Act, at, Figure, Foreign, Percent, Since, useSession } from "./common";
+import { Act, at, Foreign, Since, useSession } from "./common";
 import { SendForm } from "./forms";
 import { Icon } from "./Icon";
+import { QueueFigures, useStale } from "./QueueFigures";
 
 export function Queues() {
   const { store } = useSession();
@@ -21,33 +20,16 @@ export function Queues() {
   return <div class="scroll cards">{queues.map((queue) => <QueueCard key={queue.key} queue={queue} />)}</div>;
 }
 
-/** How good a level is, by the target of the settings. */
-export function toneOf(level: number | undefined, target: number): "good" | "fair" | "poor" | undefined {
-  if (level === undefined) return undefined;
-  if (level >= target) return "good";
-  return level >= target - 15 ? "fair" : "poor";
-}
-
 function QueueCard({ queue }: { queue: QueueState }) {
-  const { store, lost, settings } = useSession();
-  const stale = staleSince(store.world.servers.get(queue.server), lost.value);
-  const people = staff(queue);
-  const longest = longestSince(queue);
-  const level = serviceLevel(queue.served);
+  const { store, settings } = useSession();
+  const stale = useStale(queue);
   return (
     <section class="card queue" aria-labelledby={`queue-${queue.key}`} data-queue={queue.queue} {...(stale !== undefined && { "data-stale": "" })}>
       <header>
         <h2 id={`queue-${queue.key}`}><Foreign text={queue.queue} /></h2>
         <span class="quiet">{queue.server}{stale !== undefined && <> · {t("tile.asOf", { time: at(stale) })}</>}</span>
       </header>
-      <dl class="figures">
-        <Figure name={t("queue.waiting")} value={queue.callers.length} tone={queue.callers.length > 0 ? "fair" : undefined} />
-        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} stale={stale} />} />
-        <Figure name={t("queue.free")} value={people.free} />
-        <Figure name={t("queue.busy")} value={people.busy} />
-        <Figure name={t("queue.paused")} value={people.paused} />
-        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
-      </dl>
+      <QueueFigures queue={queue} withPaused />
       <p class="hint">
         {t("queue.answered")} {queue.served.answered} · {t("queue.abandoned")} {queue.served.abandoned} ·{" "}
         {t("queue.levelHint", { seconds: settings.serviceLevelSeconds })} · {t("queue.since", { time: at(store.world.since) })}

@@ -1,11 +1,10 @@
 /** For a big screen, to be read from across the room. */
 
-import { longestSince, overview, serviceLevel, staff } from "../core/level";
-import { staleSince } from "../core/tile";
+import { overview, serviceLevel, toneOf } from "../core/level";
 import type { QueueState } from "../core/world";
 import { t } from "../i18n";
 import { at, Figure, Foreign, Percent, Since, useSession } from "./common";
-import { toneOf } from "./Queues";
+import { QueueFigures, useStale } from "./QueueFigures";
 
 export function Wallboard() {
   const { store, settings, lost } = useSession();
@@ -36,21 +35,11 @@ export function Wallboard() {
 }
 
 function Board({ queue }: { queue: QueueState }) {
-  const { store, lost, settings } = useSession();
-  const stale = staleSince(store.world.servers.get(queue.server), lost.value);
-  const people = staff(queue);
-  const longest = longestSince(queue);
-  const level = serviceLevel(queue.served);
+  const stale = useStale(queue);
   return (
     <section class="card board-queue" aria-label={queue.queue} {...(stale !== undefined && { "data-stale": "" })}>
       <h2><Foreign text={queue.queue} />{stale !== undefined && <span class="old">{t("tile.asOf", { time: at(stale) })}</span>}</h2>
-      <dl class="figures">
-        <Figure name={t("queue.waiting")} value={queue.callers.length} tone={queue.callers.length > 0 ? "fair" : undefined} />
-        <Figure name={t("queue.longest")} value={longest === undefined ? t("board.none") : <Since time={longest} stale={stale} />} />
-        <Figure name={t("queue.free")} value={people.free} />
-        <Figure name={t("queue.busy")} value={people.busy} />
-        <Figure name={t("queue.level")} value={<Percent value={level} />} tone={toneOf(level, settings.serviceLevelTarget)} />
-      </dl>
+      <QueueFigures queue={queue} />
     </section>
   );
 }

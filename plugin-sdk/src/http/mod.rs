@@ -11,6 +11,7 @@ pub use body::fields;
 pub use download::Download;
 pub use problem::Problem;
 
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use std::path::PathBuf;
 use telepulse_language::Principal;
@@ -67,6 +68,20 @@ impl Request {
     /// The first header of this name (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The segments of the path below `root`, decoded: none for the root itself. `None` where the path is
+    /// not below it, or a segment is empty or no text.
+    pub fn segments(&self, root: &str) -> Option<Vec<String>> {
+        let below = self.path.strip_prefix(root)?;
+        if below.is_empty() {
+            return Some(Vec::new());
+        }
+        let decoded = below.strip_prefix('/')?.split('/').map(|segment| {
+            let text = percent_decode_str(segment).decode_utf8().ok()?;
+            (!text.is_empty()).then(|| text.into_owned())
+        });
+        decoded.collect()
     }
 
     /// Who asks and what they may see, as the host authenticated them; nobody where it did not say.
@@ -135,5 +150,15 @@ impl Response {
     /// The first header of this name (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same as an answer to this request: one for `HEAD` tells how long its body would be, and has none.
+    #[must_use]
+    pub fn answering(mut self, request: &Request) -> Self {
+        if request.method != "HEAD" {
+            return self;
+        }
+        let length = std::mem::take(&mut self.body).len();
+        if length == 0 { self } else { self.with_header("content-length", length.to_string()) }
     }
 }

@@ -14,6 +14,9 @@ use wasip2::{
     io::streams::StreamError,
 };
 
+/// As much of a body as the host takes in one call (`blocking-write-and-flush`).
+const AT_ONCE: usize = 4096;
+
 /// Answers one request with `H`.
 pub fn serve<H: HttpHandler>(incoming: &IncomingRequest, out: ResponseOutparam) {
     let request = read(incoming, H::MAX_BODY);
@@ -49,7 +52,18 @@ fn read(incoming: &IncomingRequest, most: usize) -> Request {
     {
         headers.push(("host".to_owned(), authority));
     }
-    Request { headers, body: body(incoming, most), ..Request::new(&method, &target) }
+    let request = Request { headers, ..Request::new(&method, &target) };
+    let body = if is_bare(&request) { Ok(Vec::new()) } else { body(incoming, most) };
+    Request { body, ..request }
+}
+
+/// Whether there is no body to ask the host for. One of unknown length (`Transfer-Encoding` does not get here)
+/// means nothing to `GET` and `HEAD`.
+fn is_bare(request: &Request) -> bool {
+    match request.header("content-length") {
+        Some(length) => length == "0",
+        None => matches!(request.method.as_str(), "GET" | "HEAD"),
+    }
 }
 
 fn body(incoming: &IncomingRequest, most: usize) -> Result<Vec<u8>, BodyError> {
@@ -82,18 +96,7 @@ fn send(response: &Response, is_head: bool, out: ResponseOutparam) -> Result<(),
             (&gone, None)
         }
     };
-    let fields = Fields::new();
-    for (name, value) in &response.headers {
-        let appended = fields.append(name, value.as_bytes());
-        appended.map_err(|error| format!("header {name}: {error:?}"))?;
-    }
-    if !response.body.is_empty() && response.header("content-length").is_none() {
-        // Known beforehand, it spares the client the chunks.
-        let length = response.body.len().to_string();
-        let appended = fields.append("content-length", length.as_bytes());
-        appended.map_err(|error| format!("content-length: {error:?}"))?;
-    }
-    let outgoing = OutgoingResponse::new(fields);
+    let outgoing = OutgoingResponse::new(fields(response)?);
     let status = response.status;
     outgoing.set_status_code(status).map_err(|()| format!("{status} is no status"))?;
     let body = outgoing.body().map_err(|()| "it has no body".to_owned())?;
@@ -105,13 +108,33 @@ fn send(response: &Response, is_head: bool, out: ResponseOutparam) -> Result<(),
     // An answer without a body still has to say that it is at its end.
     if !response.body.is_empty() || file.is_some() {
         let mut stream = body.write().map_err(|()| "its body has no stream".to_owned())?;
-        stream.write_all(&response.body).map_err(|error| error.to_string())?;
-        if let Some(mut file) = file {
-            io::copy(&mut file, &mut stream).map_err(|error| error.to_string())?;
+        if file.is_none() && response.body.len() <= AT_ONCE {
+            let sent = stream.blocking_write_and_flush(&response.body);
+            sent.map_err(|error| format!("{error:?}"))?;
+        } else {
+            stream.write_all(&response.body).map_err(|error| error.to_string())?;
+            if let Some(mut file) = file {
+                io::copy(&mut file, &mut stream).map_err(|error| error.to_string())?;
+            }
+            stream.flush().map_err(|error| error.to_string())?;
         }
-        stream.flush().map_err(|error| error.to_string())?;
     }
     OutgoingBody::finish(body, None).map_err(|error| format!("{error:?}"))
+}
+
+/// All headers at once: each call into the host costs more than what it says.
+fn fields(response: &Response) -> Result<Fields, String> {
+    let written = response.headers.iter();
+    let mut all: Vec<(String, Vec<u8>)> =
+        written.map(|(name, value)| (name.clone(), value.as_bytes().to_vec())).collect();
+    if !response.body.is_empty() && response.header("content-length").is_none() {
+        // Known beforehand, it spares the client the chunks.
+        all.push(("content-length".to_owned(), response.body.len().to_string().into_bytes()));
+    }
+    Fields::from_list(&all).map_err(|error| {
+        let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+        format!("one of the headers {}: {error:?}", names.join(", "))
+    })
 }
 
 fn open(part: &FilePart) -> io::Result<io::Take<File>> {

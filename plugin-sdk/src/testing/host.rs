@@ -120,6 +120,7 @@ impl FakeHost {
     /// A new host, which code of this thread then talks to.
     pub fn install() -> Rc<Self> {
         let host = Rc::new(Self::default());
+        crate::config::forget();
         super::install(host.clone());
         host
     }
@@ -131,11 +132,13 @@ impl FakeHost {
 
     /// Gives one of `[settings]`.
     pub fn set(&self, key: &str, value: impl Into<Value>) {
+        crate::config::forget();
         self.inner.borrow_mut().settings.insert(key.to_owned(), value.into());
     }
 
     /// Gives one of `[secrets]`.
     pub fn set_secret(&self, name: &str, value: &str) {
+        crate::config::forget();
         self.inner.borrow_mut().secrets.insert(name.to_owned(), value.to_owned());
     }
 

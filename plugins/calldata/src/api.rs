@@ -6,11 +6,12 @@ use crate::{
     pools::Pool,
     settings::{self, Settings},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use std::fmt::Display;
 use telepulse_plugin_sdk::{
+    config,
     http::{self, Problem, Request, Response},
     language::{Code, Refusal},
     log, metrics,
@@ -32,15 +33,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Answers one request.
 pub(crate) fn handle(request: &Request) -> Response {
-    let answer = match settings::read() {
+    let answer = match config::kept(settings::read) {
         Ok(settings) => answer(request, &settings),
         Err(why) => Err(Refusal::new(Code::Internal, why).into()),
     };
-    let mut response = answer.unwrap_or_else(|problem| problem.response());
-    if request.method == "HEAD" {
-        response.body.clear();
-    }
-    response
+    answer.unwrap_or_else(|problem| problem.response()).answering(request)
 }
 
 /// What a path leads to.
@@ -51,7 +48,7 @@ enum Path {
 }
 
 fn answer(request: &Request, settings: &Settings) -> Result<Response, Problem> {
-    let path = path(&request.path).ok_or_else(Problem::no_such_path)?;
+    let path = path(request).ok_or_else(Problem::no_such_path)?;
     if let Path::Pool(pool) | Path::Entry { pool, .. } = &path
         && !settings.pools.contains_key(pool)
     {
@@ -74,16 +71,11 @@ fn answer(request: &Request, settings: &Settings) -> Result<Response, Problem> {
 }
 
 /// `/cticache`, `/cticache/{pool}`, `/cticache/{pool}/{dnis}:{ani}`. What cannot be a number is not there.
-fn path(path: &str) -> Option<Path> {
-    let below = path.strip_prefix(ROOT)?;
-    let mut segments = Vec::new();
-    for segment in below.split('/').skip(1) {
-        segments.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
-    }
-    match &segments[..] {
-        [] if below.is_empty() => Some(Path::Pools),
-        [pool] if !pool.is_empty() => Some(Path::Pool(pool.clone())),
-        [pool, entry] if !pool.is_empty() => {
+fn path(request: &Request) -> Option<Path> {
+    match &request.segments(ROOT)?[..] {
+        [] => Some(Path::Pools),
+        [pool] => Some(Path::Pool(pool.clone())),
+        [pool, entry] => {
             let (dnis, ani) = entry.split_once(':')?;
             let is_good = number::is_one(dnis) && number::is_one(ani);
             is_good.then(|| Path::Entry {

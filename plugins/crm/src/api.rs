@@ -9,12 +9,11 @@ use crate::{
     outbox,
     settings::{self, Settings},
 };
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::fmt::Display;
 use telepulse_plugin_sdk::{
-    bus,
+    bus, config,
     http::{self, BodyError, Problem, Request, Response},
     language::{Code, Refusal, Timestamp, read_fields},
     log,
@@ -29,16 +28,13 @@ const LISTED: usize = 1_000;
 const LARGEST: usize = 60_000;
 
 pub(crate) fn handle(request: &Request) -> Response {
-    let mut response = answer(request).unwrap_or_else(|problem| problem.response());
-    if request.method == "HEAD" {
-        response.body.clear();
-    }
-    response
+    answer(request).unwrap_or_else(|problem| problem.response()).answering(request)
 }
 
 fn answer(request: &Request) -> Result<Response, Problem> {
-    let settings = settings::read().map_err(|why| Refusal::new(Code::Internal, why))?;
-    let segments = segments(&request.path).ok_or_else(Problem::no_such_path)?;
+    let settings = config::kept(settings::read).map_err(|why| Refusal::new(Code::Internal, why))?;
+    let segments = request.segments(ROOT).filter(|all| all.iter().all(|it| !it.contains('/')));
+    let segments = segments.ok_or_else(Problem::no_such_path)?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if request.query.is_some() {
         return Err(Refusal::field("query", "nothing here takes a query string").into());
@@ -60,19 +56,6 @@ fn answer(request: &Request) -> Result<Response, Problem> {
         (["book"], _) => Err(Problem::no_such_method("GET, HEAD, PUT".to_owned())),
         _ => Err(Problem::no_such_path()),
     }
-}
-
-/// What stands behind the root, decoded.
-fn segments(path: &str) -> Option<Vec<String>> {
-    let below = path.strip_prefix(ROOT)?;
-    if below.is_empty() {
-        return Some(Vec::new());
-    }
-    let decoded = below.strip_prefix('/')?.split('/').map(|segment| {
-        let text = percent_decode_str(segment).decode_utf8().ok()?.into_owned();
-        (!text.is_empty() && !text.contains('/')).then_some(text)
-    });
-    decoded.collect()
 }
 
 fn state(settings: &Settings) -> Result<Response, Problem> {

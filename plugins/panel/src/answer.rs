@@ -20,8 +20,7 @@ const SETTINGS: &str = "/panel.json";
 pub(crate) fn handle(request: &Request, settings: Result<Settings, String>) -> Response {
     let policy = headers::policy(settings.as_ref().ok(), request.header("host"));
     let response = answer(request, settings).unwrap_or_else(|problem| problem.response());
-    let response = if request.method == "HEAD" { without_body(response) } else { response };
-    headers::guarded(response, &policy)
+    headers::guarded(response.answering(request), &policy)
 }
 
 fn answer(request: &Request, settings: Result<Settings, String>) -> Result<Response, Problem> {
@@ -76,7 +75,3 @@ fn told(settings: Result<Settings, String>) -> Result<Response, Problem> {
 }
 
 /// The head of an answer, which still says how long its body is.
-fn without_body(response: Response) -> Response {
-    let length = response.body.len().to_string();
-    Response { body: Vec::new(), ..response }.with_header("content-length", length)
-}

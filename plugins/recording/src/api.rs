@@ -7,10 +7,11 @@ use crate::{
     search::Search,
     settings::{self, Settings},
 };
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::{fmt::Display, io};
 use telepulse_plugin_sdk::{
+    config,
     http::{Problem, Request, Response},
     language::{Code, Permission, Principal, Refusal},
     log,
@@ -27,15 +28,11 @@ const AT_A_TIME: u32 = 200;
 
 /// Answers one request.
 pub(crate) fn handle(request: &Request) -> Response {
-    let answer = match settings::read() {
+    let answer = match config::kept(settings::read) {
         Ok(settings) => answer(request, &settings),
         Err(why) => Err(Refusal::new(Code::Internal, why).into()),
     };
-    let mut response = answer.unwrap_or_else(|problem| problem.response());
-    if request.method == "HEAD" {
-        response.body.clear();
-    }
-    response
+    answer.unwrap_or_else(|problem| problem.response()).answering(request)
 }
 
 /// What a path leads to.
@@ -46,15 +43,10 @@ enum Path {
 }
 
 /// `/v1/recordings`, `/v1/recordings/{call}`, `/v1/recordings/{call}/audio`.
-fn path(path: &str) -> Option<Path> {
-    let below = path.strip_prefix(ROOT)?;
-    let mut segments = Vec::new();
-    for segment in below.split('/').skip(1) {
-        segments.push(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
-    }
-    let is_id = |id: &str| !id.is_empty() && id.len() <= 128 && !id.contains(char::is_control);
-    match &segments[..] {
-        [] if below.is_empty() => Some(Path::All),
+fn path(request: &Request) -> Option<Path> {
+    let is_id = |id: &str| id.len() <= 128 && !id.contains(char::is_control);
+    match &request.segments(ROOT)?[..] {
+        [] => Some(Path::All),
         [id] if is_id(id) => Some(Path::One(id.clone())),
         [id, audio] if is_id(id) && audio == "audio" => Some(Path::Audio(id.clone())),
         _ => None,
@@ -71,7 +63,7 @@ fn answer(request: &Request, settings: &Settings) -> Result<Response, Problem> {
         let message = format!("{} may not hear recordings: `{RIGHT}` in `allow`", who.name);
         return Err(Refusal::new(Code::Forbidden, message).into());
     }
-    let path = path(&request.path).ok_or_else(Problem::no_such_path)?;
+    let path = path(request).ok_or_else(Problem::no_such_path)?;
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Err(Problem::no_such_method("GET, HEAD".to_owned()));
     }

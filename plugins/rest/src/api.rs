@@ -61,10 +61,7 @@ pub(crate) fn handle(request: &Request, outside: &mut dyn Outside) -> Response {
     if request.header("origin").is_some() {
         response = cors::shared(request, response, &outside.origins());
     }
-    if request.method == "HEAD" {
-        response.body.clear();
-    }
-    response
+    response.answering(request)
 }
 
 fn answer(

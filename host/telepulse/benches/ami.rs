@@ -257,12 +257,7 @@ async fn platform(port: u16, beside: Beside) -> Result<()> {
          [admin]\nlisten = \"127.0.0.1:0\"\n[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\n\
          port = {port}\nusername = \"u\"\nsecret = \"s\"\n"
     );
-    let config = Config::parse(&Source {
-        file: &folder.path().join("telepulse.toml"),
-        text: &text,
-        variables: &BTreeMap::new(),
-        files: &|path| std::fs::read_to_string(path),
-    });
+    let config = Config::parse(&Source::alone(&folder.path().join("telepulse.toml"), &text));
     let app = App::start(config.map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?).await?;
     let offending = (beside == Beside::Offenders)
         .then(|| tokio::spawn(offenders::offend(app.bus().clone(), silent.to_string())));

@@ -99,12 +99,7 @@ async fn measure(port: usize, servers: usize) -> Result<()> {
              username = \"u\"\nsecret = \"s\"\n"
         )?;
     }
-    let config = Config::parse(&Source {
-        file: &folder.path().join("telepulse.toml"),
-        text: &text,
-        variables: &BTreeMap::new(),
-        files: &|path| std::fs::read_to_string(path),
-    });
+    let config = Config::parse(&Source::alone(&folder.path().join("telepulse.toml"), &text));
     let app = App::start(config.map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?).await?;
     let subscriber = Arc::new(Subscriber::default());
     let patterns = [Pattern::parse("telepulse.proxy.event")?, Pattern::parse("telepulse.event")?];

@@ -141,14 +141,8 @@ impl Demo {
         let ports: Vec<u16> = servers.iter().map(|server| server.address().port()).collect();
         let text = configuration(&ports, folder.path(), &plugins)
             .map_err(|error| DemoError::Configuration(error.to_string()))?;
-        let config = Config::parse(&Source {
-            file: &folder.path().join("demo.toml"),
-            text: &text,
-            // The environment is meant for other configurations.
-            variables: &BTreeMap::new(),
-            files: &|_| Err(std::io::ErrorKind::Unsupported.into()),
-        })
-        .map_err(|mistakes| DemoError::Configuration(mistakes.to_string()))?;
+        let config = Config::parse(&Source::alone(&folder.path().join("demo.toml"), &text))
+            .map_err(|mistakes| DemoError::Configuration(mistakes.to_string()))?;
         let app = App::start_with(config, compiler).await?;
         let disasters = disasters(&options, &servers);
         Ok(Self { app, sites, options, _disasters: disasters, _servers: servers, _folder: folder })

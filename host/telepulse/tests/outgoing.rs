@@ -51,12 +51,10 @@ impl Host {
         let built = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../target/plugins/wasm32-wasip2/plugin/web.wasm");
         fs::copy(built, plugins.join("web.wasm")).unwrap();
-        let config = Config::parse(&Source {
-            file: &folder.path().join("telepulse.toml"),
-            text: "[store]\npath = \"data\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
-            variables: &BTreeMap::new(),
-            files: &|path: &Path| fs::read_to_string(path),
-        });
+        let config = Config::parse(&Source::alone(
+            &folder.path().join("telepulse.toml"),
+            "[store]\npath = \"data\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+        ));
         let app = App::start(config.unwrap()).await.unwrap();
         let status = app.plugins().show("web").unwrap();
         assert_eq!(status.error, None, "{status:?}");

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     admin::{Order, Outcome},
     app::App,
-    config::{Config, Log, Mistakes, Source},
+    config::{Change, Config, Log, Mistakes, Source},
     demo::{self, Demo},
     logging, memory, service,
 };
@@ -42,24 +42,8 @@ pub(super) fn run(file: &Path) -> anyhow::Result<()> {
 async fn reread(app: &App, file: &Path, order: Option<Order>) {
     let is_trial = order.as_ref().is_some_and(|order| order.is_trial);
     let outcome = match Config::load(file) {
-        Ok(config) => {
-            let changes = app.changes(&config).await;
-            let done = if is_trial { None } else { Some(app.reconfigure(config).await) };
-            for change in changes.iter().filter(|_| !is_trial) {
-                tracing::info!(config = %file.display(), "changed: {change}");
-            }
-            let told = done.as_ref().map(ToString::to_string).unwrap_or_default();
-            if !is_trial {
-                tracing::info!(config = %file.display(), "read again: {told}");
-            }
-            match done.and_then(|done| done.refused) {
-                Some(why) => Outcome::Bad(vec![(file.display().to_string(), why)]),
-                None => Outcome::Good {
-                    changes: changes.iter().map(|change| json!(change)).collect(),
-                    told,
-                },
-            }
-        }
+        Ok(config) if is_trial => good(&app.changes(&config).await, String::new()),
+        Ok(config) => put_in_force(app, file, config).await,
         Err(mistakes) => {
             tracing::error!("the configuration stays as it was: {}", told(&mistakes));
             Outcome::Bad(mistakes.list())
@@ -69,6 +53,24 @@ async fn reread(app: &App, file: &Path, order: Option<Order>) {
         // Whoever asked may have gone.
         let _ = order.reply.send(outcome);
     }
+}
+
+async fn put_in_force(app: &App, file: &Path, config: Config) -> Outcome {
+    let changes = app.changes(&config).await;
+    let done = app.reconfigure(config).await;
+    for change in &changes {
+        tracing::info!(config = %file.display(), "changed: {change}");
+    }
+    tracing::info!(config = %file.display(), "read again: {done}");
+    let told = done.to_string();
+    match done.refused {
+        Some(why) => Outcome::Bad(vec![(file.display().to_string(), why)]),
+        None => good(&changes, told),
+    }
+}
+
+fn good(changes: &[Change], told: String) -> Outcome {
+    Outcome::Good { changes: changes.iter().map(|change| json!(change)).collect(), told }
 }
 
 /// Tells all mistakes of a configuration.

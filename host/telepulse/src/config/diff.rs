@@ -196,13 +196,7 @@ mod tests {
     use std::{io, path::Path};
 
     fn config(text: &str) -> Config {
-        Config::parse(&Source {
-            file: Path::new("/etc/telepulse/telepulse.toml"),
-            text,
-            variables: &BTreeMap::new(),
-            files: &|_| Err(io::ErrorKind::NotFound.into()),
-        })
-        .unwrap()
+        Config::parse(&Source::alone(Path::new("/etc/telepulse/telepulse.toml"), text)).unwrap()
     }
 
     fn told(old: &str, new: &str) -> Vec<String> {

@@ -26,6 +26,14 @@ pub struct Source<'a> {
     pub files: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
+impl<'a> Source<'a> {
+    /// A text that refers to nothing: without an environment, without other files.
+    pub fn alone(file: &'a Path, text: &'a str) -> Self {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        Self { file, text, variables: &NONE, files: &|_| Err(io::ErrorKind::Unsupported.into()) }
+    }
+}
+
 impl Config {
     /// Reads a configuration, or tells everything that is wrong with it.
     pub fn parse(source: &Source<'_>) -> Result<Self, Mistakes> {

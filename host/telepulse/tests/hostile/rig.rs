@@ -96,12 +96,10 @@ impl Rig {
         let counter = "[grants]\nsubscribe = [\"test.in.healthy\"]\n\
                        publish = [\"test.out\", \"test.log\"]\n";
         self.plugin("healthy", &guest("counter"), counter);
-        let config = Config::parse(&Source {
-            file: &self.folder.path().join("telepulse.toml"),
-            text: "[store]\npath = \"data\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
-            variables: &BTreeMap::new(),
-            files: &|path: &Path| fs::read_to_string(path),
-        });
+        let config = Config::parse(&Source::alone(
+            &self.folder.path().join("telepulse.toml"),
+            "[store]\npath = \"data\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+        ));
         let app = App::start(config.unwrap()).await.unwrap();
         let said = Arc::new(Said::default());
         let pattern = Pattern::parse("test").unwrap();

@@ -48,12 +48,7 @@ impl Stage {
             .unwrap();
             simulators.push(simulator);
         }
-        let config = Config::parse(&Source {
-            file: &folder.path().join("telepulse.toml"),
-            text: &text,
-            variables: &BTreeMap::new(),
-            files: &|path: &Path| Err(std::io::Error::other(path.display().to_string())),
-        });
+        let config = Config::parse(&Source::alone(&folder.path().join("telepulse.toml"), &text));
         std::fs::create_dir(folder.path().join("none")).unwrap();
         let app = App::start(config.unwrap()).await.unwrap();
         let servers = simulators.len();

@@ -19,13 +19,7 @@ const GOOD: &str = "[[auth.user]]\nname='ana'\nallow=['*']\n\
     token='sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'\n";
 
 fn config(text: &str) -> Config {
-    Config::parse(&Source {
-        file: Path::new("/etc/telepulse/telepulse.toml"),
-        text,
-        variables: &BTreeMap::new(),
-        files: &|_| Err(io::ErrorKind::NotFound.into()),
-    })
-    .unwrap()
+    Config::parse(&Source::alone(Path::new("/etc/telepulse/telepulse.toml"), text)).unwrap()
 }
 
 fn well() -> LocalFacts {

@@ -73,5 +73,3 @@ fn told(settings: Result<Settings, String>) -> Result<Response, Problem> {
     })?;
     Ok(Response::json(200, "application/json", &settings).with_header("cache-control", "no-cache"))
 }
-
-/// The head of an answer, which still says how long its body is.

@@ -3,7 +3,12 @@
 
 /// Every simple command in the `sh` blocks of a page, as words, without variables set before it.
 pub(crate) fn commands(page: &str) -> Vec<Vec<String>> {
-    let (mut commands, mut block, mut line) = (Vec::new(), None, String::new());
+    lines(page).iter().flat_map(|line| split(line)).collect()
+}
+
+/// Every line of the `sh` blocks of a page; those that end in `\` go on in the next.
+pub(crate) fn lines(page: &str) -> Vec<String> {
+    let (mut lines, mut block, mut line) = (Vec::new(), None, String::new());
     for raw in page.lines() {
         let text = raw.trim();
         match (block, text.strip_prefix("```")) {
@@ -15,13 +20,12 @@ pub(crate) fn commands(page: &str) -> Vec<Vec<String>> {
                     continue;
                 }
                 line += text;
-                commands.extend(split(&line));
-                line.clear();
+                lines.push(std::mem::take(&mut line));
             }
             _ => {}
         }
     }
-    commands
+    lines
 }
 
 /// The commands of a line: between `|`, `&`, `;`, up to a comment; what is redirected is left out.

@@ -1,0 +1,208 @@
+//! Every command that a page of the documentation shows, run as it stands there: on the demo, in a network of
+//! its own, where the ports of the pages are free. What is run elsewhere is told in [`ELSEWHERE`].
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+// Whoever takes pages apart does it in one way.
+#[path = "../../../xtask/src/docs/shell.rs"]
+#[allow(dead_code, reason = "words are for those who parse them")]
+mod shell;
+
+/// How a line begins that is not run here, and who runs it.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("cargo xtask", "builds and tests: `.ci/run` does"),
+    ("cargo test", "of a plugin from the template: the test of the four languages"),
+    ("telepulse plugins build", "the same"),
+    ("telepulse plugins dev", "the same"),
+    ("npm ", "of the panel: `cargo xtask test` builds and tests it"),
+    ("PARTS=", "the panel in a browser: its end-to-end test"),
+    ("cd plugins/panel/app", "the same"),
+    ("cd target/dist", "packages: `cargo xtask dist --check`"),
+    ("sudo ", "the same"),
+    ("tar -xzf", "the same"),
+    ("bin/telepulse run", "the same"),
+    ("bin/telepulse check", "the same"),
+    ("asterisk -rx", "on an Asterisk machine: the end-to-end tests"),
+    ("telepulse servers add pbx1 --host pbx.example", "by TLS: the end-to-end tests"),
+    ("telepulse reload", "of a configuration, which the demo has none of: `operating`"),
+    ("curl https://", "somebody else's server"),
+];
+
+/// How a line begins that goes on until somebody ends it.
+const ENDLESS: &[&str] = &[
+    "telepulse events",
+    "telepulse replay",
+    "telepulse record --server pbx1 pbx1.amirec",
+    "curl --fail-with-body -sS -N",
+];
+
+/// What stands for something else in a page, and what it is here.
+const MEANT: &[(&str, &str)] = &[
+    ("bin/telepulse ", "telepulse "),
+    ("curl ", "curl --fail-with-body -sS "),
+    ("admin:SECRET", "demo:demo"),
+    ("ivr:TOKEN", "demo:demo"),
+    ("TOKEN", "demo"),
+    (" /etc/", " etc/"),
+    ("~/", ""),
+    ("--for 10m", "--for 2s"),
+    (" data/audit.jsonl", " ../tmp/telepulse-demo-*/data/audit.jsonl"),
+];
+
+/// The demo, with a network for itself.
+struct Demo {
+    process: Child,
+    folder: TempDir,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+impl Demo {
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let plugins = folder.path().join("plugins.d");
+        fs::create_dir_all(folder.path().join("tmp")).unwrap();
+        fs::create_dir_all(&plugins).unwrap();
+        for name in ["websocket", "rest", "calldata", "crm"] {
+            let toml = fs::read_to_string(root().join(format!("plugins/{name}/{name}.toml")));
+            // As the page of the call data has it.
+            let toml = toml.unwrap().replace("DNIS-ANI = []", "DNIS-ANI = [\"5550100-5550199\"]");
+            fs::write(plugins.join(name).with_extension("toml"), toml).unwrap();
+            let built = format!("target/plugins/wasm32-wasip2/plugin/telepulse_plugin_{name}.wasm");
+            fs::copy(root().join(built), plugins.join(name).with_extension("wasm")).unwrap();
+        }
+        let mut demo = Command::new("unshare");
+        demo.args(["--net", "bash", "-c", "ip link set lo up && exec \"$@\"", "demo"])
+            .args([env!("CARGO_BIN_EXE_telepulse"), "demo", "--seed", "1", "--plugins"])
+            .arg(&plugins)
+            .env("TMPDIR", folder.path().join("tmp"))
+            .env("PBX1_SECRET", "simulated")
+            .stdout(Stdio::piped());
+        let mut process = demo.spawn().unwrap();
+        // It says how it is used when all of it is there.
+        let guide = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = guide.map(Result::unwrap).any(|line| line.contains("Ctrl-C stops it"));
+        assert!(ready, "the demo did not start");
+        Self { process, folder }
+    }
+
+    /// Runs a line where the demo is; after so many seconds it is ended.
+    fn run(&self, folder: &Path, line: &str, seconds: u32) -> Output {
+        let program = Path::new(env!("CARGO_BIN_EXE_telepulse")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        Command::new("nsenter")
+            .arg(format!("--net=/proc/{}/ns/net", self.process.id()))
+            .args(["timeout", "--signal=INT", "--kill-after=5", &seconds.to_string()])
+            .args(["bash", "-o", "pipefail", "-c", line])
+            .env("PATH", path)
+            .env("HOME", folder)
+            .env("PBX1_SECRET", "simulated")
+            .current_dir(folder)
+            .output()
+            .unwrap()
+    }
+
+    /// Where the first simulated server listens.
+    fn port(&self) -> String {
+        let line = "telepulse servers list --json | jq .items[0].port";
+        let port = self.run(self.folder.path(), line, 10);
+        String::from_utf8(port.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A page's own folder, with what stands in an installation's.
+    fn desk(&self, page: &str) -> PathBuf {
+        let desk = self.folder.path().join(page);
+        copied(&root().join("config"), &desk.join("config"));
+        copied(&root().join("tests/asterisk"), &desk.join("etc/asterisk"));
+        for folder in ["etc/bash_completion.d", ".zfunc", ".config/fish/completions"] {
+            fs::create_dir_all(desk.join(folder)).unwrap();
+        }
+        fs::write(desk.join("contacts.csv"), "number,name\n+15550100,Ana\n").unwrap();
+        desk
+    }
+}
+
+fn begins(line: &str, with: &str) -> bool {
+    line.strip_prefix("bin/").unwrap_or(line).starts_with(with) || line.starts_with(with)
+}
+
+#[test]
+fn commands_that_pages_show_do_what_they_say() {
+    let demo = Demo::start();
+    let (port, pid) = (demo.port(), demo.process.id().to_string());
+    let (mut run, mut added, mut wrong, mut used) =
+        (0, 2, Vec::new(), vec![false; ELSEWHERE.len()]);
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> = docs.filter(|path| path.extension() == Some("md".as_ref())).collect();
+    pages.push(root().join("README.md"));
+    pages.sort();
+    for page in &pages {
+        let name = page.file_stem().unwrap().to_str().unwrap();
+        let desk = demo.desk(name);
+        for line in shell::lines(&fs::read_to_string(page).unwrap()) {
+            if let Some(place) = ELSEWHERE.iter().position(|(start, _)| begins(&line, start)) {
+                used[place] = true;
+                continue;
+            }
+            let mut meant = line.clone();
+            for (there, here) in MEANT {
+                meant = meant.replace(there, here);
+            }
+            meant = meant.replace("192.0.2.10", &format!("127.0.0.1 --port {port}"));
+            meant = meant.replace("kill -HUP PID", &format!("kill -HUP {pid}"));
+            if meant.starts_with("telepulse servers add pbx1") {
+                // The demo has two.
+                added += 1;
+                meant = meant.replacen("pbx1", &format!("pbx{added}"), 1);
+            }
+            let is_endless = ENDLESS.iter().any(|start| meant.starts_with(start));
+            let Output { status, stdout, stderr } =
+                demo.run(&desk, &meant, if is_endless { 4 } else { 30 });
+            run += 1;
+            // Ended by us, it has said something; replaying says nothing until somebody connects.
+            let is_good = match status.code() {
+                Some(124) => is_endless && (!stdout.is_empty() || !stderr.is_empty()),
+                code => code == Some(0) && !is_endless,
+            };
+            if !is_good {
+                let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+                wrong.push(format!(
+                    "{name}: {line}\n  as: {meant}\n  {status}\n{}\n{}",
+                    told(&stdout),
+                    told(&stderr)
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {run}:\n{}", wrong.len(), wrong.join("\n\n"));
+    let unused: Vec<_> =
+        ELSEWHERE.iter().zip(used).filter(|(_, used)| !used).map(|(it, _)| it.0).collect();
+    assert!(unused.is_empty(), "no page shows {unused:?} any more");
+    assert!(run > 30, "the pages show {run} commands: are they still found?");
+}

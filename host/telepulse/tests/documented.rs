@@ -143,6 +143,8 @@ impl Demo {
         for folder in ["etc/bash_completion.d", ".zfunc", ".config/fish/completions"] {
             fs::create_dir_all(desk.join(folder)).unwrap();
         }
+        fs::create_dir_all(desk.join("etc/telepulse")).unwrap();
+        fs::write(desk.join("etc/telepulse/environment"), "PBX1_SECRET=simulated\n").unwrap();
         fs::write(desk.join("contacts.csv"), "number,name\n+15550100,Ana\n").unwrap();
         desk
     }

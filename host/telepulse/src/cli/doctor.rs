@@ -2,7 +2,7 @@
 
 use super::{Said, output};
 use crate::{
-    config::{DEFAULT_FILE, Server},
+    config::{Server, default_file},
     doctor::{self, Looks, Report},
     paint::Paint,
 };
@@ -19,7 +19,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "ID")]
     server: Option<String>,
     /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    #[arg(long, value_name = "FILE", default_value_os_t = default_file())]
     config: PathBuf,
     /// Where Asterisk's own configuration is, on its machine [default: /etc/asterisk for servers on
     /// this machine].

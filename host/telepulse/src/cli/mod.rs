@@ -110,7 +110,7 @@ struct Checked {
 #[derive(Args)]
 struct Configured {
     /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = crate::config::DEFAULT_FILE)]
+    #[arg(long, value_name = "FILE", default_value_os_t = crate::config::default_file())]
     config: PathBuf,
 }
 

@@ -2,7 +2,7 @@
 
 use super::signals::Signals;
 use crate::{
-    config::{Config, DEFAULT_FILE},
+    config::{Config, default_file},
     tape::{Progress, Tape, record, sent_beside},
 };
 use anyhow::{Context as _, bail};
@@ -22,7 +22,7 @@ pub(super) struct Options {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The configuration file.
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    #[arg(long, value_name = "FILE", default_value_os_t = default_file())]
     config: PathBuf,
     /// Classes of events instead of those that TelePulse itself reads: `on` for all, or a list
     /// such as `call,agent,system,dialplan`.

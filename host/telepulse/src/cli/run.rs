@@ -176,7 +176,11 @@ fn until_stopped<A, D: Future<Output = ()>>(
                     Some(order)
                 }
             };
-            reread(&running, order).await;
+            // Who stops does not wait for it: it changes nothing that outlives us.
+            tokio::select! {
+                () = reread(&running, order) => {}
+                () = signals.stop() => break,
+            }
         }
         tokio::select! {
             drained = timeout(DRAIN, stop(running)) => drained.with_context(|| {

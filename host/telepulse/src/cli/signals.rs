@@ -37,8 +37,11 @@ impl Signals {
         }
     }
 
-    /// Waits until we are to stop.
+    /// Waits until we are to stop; what else is asked for stays asked.
     pub(super) async fn stop(&mut self) {
-        while self.next().await != Asked::Stop {}
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

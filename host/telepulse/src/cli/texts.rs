@@ -14,7 +14,10 @@ Colours are for terminals, unless NO_COLOR is set. Exit codes: 0 well, 1 refused
 
 pub(super) const RUN: &str = "Examples:
   telepulse run
-  telepulse run --config /etc/telepulse/telepulse.toml
+  telepulse run --config /srv/telepulse/telepulse.toml
+
+Without --config it is config/telepulse.toml here or, if there is none, the package's \
+/etc/telepulse/telepulse.toml.
 
 SIGTERM and Ctrl-C end it within 10 seconds: servers are logged off, clients are told. SIGHUP, or \
 `telepulse reload`, has it read the configuration again. Any key of the configuration can come from \

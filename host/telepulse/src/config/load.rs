@@ -5,11 +5,11 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// Where the configuration is when nothing else is said.
-pub const DEFAULT_FILE: &str = "config/telepulse.toml";
+/// Where the configuration is when nothing else is said: of a tree that we are in, or of the package.
+const DEFAULT_FILES: [&str; 2] = ["config/telepulse.toml", "/etc/telepulse/telepulse.toml"];
 
 /// The most bytes that the file, or a file that it names, may have.
 const MAX_BYTES: u64 = 1 << 20;
@@ -24,6 +24,12 @@ pub struct Source<'a> {
     pub variables: &'a BTreeMap<String, String>,
     /// Reads a file, for `file:PATH`.
     pub files: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// The configuration that is meant when nothing else is said.
+pub fn default_file() -> PathBuf {
+    let there = DEFAULT_FILES.iter().map(Path::new).find(|file| file.is_file());
+    there.unwrap_or(Path::new(DEFAULT_FILES[0])).to_owned()
 }
 
 impl<'a> Source<'a> {

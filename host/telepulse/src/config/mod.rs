@@ -23,7 +23,7 @@ mod written;
 pub use ari::{AriUrl, AriUrlError, ServerAri};
 pub use diff::{Change, diff};
 pub use json_schema::json_schema;
-pub use load::{DEFAULT_FILE, Source};
+pub use load::{Source, default_file};
 pub use mistake::Mistakes;
 pub use plain::plain_secrets;
 pub use redis::Redis;

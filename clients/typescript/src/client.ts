@@ -65,6 +65,8 @@ export interface Listener {
   event?: (event: Event | OtherEvent) => void;
   /** It goes on where it was, after a connection was lost: what was missed follows. */
   resumed?: () => void;
+  /** It is told nothing, and will not be: what it wants was refused for good, as without the right to it. */
+  refused?: (error: Refused) => void;
 }
 
 /** Why a request was not done. */
@@ -296,7 +298,10 @@ export class TelePulse {
     if (socket !== this.#socket || this.#state !== "connected") return;
     if (what === "subscribe") this.#feeding = false;
     const reason = error instanceof Error ? error.message : String(error);
-    if (error instanceof Refused && FOR_GOOD.has(error.code)) return console.error(`${what}: ${reason}`);
+    if (error instanceof Refused && FOR_GOOD.has(error.code)) {
+      console.error(`${what}: ${reason}`);
+      return [...this.#listening].forEach(({ listener }) => listener.refused?.(error));
+    }
     const { first, most } = this.#backoff();
     const pause = Math.min(most, first * 2 ** this.#failures++);
     console.warn(`${what}: ${reason}; again in ${pause} ms`);

@@ -15,7 +15,6 @@ use ami_proto::{Decoder, Frame, Limits, Message, Output, Session, SessionConfig}
 use anyhow::{Context, Result, bail, ensure};
 use cpu_time::ProcessTime;
 use std::{
-    collections::BTreeMap,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
     process::ExitCode,

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use cpu_time::ProcessTime;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fmt::Write as _,
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},

@@ -1,6 +1,5 @@
 //! `telepulse demo`: the platform on a simulated call centre, in one process, on this machine only.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,6 @@
 
 use axum::{Router, http::StatusCode, response::Redirect, routing::get};
 use std::{
-    collections::BTreeMap,
     fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},

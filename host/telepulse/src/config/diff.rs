@@ -193,7 +193,7 @@ fn put(leaves: &mut Leaves, key: &str, value: &Value) {
 mod tests {
     use super::*;
     use crate::config::Source;
-    use std::{io, path::Path};
+    use std::path::Path;
 
     fn config(text: &str) -> Config {
         Config::parse(&Source::alone(Path::new("/etc/telepulse/telepulse.toml"), text)).unwrap()

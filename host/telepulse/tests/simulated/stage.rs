@@ -1,6 +1,5 @@
 //! The platform on simulated servers, and what it says.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::Path;

@@ -96,6 +96,16 @@ describe("a login", () => {
     expect(ann.lost.value).toBeUndefined();
   });
 
+  it("ends when it may hear nothing any more", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    await session({ user: "ann", allow: [] });
+    last().onclose({ code: 1006, reason: "" });
+    await vi.advanceTimersByTimeAsync(1000);
+    await connect();
+    await last().refuse("subscribe", "forbidden");
+    expect(login.value).toMatchObject({ state: "out" });
+  });
+
   it("leaves nothing to the next one", async () => {
     await session({ user: "ann", allow: [] });
     opened.value = "pbx1/101";

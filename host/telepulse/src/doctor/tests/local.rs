@@ -13,7 +13,7 @@ use crate::{
     paint::Paint,
 };
 use Severity::{Error, Note, Warning};
-use std::{collections::BTreeMap, io, path::Path};
+use std::path::Path;
 
 const GOOD: &str = "[[auth.user]]\nname='ana'\nallow=['*']\n\
     token='sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'\n";

@@ -72,6 +72,7 @@ export class Session {
         this.store.event(event);
       },
       resumed: () => this.#back(),
+      refused: (error) => logOut(t("login.ended", { why: error.message })),
     });
   }
 

@@ -42,6 +42,7 @@ pub fn kept<T: 'static>(read: impl FnOnce() -> Result<T, String>) -> Result<Rc<T
 }
 
 /// Other settings: a test's next instance.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) fn forget() {
     KEPT.with_borrow_mut(HashMap::clear);
 }

@@ -1,5 +1,5 @@
 //! `bench calldata`: the cache of call data, with Redis and embedded, beside the same interface in Express with
-//! Redis. One load generator for all, rounds interleaved.
+//! Redis, and beside a Rust program with nothing else in it. One load generator for all, rounds interleaved.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ const SECONDS: u32 = 8;
 const REDIS: &str = "TelePulse, Redis";
 const EMBEDDED: &str = "TelePulse, embedded, on disk";
 const EXPRESS: &str = "Express, Redis";
+const NATIVE: &str = "axum, Redis: no sandbox, the floor";
 
 /// What the load generator tells of one server.
 #[derive(Deserialize)]
@@ -51,7 +52,8 @@ pub(super) fn compare() -> Result<()> {
     let mut caches = [
         cache(REDIS, vec![ours.clone(), "redis".into(), port.clone().into()]),
         cache(EMBEDDED, vec![ours, "embedded".into()]),
-        cache(EXPRESS, vec!["node".into(), script, port.into()]),
+        cache(EXPRESS, vec!["node".into(), script, port.clone().into()]),
+        cache(NATIVE, vec![peers::rust_program("calldata-native"), port.into()]),
     ];
     for round in 1..=ROUNDS {
         step(&format!("Round {round} of {ROUNDS}"), || {
@@ -85,10 +87,10 @@ fn print(caches: &[Cache]) {
          and load generator share. Embedded: each answer follows its write to disk.\n",
         std::thread::available_parallelism().map_or(0, usize::from)
     );
-    println!("{:32}{:>12}{:>10}{:>10}{:>12}", "", "requests/s", "p50 ms", "p99 ms", "CPU µs each");
+    println!("{:36}{:>12}{:>10}{:>10}{:>12}", "", "requests/s", "p50 ms", "p99 ms", "CPU µs each");
     for cache in caches {
         println!(
-            "{:32}{:>12.0}{:>10.2}{:>10.2}{:>12.1}",
+            "{:36}{:>12.0}{:>10.2}{:>10.2}{:>12.1}",
             cache.name,
             median(cache, |it| it.per_second),
             median(cache, |it| it.p50_us) / 1e3,
@@ -98,7 +100,7 @@ fn print(caches: &[Cache]) {
     }
     println!();
     let rate = |cache: &Cache| median(cache, |it| it.per_second);
-    let [redis, embedded, express] = caches else { return };
+    let [redis, embedded, express, native] = caches else { return };
     let goals = [
         ("requests/s with Redis, times Express's (goal: over 5)", rate(redis) / rate(express), 5.0),
         (
@@ -110,6 +112,8 @@ fn print(caches: &[Cache]) {
     for (what, times, goal) in goals {
         println!("{what:62}{times:>8.2}  {}", if times > goal { "yes" } else { "NO" });
     }
+    let floor = rate(native) / rate(express);
+    println!("{:62}{floor:>8.2}", "requests/s of the floor, times Express's");
 }
 
 /// A Redis of its own, ended when dropped. It keeps nothing on disk.

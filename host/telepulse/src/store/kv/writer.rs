@@ -8,18 +8,12 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    thread,
     time::Duration,
 };
 use tokio::sync::oneshot;
 
 /// Changes in one transaction.
 const BATCH: usize = 256;
-/// As many in one transaction, and the next ones are not far: it waits for them. A transaction of many costs little
-/// more than one of few.
-const COMPANY: usize = 4;
-/// How long.
-const GATHERING: Duration = Duration::from_millis(1);
 /// How often what is over is removed while nothing else happens.
 const SWEEP: Duration = Duration::from_secs(5);
 /// At most so much of it with each transaction.
@@ -49,7 +43,6 @@ impl Writer {
     }
 
     pub(super) fn run(self, work: &Receiver<Job>) {
-        let mut company = 0;
         loop {
             let first = match work.recv_timeout(SWEEP) {
                 Ok(job) => job,
@@ -61,9 +54,6 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if company >= COMPANY {
-                thread::sleep(GATHERING);
-            }
             let mut changes = Vec::new();
             let mut is_last = false;
             for job in [first].into_iter().chain(work.try_iter().take(BATCH - 1)) {
@@ -72,7 +62,6 @@ impl Writer {
                     Job::Stop => is_last = true,
                 }
             }
-            company = changes.len();
             self.carry_out(changes);
             if is_last {
                 return;

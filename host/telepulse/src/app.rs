@@ -19,6 +19,7 @@ use crate::{
     service::Pulse,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::{StoreError, Values, journal::JournalStore},
+    telemetry::Telemetry,
     tls::Acceptor,
 };
 use arc_swap::ArcSwap;
@@ -65,6 +66,7 @@ pub struct App {
     values: Values,
     messages: Arc<JournalStore>,
     audit: Audit,
+    telemetry: Telemetry,
     admin: SocketAddr,
     /// Orders of the admin API to read the configuration again.
     orders: Mutex<mpsc::Receiver<admin::Order>>,
@@ -101,6 +103,9 @@ pub enum StartError {
     /// The certificate of our listeners cannot be used.
     #[error("[tls] {0}")]
     Tls(String),
+    /// What is sent to the collector of traces cannot be encrypted.
+    #[error("[telemetry] {0}")]
+    Telemetry(String),
     /// The file of servers added over the admin API cannot be used.
     #[error(transparent)]
     KeptServers(#[from] crate::proxy::KeepError),
@@ -154,12 +159,15 @@ impl App {
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
         let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
+        let telemetry =
+            Telemetry::start(config.telemetry, &config.node.name).map_err(StartError::Telemetry)?;
         let desk = core::Desk {
             registry: registry.clone(),
             policies: policies.clone(),
             served: served.clone(),
             pace: pace.clone(),
             audit: audit.clone(),
+            tracer: telemetry.tracer().clone(),
         };
         core::start(&shared, &desk, &history, &stop)?;
 
@@ -176,7 +184,11 @@ impl App {
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
-        let settings = Settings { proxies: config.http.trusted_proxies, ..Settings::default() };
+        let settings = Settings {
+            proxies: config.http.trusted_proxies,
+            tracer: telemetry.tracer().clone(),
+            ..Settings::default()
+        };
         let listeners = ListenerPool::new(gate, Clients::new(hub.clone(), settings), tls.clone());
         if let Some(jwt) = jwt.clone() {
             tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
@@ -227,6 +239,7 @@ impl App {
             values,
             messages,
             audit,
+            telemetry,
             admin,
             orders: Mutex::new(orders),
             _stop: stop.clone().drop_guard(),
@@ -269,6 +282,7 @@ impl App {
         self.registry.stop().await;
         self.history.stop().await;
         self.audit.stop().await;
+        self.telemetry.stop().await;
         self.stop.cancel();
         self.tasks.wait().await;
     }

@@ -9,21 +9,18 @@ use super::{
     pace::{Pace, Turn},
     request::Ask,
     running::{Next, Running, Step},
-    traced::{Dials, Sent},
+    traced::{Dials, Sent, plan},
     transport::Drained,
 };
-use crate::{
-    config::Server,
-    telemetry::{Name, Trace, key},
-};
+use crate::config::Server;
 use ami_proto::{
     Action, CloseReason, Message, Outcome, Output, Problem, RequestId, Session, SessionConfig,
     actions, session::Stats,
 };
 use bytes::{Buf, BytesMut};
-use call_model::{Listing, Plan, Question};
+use call_model::{Listing, Question};
 use std::{collections::HashMap, io};
-use telepulse_language::{Code, Command, Principal, Refusal, ServerState, Timestamp};
+use telepulse_language::{Code, Command, Refusal, ServerState, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     task::yield_now,
@@ -441,23 +438,6 @@ async fn send(writer: &mut (impl AsyncWrite + Unpin), outgoing: &mut BytesMut) -
         writer.write_buf(outgoing).await?;
     }
     writer.flush().await
-}
-
-/// Plans a command, and says so in its trace.
-fn plan(
-    link: &mut Link,
-    command: &Command,
-    who: Option<&Principal>,
-    trace: &Trace,
-) -> Result<Plan, Refusal> {
-    let mut span = trace.step(Name::Plan(command.action()));
-    span.say_with(key::SERVER, || Some(link.server.id.clone()));
-    let planned = crate::core::plan(&mut link.pbx, command, who);
-    match &planned {
-        Ok(plan) => span.say_with(key::ACTIONS, || i64::try_from(plan.actions.len()).ok()),
-        Err(refusal) => span.refuse(refusal),
-    }
-    planned
 }
 
 fn on_event(link: &mut Link, message: &Message, now: Timestamp) {

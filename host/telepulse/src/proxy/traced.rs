@@ -1,17 +1,35 @@
-//! The spans of what is sent to one server: an action until its answer, and a dial from there to what came
-//! of it.
+//! The spans of what one server is asked: planning a command, each action until its answer, and a dial from
+//! there to what came of it.
 
-use super::running::failure;
+use super::{link::Link, running::failure};
 use crate::{
     config::Server,
     telemetry::{Name, Span, Trace, key},
 };
 use ami_proto::{Action, Message, Outcome};
+use call_model::Plan;
 use std::collections::VecDeque;
-use telepulse_language::Refusal;
+use telepulse_language::{Command, Principal, Refusal};
 
 /// Dials whose end is waited for at a time; the oldest goes without.
 const DIALS: usize = 256;
+
+/// Plans a command, and says so in its trace.
+pub(super) fn plan(
+    link: &mut Link,
+    command: &Command,
+    who: Option<&Principal>,
+    trace: &Trace,
+) -> Result<Plan, Refusal> {
+    let mut span = trace.step(Name::Plan(command.action()));
+    span.say_with(key::SERVER, || Some(link.server.id.clone()));
+    let planned = crate::core::plan(&mut link.pbx, command, who);
+    match &planned {
+        Ok(plan) => span.say_with(key::ACTIONS, || i64::try_from(plan.actions.len()).ok()),
+        Err(refusal) => span.refuse(refusal),
+    }
+    planned
+}
 
 /// The span of an action that was sent; nothing where nobody will see it.
 pub(super) struct Sent(Option<Box<Answerable>>);

@@ -8,6 +8,8 @@ mod names;
 mod queue;
 mod sender;
 mod span;
+#[cfg(test)]
+mod tests;
 mod traceparent;
 
 pub(crate) use names::{Name, key};

@@ -15,7 +15,7 @@ use std::{
 use tokio::sync::mpsc;
 
 /// Spans that wait; more are dropped.
-const WAITING: usize = 2048;
+pub(super) const WAITING: usize = 2048;
 
 /// Of the whole process, as counters for Prometheus are.
 static SENT: AtomicU64 = AtomicU64::new(0);

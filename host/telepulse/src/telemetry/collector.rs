@@ -1,12 +1,13 @@
 //! The collector: one HTTP request for some spans (OTLP 1.x, protobuf).
 
+use super::TelemetryError;
 use crate::{config, exchange, tls};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message as _;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -32,28 +33,18 @@ pub(super) struct Failure {
 }
 
 impl Collector {
-    /// The error says which file it is about.
-    pub(super) fn new(settings: config::Telemetry) -> Result<Self, String> {
+    pub(super) fn new(settings: config::Telemetry) -> Result<Self, TelemetryError> {
         let url = settings.otlp;
         let mut headers = HeaderMap::new();
         for (name, secret) in settings.headers {
-            let value = HeaderValue::try_from(secret.expose());
             // They were checked where they were read.
-            let mut value = value.map_err(|_| format!("headers: {name} cannot be sent"))?;
+            let value = HeaderValue::try_from(secret.expose());
+            let mut value = value.map_err(|_| TelemetryError::Header(name.to_string()))?;
             value.set_sensitive(true);
             headers.append(name, value);
         }
         let is_encrypted = url.scheme_str() == Some("https");
-        let tls = is_encrypted.then(|| {
-            let roots = match &settings.ca {
-                Some(ca) => tls::roots(ca).map_err(|error| format!("ca: {error}"))?,
-                None => tls::machine_roots().ok_or(
-                    "otlp: this machine trusts no certificate authority: name one with ca",
-                )?,
-            };
-            let config = tls::builder(roots)?.with_no_client_auth();
-            Ok::<_, String>(TlsConnector::from(Arc::new(config)))
-        });
+        let tls = is_encrypted.then(|| connector(settings.ca.as_deref()));
         Ok(Self { url, headers, tls: tls.transpose()? })
     }
 
@@ -80,6 +71,16 @@ impl Collector {
         request.headers_mut().extend(self.headers.clone());
         Ok(request)
     }
+}
+
+/// What encrypts, and knows whom to trust.
+fn connector(ca: Option<&Path>) -> Result<TlsConnector, TelemetryError> {
+    let roots = match ca {
+        Some(ca) => tls::roots(ca).map_err(TelemetryError::Trust)?,
+        None => tls::machine_roots().ok_or(TelemetryError::NobodyTrusted)?,
+    };
+    let config = tls::builder(roots).map_err(TelemetryError::Trust)?.with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 impl fmt::Display for Collector {

@@ -31,6 +31,20 @@ use tokio_util::sync::CancellationToken;
 /// How long what has ended may take to leave when we stop.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// Why traces cannot be sent as configured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TelemetryError {
+    /// A header that no request can have.
+    #[error("headers: {0} cannot be sent: look for line ends in its value")]
+    Header(String),
+    /// Whom to trust cannot be found out.
+    #[error("ca: {0}")]
+    Trust(String),
+    /// There is nobody to trust.
+    #[error("otlp: this machine trusts no certificate authority: name one with ca")]
+    NobodyTrusted,
+}
+
 /// Where spans go, and the task that sends them.
 #[derive(Default)]
 pub(crate) struct Telemetry {
@@ -39,9 +53,11 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Begins to send what ends, as configured; without a collector nothing is traced. The error is for
-    /// the operator.
-    pub(crate) fn start(settings: Option<config::Telemetry>, node: &str) -> Result<Self, String> {
+    /// Begins to send what ends, as configured; without a collector nothing is traced.
+    pub(crate) fn start(
+        settings: Option<config::Telemetry>,
+        node: &str,
+    ) -> Result<Self, TelemetryError> {
         let Some(settings) = settings else { return Ok(Self::default()) };
         // The environment's OTEL_RESOURCE_ATTRIBUTES are in it, too.
         let resource = Resource::builder()

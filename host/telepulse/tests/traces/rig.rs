@@ -8,7 +8,6 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::Path,
@@ -23,8 +22,9 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
-/// The hash of `all-powerful-test-token`.
+/// Of the user ana, and its hash.
 const TOKEN: &str = "all-powerful-test-token";
+const HASH: &str = "88fccf74160e6004393102d372894cd8180b99b0d1748393f687edd086bd7a62";
 
 pub(crate) struct Rig {
     pub(crate) app: App,
@@ -80,19 +80,14 @@ impl Rig {
         let listen = (Ipv4Addr::LOCALHOST, 0).into();
         let simulator = Simulator::start(settings, 1, listen).await.unwrap();
         let port = simulator.address().port();
-        let hash = hash(TOKEN);
         let text = format!(
             "[node]\nname = \"here\"\n[store]\npath = \"data\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              [[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {port}\n\
              username = \"telepulse\"\nsecret = \"simulated\"\n\
-             [[auth.user]]\nname = \"ana\"\ntoken = \"sha256:{hash}\"\nallow = [\"*\"]\n{telemetry}"
+             [[auth.user]]\nname = \"ana\"\ntoken = \"sha256:{HASH}\"\nallow = [\"*\"]\n{telemetry}"
         );
-        let config = Config::parse(&Source {
-            file: &folder.path().join("telepulse.toml"),
-            text: &text,
-            variables: &BTreeMap::new(),
-            files: &|path: &Path| fs::read_to_string(path),
-        });
+        let file = folder.path().join("telepulse.toml");
+        let config = Config::parse(&Source::alone(&file, &text));
         let app = App::start(config.unwrap()).await.unwrap();
         for plugin in app.plugins().list() {
             assert_eq!(plugin.error, None, "{}", plugin.name);
@@ -178,10 +173,4 @@ impl Rig {
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
         value.unwrap_or_else(|| panic!("no {name}: {text}"))
     }
-}
-
-fn hash(token: &str) -> String {
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::digest(token);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

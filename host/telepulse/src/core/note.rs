@@ -24,7 +24,7 @@ impl Note {
         action: String,
         about: Map<String, Value>,
     ) -> Self {
-        say_who(&mut span, headers, &action);
+        say_who(&mut span, headers, || action.clone());
         let entry = Entry {
             time: now(),
             user: headers.principal.as_ref().map(|who| who.name.clone()),
@@ -84,8 +84,8 @@ impl Drop for Note {
 }
 
 /// Says in a span who gives an order, in the audit log's words.
-pub(super) fn say_who(span: &mut Span, headers: &Headers, action: &str) {
-    span.say_with(key::ACTION, || Some(action.to_owned()));
+pub(super) fn say_who(span: &mut Span, headers: &Headers, action: impl FnOnce() -> String) {
+    span.say_with(key::ACTION, || Some(action()));
     span.say_with(key::USER, || headers.principal.as_ref().map(|who| who.name.clone()));
     span.say_with(key::PLUGIN, || headers.plugin.as_deref().map(str::to_owned));
 }

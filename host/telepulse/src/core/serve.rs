@@ -77,7 +77,7 @@ async fn manage(
         "list" => Span::default(),
         _ => tracer.asked(Name::Command("proxy.command"), headers.trace.as_deref()),
     };
-    say_who(&mut span, headers, &format!("proxy.command:{command}"));
+    say_who(&mut span, headers, || format!("proxy.command:{command}"));
     let result = links.command(headers, fields).await;
     if let Err(refusal) = &result {
         span.refuse(refusal);

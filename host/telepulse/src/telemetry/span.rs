@@ -41,6 +41,11 @@ struct UnderWay {
 }
 
 impl Tracer {
+    /// Whether traces are wanted at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// What came in from outside; `parent` is the `traceparent` that came with it.
     pub(crate) fn arrived(&self, name: Name<'_>, parent: Option<&str>) -> Span {
         let Some(tracer) = &self.0 else { return Span::default() };

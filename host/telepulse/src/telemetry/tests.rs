@@ -1,12 +1,18 @@
 //! A collector that takes spans, not now, or never; and one that is too slow for what comes.
 
 use super::{
-    Telemetry, dropped_so_far,
+    Telemetry,
+    collector::Collector,
+    dropped_so_far,
     names::{Name, key},
     queue, sent_so_far,
 };
-use crate::config;
-use axum::{Router, http::StatusCode, routing::post};
+use crate::{config, tls::Acceptor};
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use bytes::Bytes;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -15,23 +21,29 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use prost::Message as _;
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 const SOON: Duration = Duration::from_secs(20);
 
 /// Answers with these, one after the other, and then always with the last.
-async fn collector(answers: &'static [StatusCode], rejected: i64) -> (String, Arc<AtomicUsize>) {
+fn router(answers: &'static [StatusCode], rejected: i64) -> (Router, Arc<AtomicUsize>) {
     let asked = Arc::<AtomicUsize>::default();
     let count = asked.clone();
-    let take = move |body: Bytes| {
+    let take = move |headers: HeaderMap, body: Bytes| {
         let number = count.fetch_add(1, Relaxed);
         async move {
+            assert_eq!(headers["api-key"], "k");
             assert!(!ExportTraceServiceRequest::decode(body).unwrap().resource_spans.is_empty());
             let partial = ExportTracePartialSuccess {
                 rejected_spans: rejected,
@@ -41,20 +53,28 @@ async fn collector(answers: &'static [StatusCode], rejected: i64) -> (String, Ar
             (answers[number.min(answers.len() - 1)], answer.encode_to_vec())
         }
     };
-    let router = Router::new().route("/v1/traces", post(take));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (Router::new().route("/v1/traces", post(take)), asked)
+}
+
+async fn collector(answers: &'static [StatusCode], rejected: i64) -> (String, Arc<AtomicUsize>) {
+    let (router, asked) = router(answers, rejected);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
     (url, asked)
 }
 
 fn start(url: &str) -> Telemetry {
+    trusting(url, None)
+}
+
+fn trusting(url: &str, ca: Option<PathBuf>) -> Telemetry {
     let settings = config::Telemetry {
         otlp: url.parse().unwrap(),
-        headers: Vec::new(),
+        headers: vec![("api-key".parse().unwrap(), config::Secret::new("k"))],
         service: "test".to_owned(),
         sample_percent: 100,
-        ca: None,
+        ca,
     };
     Telemetry::start(Some(settings), "tp1").unwrap()
 }
@@ -78,6 +98,37 @@ async fn what_was_not_taken_is_sent_again() {
     assert_eq!(asked.load(Relaxed), 2);
     telemetry.stop().await;
     assert_eq!(asked.load(Relaxed), 2, "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn a_collector_that_encrypts_is_trusted_by_its_authority() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, own.cert.pem()).unwrap();
+    std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+    let tls = Acceptor::load(config::ListenTls { cert: cert.clone(), key }).unwrap();
+    let (router, asked) = router(&[StatusCode::OK], 0);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/v1/traces", listener.local_addr().unwrap());
+    let shutdown = CancellationToken::new();
+    tokio::spawn(crate::admin::serve(listener, router, Some(tls), shutdown.clone()));
+    let telemetry = trusting(&url, Some(cert));
+    let before = sent_so_far();
+    drop(telemetry.tracer().asked(Name::Command("dial"), None));
+    until("the span", || sent_so_far() > before).await;
+    assert_eq!(asked.load(Relaxed), 1);
+    telemetry.stop().await;
+    shutdown.cancel();
+    let missing = Collector::new(config::Telemetry {
+        otlp: url.parse().unwrap(),
+        headers: Vec::new(),
+        service: "test".to_owned(),
+        sample_percent: 100,
+        ca: Some("/nowhere/ca.pem".into()),
+    });
+    let why = missing.err().unwrap().to_string();
+    assert!(why.starts_with("ca: ") && why.contains("/nowhere/ca.pem"), "{why}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod audited;
 mod bad_input;
 mod browser;
 mod calldata;
-#[expect(dead_code, reason = "the tests of the host look at more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests of the host")]
 #[path = "../../../host/telepulse/tests/traces/collector.rs"]
 mod collector;
 mod crm;

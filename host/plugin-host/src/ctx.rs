@@ -175,6 +175,8 @@ pub(crate) struct Ctx {
     pub(crate) rights: Arc<Rights>,
     /// Who asks, while an HTTP request is handled.
     pub(crate) principal: Option<Arc<Principal>>,
+    /// The `traceparent` that the request came with.
+    pub(crate) trace: Option<Arc<str>>,
     /// What the instance asked for that its task does after the call.
     pub(crate) effects: Effects,
     /// How long the running call has computed.
@@ -208,6 +210,7 @@ impl Ctx {
             identity,
             rights,
             principal,
+            trace: None,
             effects: Effects::default(),
             stopwatch: Stopwatch::new(),
             memory,

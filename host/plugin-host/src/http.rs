@@ -28,6 +28,9 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// waited for as long as for any other.
 const DOWNLOAD: Duration = Duration::from_mins(15);
 
+/// The longest `traceparent` that is handed on; those of today have 55 bytes.
+const LONGEST_TRACE: usize = 256;
+
 /// What is mounted on listeners. A swap replaces the version; requests under way keep theirs.
 #[derive(Clone)]
 pub(crate) struct HttpSlot(Arc<Slot>);
@@ -129,6 +132,13 @@ impl Slot {
     }
 }
 
+/// The span that a request is part of, as its header says: the host writes it where it follows requests,
+/// else it is what the client sent.
+fn trace(headers: &http::HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    (text.len() <= LONGEST_TRACE).then(|| text.into())
+}
+
 async fn run(
     serving: &Arc<Serving>,
     start: Start,
@@ -144,6 +154,7 @@ async fn run(
         Some(served) => served,
         None => Served { instance: Instance::new(&version.build, start).await?, times: 0 },
     };
+    instance.be_traced(trace(request.headers()));
     let (incoming, decided) =
         Incoming::new(instance.store_mut(), request).map_err(|error| trap(format!("{error:#}")))?;
     let forward = async {

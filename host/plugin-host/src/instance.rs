@@ -328,10 +328,16 @@ impl Instance {
         Ok(self)
     }
 
+    /// What it asks from now on is part of this trace, or of none.
+    pub(crate) fn be_traced(&mut self, trace: Option<Arc<str>>) {
+        self.store.data_mut().trace = trace;
+    }
+
     /// Makes it act for whoever asks next. Nothing that the one before asked for is left.
     pub(crate) fn act_for(&mut self, principal: Option<&Arc<Principal>>) {
         let ctx = self.store.data_mut();
         ctx.principal = principal.cloned();
+        ctx.trace = None;
         ctx.effects = Effects::default();
     }
 }

@@ -61,6 +61,8 @@ pub struct Request {
     pub timeout: Duration,
     /// On whose behalf.
     pub principal: Option<Arc<Principal>>,
+    /// The `traceparent` of the HTTP request that it is part of.
+    pub trace: Option<Arc<str>>,
 }
 
 /// Values that plugins keep, each plugin in a space of its own. What was answered is kept. Errors are

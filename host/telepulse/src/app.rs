@@ -19,6 +19,7 @@ use crate::{
     service::Pulse,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::{StoreError, Values, journal::JournalStore},
+    telemetry::{Telemetry, TelemetryError},
     tls::Acceptor,
 };
 use arc_swap::ArcSwap;
@@ -65,6 +66,7 @@ pub struct App {
     values: Values,
     messages: Arc<JournalStore>,
     audit: Audit,
+    telemetry: Telemetry,
     admin: SocketAddr,
     /// Orders of the admin API to read the configuration again.
     orders: Mutex<mpsc::Receiver<admin::Order>>,
@@ -101,6 +103,9 @@ pub enum StartError {
     /// The certificate of our listeners cannot be used.
     #[error("[tls] {0}")]
     Tls(String),
+    /// Traces cannot be sent as they should.
+    #[error("[telemetry] {0}")]
+    Telemetry(#[from] TelemetryError),
     /// The file of servers added over the admin API cannot be used.
     #[error(transparent)]
     KeptServers(#[from] crate::proxy::KeepError),
@@ -135,10 +140,7 @@ impl App {
         compiler: Option<CompilerProgram>,
     ) -> Result<Self, StartError> {
         let in_force = Mutex::new(config.clone());
-        let folder = config.store.path;
-        if let Err(error) = tokio::fs::create_dir_all(&folder).await {
-            return Err(StartError::Store { path: folder, error });
-        }
+        let folder = made(config.store.path).await?;
         let (listen, is_encrypted) = (config.admin.listen, config.admin.tls);
         let listener =
             TcpListener::bind(listen).await.map_err(|error| StartError::Admin { listen, error })?;
@@ -154,20 +156,19 @@ impl App {
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
         let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
+        let telemetry = Telemetry::start(config.telemetry, &config.node.name)?;
         let desk = core::Desk {
             registry: registry.clone(),
             policies: policies.clone(),
             served: served.clone(),
             pace: pace.clone(),
             audit: audit.clone(),
+            tracer: telemetry.tracer().clone(),
         };
         core::start(&shared, &desk, &history, &stop)?;
 
         let hub = Hub::new(shared.clone());
-        tasks.spawn_blocking({
-            let (hub, stop, runtime) = (hub.clone(), stop.clone(), Handle::current());
-            move || runtime.block_on(hub.run(stop))
-        });
+        tasks.spawn_blocking(running(hub.clone(), stop.clone()));
         let jwt = config.jwt.map(|settings| Jwt::new(settings, &config.roles));
         let failed = Arc::new(FailedLogins::audited(audit.clone()));
         let auth = Auth::new(&config.users).with_jwt(jwt.clone());
@@ -176,7 +177,8 @@ impl App {
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
-        let settings = Settings { proxies: config.http.trusted_proxies, ..Settings::default() };
+        let (proxies, tracer) = (config.http.trusted_proxies, telemetry.tracer().clone());
+        let settings = Settings { proxies, tracer, ..Settings::default() };
         let listeners = ListenerPool::new(gate, Clients::new(hub.clone(), settings), tls.clone());
         if let Some(jwt) = jwt.clone() {
             tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
@@ -227,6 +229,7 @@ impl App {
             values,
             messages,
             audit,
+            telemetry,
             admin,
             orders: Mutex::new(orders),
             _stop: stop.clone().drop_guard(),
@@ -269,9 +272,24 @@ impl App {
         self.registry.stop().await;
         self.history.stop().await;
         self.audit.stop().await;
+        self.telemetry.stop().await;
         self.stop.cancel();
         self.tasks.wait().await;
     }
+}
+
+/// A folder that is there from now on.
+async fn made(path: PathBuf) -> Result<PathBuf, StartError> {
+    match tokio::fs::create_dir_all(&path).await {
+        Ok(()) => Ok(path),
+        Err(error) => Err(StartError::Store { path, error }),
+    }
+}
+
+/// The hub's work, for a thread of its own.
+fn running(hub: Arc<Hub>, stop: CancellationToken) -> impl FnOnce() + Send + 'static {
+    let runtime = Handle::current();
+    move || runtime.block_on(hub.run(stop))
 }
 
 /// Closes the connections of those whose tokens' time is over.

@@ -1,18 +1,55 @@
 //! One HTTP request over a connection of our own, for what the host itself asks of others.
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{
+    Method, Request, StatusCode, Uri, header, request,
+    uri::{Authority, PathAndQuery},
+};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::error::Error;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 /// Host (of an IPv6 address without its brackets) and port of a URL; `None` if it names no host.
 pub(crate) fn endpoint(url: &Uri) -> Option<(&str, u16)> {
     let host = url.host()?.trim_start_matches('[').trim_end_matches(']');
     let standard = if url.scheme_str() == Some("https") { 443 } else { 80 };
     Some((host, url.port_u16().unwrap_or(standard)))
+}
+
+/// The beginning of a request for what `url` names.
+pub(crate) fn request(method: Method, url: &Uri) -> request::Builder {
+    let path = url.path_and_query().map_or("/", PathAndQuery::as_str);
+    let host = url.authority().map(Authority::as_str).unwrap_or_default();
+    Request::builder().method(method).uri(path).header(header::HOST, host)
+}
+
+/// Connects to where `url` is, encrypted with `tls` if there is one, sends a request and reads the answer,
+/// whose body may have `most` bytes. The error is for the operator.
+pub(crate) async fn ask(
+    url: &Uri,
+    tls: Option<&TlsConnector>,
+    request: Request<Full<Bytes>>,
+    most: usize,
+) -> Result<(StatusCode, Bytes), String> {
+    let (host, port) = endpoint(url).ok_or("names no host")?;
+    let stream = TcpStream::connect((host, port)).await;
+    let stream = stream.map_err(|error| format!("{host}:{port}: {error}"))?;
+    let answer = match tls {
+        Some(tls) => {
+            let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
+            let stream = tls.connect(name, stream).await;
+            let stream = stream.map_err(|error| format!("{host}:{port}: TLS: {error}"))?;
+            exchange(stream, request, most).await
+        }
+        None => exchange(stream, request, most).await,
+    };
+    answer.map_err(|error| error.to_string())
 }
 
 /// Sends a request over `stream` and reads the answer, whose body may have `most` bytes.

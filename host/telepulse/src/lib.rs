@@ -26,4 +26,5 @@ mod service;
 pub mod sockets;
 pub mod store;
 pub mod tape;
+mod telemetry;
 pub mod tls;

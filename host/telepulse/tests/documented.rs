@@ -33,6 +33,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("telepulse servers add pbx1 --host pbx.example", "by TLS: the end-to-end tests"),
     ("telepulse reload", "of a configuration, which the demo has none of: `operating`"),
     ("curl https://", "somebody else's server"),
+    ("docker run", "somebody else's image; the tests of traces have a collector of their own"),
 ];
 
 /// How a line begins that goes on until somebody ends it.

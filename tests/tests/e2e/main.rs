@@ -6,6 +6,9 @@ mod audited;
 mod bad_input;
 mod browser;
 mod calldata;
+#[expect(dead_code, clippy::unwrap_used, reason = "shared with the tests of the host")]
+#[path = "../../../host/telepulse/tests/traces/collector.rs"]
+mod collector;
 mod crm;
 mod encrypted;
 mod faults;
@@ -27,6 +30,7 @@ mod recording;
 mod reload;
 mod rest;
 mod rights;
+mod traced;
 mod typescript;
 mod views;
 mod words;

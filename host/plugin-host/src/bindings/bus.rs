@@ -46,6 +46,7 @@ impl Host for Ctx {
             payload: Bytes::from(payload),
             timeout: Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST),
             principal,
+            trace: None,
         };
         let task = Task::Ask(request);
         self.effects.submits.push(Submit { id, context, task, conn: on_behalf_of, place });

@@ -23,6 +23,7 @@ impl Host for Ctx {
             payload: Bytes::from(payload),
             timeout: Duration::from_millis(timeout_ms.into()).min(LONGEST_REQUEST),
             principal: self.principal.clone(),
+            trace: self.trace.clone(),
         };
         self.identity.request(request).await.map(Vec::from)
     }

@@ -80,10 +80,19 @@ fn render(servers: &[Value], plugins: &[PluginStatus], events: u64) -> String {
         counter!("telepulse_stream_events_total").absolute(events);
         describe_counter!("telepulse_audit_lost_total", "Entries of the audit log that were lost");
         counter!("telepulse_audit_lost_total").absolute(crate::audit::lost_so_far());
+        spans();
         servers.iter().for_each(server);
         plugins.iter().for_each(plugin);
     });
     handle.render()
+}
+
+/// What became of spans.
+fn spans() {
+    describe_counter!("telepulse_spans_sent_total", "Spans that a collector took");
+    counter!("telepulse_spans_sent_total").absolute(crate::telemetry::sent_so_far());
+    describe_counter!("telepulse_spans_dropped_total", "Spans that no collector will see");
+    counter!("telepulse_spans_dropped_total").absolute(crate::telemetry::dropped_so_far());
 }
 
 /// Memory, computing, files of this process.

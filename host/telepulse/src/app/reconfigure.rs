@@ -54,6 +54,7 @@ impl App {
             ("plugins", config.plugins != new.plugins),
             ("admin", config.admin != new.admin),
             ("log", config.log != new.log),
+            ("telemetry", config.telemetry != new.telemetry),
         ];
         let later = later.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
         // First what could fail: nothing else is changed before it is done.

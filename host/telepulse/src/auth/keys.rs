@@ -2,22 +2,13 @@
 //! it rolls over are known and keys which it takes back are not trusted any more.
 
 use super::Jwt;
-use crate::{
-    exchange::{endpoint, exchange},
-    tls,
-};
+use crate::{exchange, tls};
 use bytes::Bytes;
-use http::{
-    Request, Uri, header,
-    uri::{Authority, PathAndQuery},
-};
+use http::{Method, Uri, header};
 use http_body_util::Full;
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::{
-    net::TcpStream,
-    time::{sleep, timeout},
-};
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 /// How often a file is read.
@@ -73,29 +64,19 @@ async fn fetch(url: &str) -> Result<Bytes, String> {
 
 async fn get(url: &str) -> Result<Bytes, String> {
     let url: Uri = url.parse().map_err(|error| format!("{error}"))?;
-    let (host, port) = endpoint(&url).ok_or("names no host")?;
-    let request = request(&url).map_err(|error| error.to_string())?;
-    let stream = TcpStream::connect((host, port)).await;
-    let stream = stream.map_err(|error| format!("{host}:{port}: {error}"))?;
-    let answer = if url.scheme_str() == Some("https") {
+    let request = exchange::request(Method::GET, &url)
+        .header(header::ACCEPT, "application/json")
+        .body(Full::default())
+        .map_err(|error| error.to_string())?;
+    let tls = if url.scheme_str() == Some("https") {
         let roots = tls::machine_roots().ok_or("this machine trusts no certificate authority")?;
         let config = tls::builder(roots)?.with_no_client_auth();
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-        let stream = stream.map_err(|error| format!("{host}:{port}: TLS: {error}"))?;
-        exchange(stream, request, LARGEST).await
+        Some(TlsConnector::from(Arc::new(config)))
     } else {
-        exchange(stream, request, LARGEST).await
+        None
     };
-    match answer.map_err(|error| error.to_string())? {
+    match exchange::ask(&url, tls.as_ref(), request, LARGEST).await? {
         (status, keys) if status.is_success() => Ok(keys),
         (status, _) => Err(format!("answers {status}")),
     }
-}
-
-fn request(url: &Uri) -> http::Result<Request<Full<Bytes>>> {
-    Request::get(url.path_and_query().map_or("/", PathAndQuery::as_str))
-        .header(header::HOST, url.authority().map(Authority::as_str).unwrap_or_default())
-        .header(header::ACCEPT, "application/json")
-        .body(Full::default())
 }

@@ -94,7 +94,7 @@ pub struct Headers {
     pub plugin: Option<Arc<str>>,
     /// When nobody waits for the answer any more.
     pub deadline: Instant,
-    /// Follows one request through the log (a W3C `traceparent` where the client sent one).
+    /// The span that it is asked from, as a W3C `traceparent`; as a client sent it where we trace nothing.
     pub trace: Option<Arc<str>>,
 }
 
@@ -109,6 +109,13 @@ impl Headers {
     #[must_use]
     pub fn on_behalf_of(mut self, principal: Option<Arc<Principal>>) -> Self {
         self.principal = principal;
+        self
+    }
+
+    /// The same, as part of a trace.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Arc<str>>) -> Self {
+        self.trace = trace;
         self
     }
 

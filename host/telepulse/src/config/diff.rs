@@ -141,6 +141,18 @@ fn rest(leaves: &mut Leaves, config: &Config) {
             format!("{redis}{user:?}{password:?}{db}{}", redis.is_encrypted),
         );
     }
+    if let Some(telemetry) = &config.telemetry {
+        let value = json!({
+            "otlp": telemetry.otlp.to_string(), "service": telemetry.service,
+            "samplePercent": telemetry.sample_percent, "ca": telemetry.ca,
+        });
+        put(leaves, "telemetry", &value);
+        if !telemetry.headers.is_empty() {
+            let plain = |(name, value): &(_, super::Secret)| format!("{name:?}{}", value.expose());
+            let headers: Vec<String> = telemetry.headers.iter().map(plain).collect();
+            secret(leaves, "telemetry.headers", format!("{headers:?}"));
+        }
+    }
     if let Some(token) = &config.admin.token {
         secret(leaves, "admin.token", format!("{:?}", token.0));
     }
@@ -227,6 +239,19 @@ mod tests {
                 "- auth.user.ana.queues: [\"sales\"]",
                 "- auth.user.ana.token: (hidden)",
                 "~ log.level: \"info\" -> \"debug\"  (after a restart)",
+            ]
+        );
+    }
+
+    #[test]
+    fn traces_go_elsewhere_after_a_restart() {
+        let old = "[telemetry]\notlp='http://a:1'\nheaders='k=hunter2'\n";
+        let new = "[telemetry]\notlp='http://b:1'\nheaders='k=hunter3'\n";
+        assert_eq!(
+            told(old, new),
+            [
+                "~ telemetry.headers: (hidden) -> (hidden)  (after a restart)",
+                "~ telemetry.otlp: \"http://a:1/v1/traces\" -> \"http://b:1/v1/traces\"  (after a restart)",
             ]
         );
     }

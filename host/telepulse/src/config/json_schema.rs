@@ -133,6 +133,17 @@ const LOG: [Row; 2] = [
     ("format", Word(&["text", "json"]), "How a line looks; by default text"),
     ("level", Text(SOME), "error, warn, info, debug, trace, or info,telepulse::proxy=debug"),
 ];
+const TELEMETRY: [Row; 5] = [
+    ("otlp", Text("^https?://"), "An OpenTelemetry collector for traces: its http or https URL"),
+    (
+        "headers",
+        Text(SOME),
+        "What it wants besides, like api-key=SECRET: env:NAME, file:PATH, or so",
+    ),
+    ("service", Text(SOME), "What this is called there; by default telepulse"),
+    ("samplePercent", Number(1, 100), "How many of a hundred traces are followed; by default 100"),
+    ("ca", Text(SOME), "Certificates (PEM) of the authorities to trust"),
+];
 
 /// The whole schema.
 pub fn json_schema() -> Value {
@@ -163,6 +174,7 @@ pub fn json_schema() -> Value {
         (&schema::PLUGINS, &PLUGINS),
         (&schema::ADMIN, &ADMIN),
         (&schema::LOG, &LOG),
+        (&schema::TELEMETRY, &TELEMETRY),
     ] {
         top.insert(section.path[0].to_owned(), table(section, rows, &[], Map::new()));
     }
@@ -259,6 +271,7 @@ mod tests {
             ("plugins", "[plugins]\n".to_owned(), &PLUGINS),
             ("admin", "[admin]\n".to_owned(), &ADMIN),
             ("log", "[log]\n".to_owned(), &LOG),
+            ("telemetry", "[telemetry]\notlp='http://h:4318'\n".to_owned(), &TELEMETRY),
         ]
     }
 
@@ -293,6 +306,8 @@ mod tests {
             (_, "listen", _) => "'127.0.0.1:1'".to_owned(),
             (_, "level", _) => "'debug'".to_owned(),
             ("ari", "url", _) => "'https://h/ari'".to_owned(),
+            ("telemetry", "otlp", _) => "'https://h:4318'".to_owned(),
+            ("telemetry", "headers", _) => "'api-key=x'".to_owned(),
             (_, "trustedProxies", _) => "['10.0.0.0/8']".to_owned(),
             (_, _, Text(_)) => "'1'".to_owned(),
             (_, _, Word(words)) => format!("'{}'", words[0]),
@@ -303,7 +318,7 @@ mod tests {
         for (name, text, rows) in sections() {
             for (key, kind, _) in rows {
                 // These need a file, or another key.
-                if matches!((name, *key), ("ari", "ca") | ("store", "url")) {
+                if matches!((name, *key), ("ari" | "telemetry", "ca") | ("store", "url")) {
                     continue;
                 }
                 let text_with = with(&text, key, &good(name, key, kind));

@@ -14,6 +14,7 @@ mod rules;
 mod schema;
 mod secret;
 mod server;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
@@ -29,6 +30,7 @@ pub use plain::plain_secrets;
 pub use redis::Redis;
 pub use secret::Secret;
 pub use server::{Server, ServerAuth, ServerFilter};
+pub use telemetry::Telemetry;
 pub use tls::ServerTls;
 pub use user::{JwtKeys, JwtSettings, PasswordHash, Role, TokenHash, User};
 
@@ -65,6 +67,8 @@ pub struct Config {
     pub admin: Admin,
     /// What is logged.
     pub log: Log,
+    /// Where traces go; `None`: nothing is traced.
+    pub telemetry: Option<Telemetry>,
 }
 
 /// `[node]`: this process.

@@ -7,11 +7,12 @@ use super::{
 use std::path::Path;
 
 /// Tables, by their paths, with the keys that are secrets. What is hashed is none.
-const SECRETS: [(&[&str], &str); 4] = [
+const SECRETS: [(&[&str], &str); 5] = [
     (&["server"], "secret"),
     (&["server", "ari"], "password"),
     (&["auth", "jwt"], "secret"),
     (&["store"], "url"),
+    (&["telemetry"], "headers"),
 ];
 
 /// Line and name of each key whose value is the secret itself. Of a URL, only one with a password.
@@ -58,9 +59,10 @@ mod tests {
     fn what_lies_elsewhere_is_no_plain_secret() {
         let text = "[[server]]\nid = \"a\"\nsecret = \"hunter2\"\n[server.ari]\n\
                     password = \"env:X\"\n[[server]]\nsecret = \"file:y\"\n\
-                    [store]\nurl = \"redis://u:p@h\"\n";
+                    [store]\nurl = \"redis://u:p@h\"\n[telemetry]\nheaders = \"k=v\"\n";
         let found = plain_secrets(text);
-        assert_eq!(found, [(3, "server.secret".to_owned()), (9, "store.url".to_owned())]);
+        let expected = [(3, "server.secret"), (9, "store.url"), (11, "telemetry.headers")];
+        assert_eq!(found, expected.map(|(line, key)| (line, key.to_owned())));
         assert_eq!(plain_secrets("[store]\nurl = \"redis://h\"\n"), []);
     }
 }

@@ -2,6 +2,7 @@
 
 mod ari;
 mod auth;
+mod telemetry;
 
 use super::{
     Admin, Bus, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Redis,
@@ -26,7 +27,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
     reader.known(&top, &schema::TOP);
     let nothing = Table::new();
     let mut section = |name: &'static str| section(reader, root, name, &nothing);
-    let (node, users, tls, http, commands, bus, store, plugins, admin, log) = (
+    let (node, users, tls, http, commands, bus, store, plugins, admin, log, telemetry) = (
         section("node"),
         section("auth"),
         section("tls"),
@@ -37,6 +38,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         section("plugins"),
         section("admin"),
         section("log"),
+        section("telemetry"),
     );
     reader.known(&users, &schema::AUTH);
     let roles = auth::roles(reader, &users);
@@ -54,6 +56,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         plugins: self::plugins(reader, &plugins),
         admin: self::admin(reader, &admin),
         log: self::log(reader, &log),
+        telemetry: self::telemetry::telemetry(reader, &telemetry),
     };
     if config.admin.tls && config.tls.is_none() {
         reader.mistake(&admin, "tls", "needs a certificate: set cert and key in [tls]");

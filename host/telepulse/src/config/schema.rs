@@ -76,17 +76,31 @@ pub(super) const STORE: Section =
 pub(super) const PLUGINS: Section = single(&["plugins"], &["dir"], &[]);
 pub(super) const ADMIN: Section = single(&["admin"], &["listen", "token", "tls"], &[]);
 pub(super) const LOG: Section = single(&["log"], &["format", "level"], &[]);
+pub(super) const TELEMETRY: Section =
+    single(&["telemetry"], &["otlp", "headers", "service", "samplePercent", "ca"], &[]);
 
 /// The names at the top of the file.
 pub(super) const TOP: Section = single(
     &[],
     &[
-        "node", "server", "auth", "tls", "http", "commands", "bus", "store", "plugins", "admin",
+        "node",
+        "server",
+        "auth",
+        "tls",
+        "http",
+        "commands",
+        "bus",
+        "store",
+        "plugins",
+        "admin",
         "log",
+        "telemetry",
     ],
     &[],
 );
 
 /// All sections that have values, the longer path first.
-pub(super) const SECTIONS: [Section; 13] =
-    [USER, ROLE, JWT, NODE, SERVER, LISTEN_TLS, HTTP, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG];
+pub(super) const SECTIONS: [Section; 14] = [
+    USER, ROLE, JWT, NODE, SERVER, LISTEN_TLS, HTTP, COMMANDS, BUS, STORE, PLUGINS, ADMIN, LOG,
+    TELEMETRY,
+];

@@ -51,6 +51,7 @@ fn an_empty_file_is_enough() {
     assert_eq!(config.admin.token, None);
     assert_eq!(config.log.format, LogFormat::Text);
     assert_eq!(config.log.level.default_level(), Some(LevelFilter::INFO));
+    assert_eq!(config.telemetry, None);
 }
 
 #[test]
@@ -66,7 +67,8 @@ fn everything_written_is_used() {
          [commands]\nperSecond=7\ndialsPerMinute=8\ndialsPerNumber=9\ndeniedPrefixes=['00']\n\
          [bus]\nkind='local'\nhistory=5\n[store]\nkind='embedded'\npath='/var/tp'\n\
          [plugins]\ndir='../p'\n[admin]\nlisten='0.0.0.0:82'\ntoken='{TOKEN}'\n\
-         [log]\nformat='json'\nlevel='warn,telepulse::proxy=debug'\n"
+         [log]\nformat='json'\nlevel='warn,telepulse::proxy=debug'\n\
+         [telemetry]\notlp='https://c:4318'\nheaders='k=v'\nservice='tp-test'\nsamplePercent=7\nca='ca.pem'\n"
     );
     let config = parse(&text, &[]).unwrap();
     let expected = Server {
@@ -120,7 +122,7 @@ fn each_mistake_has_its_line_and_a_way_out() {
         ("[nod]", "1: nod: is unknown; do you mean \"node\"?"),
         (
             "[zzzzzz]",
-            "1: zzzzzz: is unknown; there are node, server, auth, tls, http, commands, bus, store, plugins, admin, log",
+            "1: zzzzzz: is unknown; there are node, server, auth, tls, http, commands, bus, store, plugins, admin, log, telemetry",
         ),
         ("node = 1", "1: node: must be a table: write [node]"),
         (
@@ -578,8 +580,13 @@ fn the_example_is_good_when_its_examples_are_taken() {
     };
     // An ellipsis stands for what one has to make.
     let lines: Vec<_> = text.lines().map(taken).filter(|line| !line.contains('…')).collect();
-    let config = parse(&lines.join("\n"), &[("PBX1_SECRET", "s"), ("PBX1_ARI", "p")]).unwrap();
+    let config = parse(
+        &lines.join("\n"),
+        &[("PBX1_SECRET", "s"), ("PBX1_ARI", "p"), ("OTLP_HEADERS", "a=b")],
+    )
+    .unwrap();
     assert_eq!((config.servers.len(), config.users.len()), (1, 1));
+    assert_eq!(config.telemetry.unwrap().headers.len(), 1);
 }
 
 #[test]

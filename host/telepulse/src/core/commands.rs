@@ -5,6 +5,7 @@ use crate::{
     audit::{self, Audit},
     bus::Headers,
     proxy::{Ask, LinkHandle, Registry},
+    telemetry::{Name, Span, Tracer, key},
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -29,6 +30,8 @@ pub(crate) struct Desk {
     pub(crate) pace: Arc<ArcSwap<Pace>>,
     /// Where every command is noted, with its outcome.
     pub(crate) audit: Audit,
+    /// Where its trace begins, or goes on.
+    pub(crate) tracer: Tracer,
 }
 
 impl Desk {
@@ -47,10 +50,24 @@ impl Desk {
     /// Carries a command out and notes what came of it. Where the deadline breaks it off, that is noted.
     async fn audited(&self, headers: &Headers, request: Request) -> Result<Value, Refusal> {
         let about = audit::about(&request.fields);
-        let mut note = Note::begin(&self.audit, headers, request.action.clone(), about);
+        let (action, span) = (request.action.clone(), self.span(headers, &request.action));
+        let mut note = Note::begin(&self.audit, span, headers, action, about);
         let result = self.carry_out(headers, request, &mut note).await;
+        if let Ok(result) = &result {
+            note.call(result);
+        }
         note.end(&result);
         result
+    }
+
+    /// The span of a command. What clients make up is no name for one.
+    fn span(&self, headers: &Headers, action: &str) -> Span {
+        if !self.tracer.is_on() {
+            return Span::default();
+        }
+        let is_known = Command::ACTIONS.contains(&action) || self.served.by(action).is_some();
+        let action = if is_known { action } else { "unknown" };
+        self.tracer.asked(Name::Command(action), headers.trace.as_deref())
     }
 
     async fn carry_out(
@@ -68,20 +85,26 @@ impl Desk {
         self.pace.load().count(&by)?;
         if let Some(plugin) = self.served.by(&action) {
             rights::may_give(&action, who.as_deref())?;
-            return plugin.carry_out(request, who).await;
+            let mut span = note.trace().step(Name::Serve(plugin.name()));
+            span.say_with(key::PLUGIN, || Some(plugin.name().to_owned()));
+            let served = plugin.carry_out(request, who).await;
+            if let Err(refusal) = &served {
+                span.refuse(refusal);
+            }
+            return served;
         }
         if !Command::ACTIONS.contains(&action.as_str()) {
             return Err(self.served.unserved(&action));
         }
         let envelope = CommandEnvelope::from_request(request)?;
         rights::may_give(&action, who.as_deref())?;
-        let judged = self.policies.judge(envelope, who.as_ref()).await?;
+        let judged = self.policies.judge(envelope, who.as_ref(), &note.trace()).await?;
         let CommandEnvelope { server, command, .. } = judged;
         self.pace.load().dials(&by, &command)?;
         let link = find_link(&self.registry, server.as_ref(), &command, who.as_deref()).await?;
         note.server(&link.server.id);
-        let deadline = headers.deadline;
-        link.answer(|reply| Ask::Command { command, who, deadline, reply }).await
+        let (deadline, trace) = (headers.deadline, note.trace());
+        link.answer(|reply| Ask::Command { command, who, deadline, trace, reply }).await
     }
 }
 

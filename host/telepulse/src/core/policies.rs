@@ -1,5 +1,6 @@
 //! Policy plugins: asked about a command, one after the other, before it is carried out.
 
+use crate::telemetry::{Name, Span, Trace, key};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use plugin_host::{
@@ -66,11 +67,15 @@ impl Policies {
         &self,
         mut envelope: CommandEnvelope,
         who: Option<&Arc<Principal>>,
+        trace: &Trace,
     ) -> Result<CommandEnvelope, Refusal> {
         let action = envelope.command.action();
         let entries = self.0.entries.load_full();
         for entry in entries.iter().filter(|entry| entry.grant.covers(action)) {
-            let verdict = match entry.verdict(&envelope, who).await {
+            let mut span = trace.step(Name::Policy(&entry.plugin));
+            let verdict = entry.verdict(&envelope, who).await;
+            entry.say(&mut span, &verdict);
+            let verdict = match verdict {
                 Ok(verdict) => verdict,
                 Err(failure) => entry.failed(action, &failure)?,
             };
@@ -95,6 +100,21 @@ impl Entry {
             Verdict::Refuse(why) => Err(Failure::Refused(why)),
             Verdict::Change(changed) => changed_command(envelope, &changed).map(Some),
         }
+    }
+
+    /// Says what came of it; that it refuses is no failure of its own.
+    fn say(&self, span: &mut Span, verdict: &Result<Option<CommandEnvelope>, Failure>) {
+        span.say_with(key::PLUGIN, || Some(self.plugin.clone()));
+        let word = match verdict {
+            Ok(None) => "allow",
+            Ok(Some(_)) => "change",
+            Err(Failure::Refused(_)) => "refuse",
+            Err(Failure::Silent(why)) => {
+                span.fail(|| "silent", why);
+                "none"
+            }
+        };
+        span.say(key::VERDICT, word);
     }
 
     /// Refuses, or goes on without the plugin's verdict if it may be missing.
@@ -187,7 +207,7 @@ mod tests {
 
         async fn judge(&self, command: Value) -> Result<Value, Refusal> {
             let envelope = CommandEnvelope::from_json(command.to_string().as_bytes()).unwrap();
-            Ok(self.policies.judge(envelope, None).await?.to_value())
+            Ok(self.policies.judge(envelope, None, &Trace::default()).await?.to_value())
         }
     }
 

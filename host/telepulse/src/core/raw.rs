@@ -6,6 +6,7 @@ use crate::{
     audit,
     bus::Headers,
     proxy::{Ask, Registry},
+    telemetry::{Name, Trace},
 };
 use ami_proto::Action;
 use bytes::Bytes;
@@ -53,9 +54,10 @@ async fn run(desk: &Desk, headers: &Headers, bytes: &[u8]) -> Result<Bytes, Refu
     let server = take_text(&mut fields, "ServerId")?;
     let name = take_text(&mut fields, "Action")?;
     let about = audit::about(&fields);
-    let mut note = Note::begin(&desk.audit, headers, format!("proxy.action:{name}"), about);
+    let span = desk.tracer.asked(Name::Command("proxy.action"), headers.trace.as_deref());
+    let mut note = Note::begin(&desk.audit, span, headers, format!("proxy.action:{name}"), about);
     note.server(&server);
-    let result = send(&desk.registry, headers, &server, &name, &fields).await;
+    let result = send(&desk.registry, headers, &note.trace(), (&server, &name), &fields).await;
     note.end(&result);
     result
 }
@@ -63,8 +65,8 @@ async fn run(desk: &Desk, headers: &Headers, bytes: &[u8]) -> Result<Bytes, Refu
 async fn send(
     registry: &Registry,
     headers: &Headers,
-    server: &str,
-    name: &str,
+    trace: &Trace,
+    (server, name): (&str, &str),
     fields: &Map<String, Value>,
 ) -> Result<Bytes, Refusal> {
     if let Some(who) = &headers.principal
@@ -78,8 +80,8 @@ async fn send(
         Refusal::new(Code::NotFound, format!("there is no server {server:?}"))
             .with_field("ServerId")
     })?;
-    let deadline = headers.deadline;
-    link.answer(|reply| Ask::Action { action, deadline, reply }).await
+    let (deadline, trace) = (headers.deadline, trace.clone());
+    link.answer(|reply| Ask::Action { action, deadline, trace, reply }).await
 }
 
 fn take_text(fields: &mut Map<String, Value>, field: &str) -> Result<String, Refusal> {

@@ -1,10 +1,12 @@
 //! Takes requests off the bus, answers each in a task of its own, and never more than a bounded
 //! number at a time.
 
-use super::{commands::Desk, queries, raw};
+use super::{commands::Desk, note::say_who, queries, raw};
 use crate::{
     bus::{Address, AlreadyServed, Bus, Headers, Incoming},
     history::History,
+    proxy::Registry,
+    telemetry::{Name, Span, Tracer, key},
 };
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -49,16 +51,10 @@ pub(crate) fn start(
         let (links, history, bus) = (links.clone(), history.clone(), stream.clone());
         async move { queries::answer(&links, &history, bus.as_ref(), &headers, &bytes).await }
     });
-    let links = registry.clone();
+    let (links, tracer) = (registry.clone(), desk.tracer.clone());
     spawn(proxy, stop, move |headers, bytes| {
-        let links = links.clone();
-        async move {
-            reply(Value::Null, async {
-                let fields: Map<String, Value> = telepulse_language::object(&bytes)?;
-                links.command(&headers, fields).await
-            })
-            .await
-        }
+        let (links, tracer) = (links.clone(), tracer.clone());
+        async move { reply(Value::Null, manage(&links, &tracer, &headers, &bytes)).await }
     });
     let orders = desk.clone();
     spawn(action, stop, move |headers, bytes| {
@@ -66,6 +62,28 @@ pub(crate) fn start(
         async move { raw::answer(&desk, &headers, &bytes).await }
     });
     Ok(())
+}
+
+/// Does one proxy command. One that only asks is asked all the time, and is no part of a trace.
+async fn manage(
+    links: &Registry,
+    tracer: &Tracer,
+    headers: &Headers,
+    bytes: &[u8],
+) -> Result<Value, Refusal> {
+    let fields: Map<String, Value> = telepulse_language::object(bytes)?;
+    let command = fields.get("command").and_then(Value::as_str).unwrap_or_default();
+    let mut span = match command {
+        "list" => Span::default(),
+        _ => tracer.asked(Name::Command("proxy.command"), headers.trace.as_deref()),
+    };
+    say_who(&mut span, headers, || format!("proxy.command:{command}"));
+    let result = links.command(headers, fields).await;
+    if let Err(refusal) = &result {
+        span.refuse(refusal);
+    }
+    span.say(key::OUTCOME, result.as_ref().map_or_else(|refusal| refusal.code.word(), |_| "done"));
+    result
 }
 
 /// Wraps an outcome as a language reply with the request's id.

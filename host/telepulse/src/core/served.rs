@@ -85,6 +85,11 @@ impl Served {
 }
 
 impl Server {
+    /// The plugin's name.
+    pub(super) fn name(&self) -> &str {
+        &self.plugin
+    }
+
     /// Has the plugin carry a command out; the result is an object, or the plugin is at fault.
     pub(super) async fn carry_out(
         &self,

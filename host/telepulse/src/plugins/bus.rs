@@ -56,12 +56,13 @@ impl BusPortTrait for BusPort {
     }
 
     fn request(&self, request: Request) -> BoxFuture<'static, Result<Bytes, String>> {
-        let Request { plugin, address, payload, timeout, principal } = request;
+        let Request { plugin, address, payload, timeout, principal, trace } = request;
         let address = match Address::parse(&address) {
             Ok(address) => address,
             Err(error) => return Box::pin(async move { Err(error.to_string()) }),
         };
         let headers = Headers::within(timeout).from_plugin(plugin).on_behalf_of(principal);
+        let headers = headers.traced(trace);
         let answer = self.bus.request(&address, payload, headers);
         Box::pin(async move { answer.await.map_err(|error| error.to_string()) })
     }

@@ -82,6 +82,7 @@ async fn a_request_carries_who_asks_and_for_whom() {
         payload: Bytes::from_static(b"{}"),
         timeout: Duration::from_secs(5),
         principal: Some(ana.clone()),
+        trace: Some("00-…".into()),
     };
     let answer = port.request(request.clone());
     let incoming = served.recv().await.unwrap();

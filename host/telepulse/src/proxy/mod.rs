@@ -15,6 +15,7 @@ mod request;
 mod resync;
 mod running;
 mod talk;
+mod traced;
 mod transport;
 
 pub(crate) use figures::{LastError, Rate};

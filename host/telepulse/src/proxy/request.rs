@@ -1,7 +1,7 @@
 //! What can be asked of a link's task, and the handle to ask it.
 
 use super::{figures::Figures, link::Goal};
-use crate::{ari, bus::Bus, config::Server};
+use crate::{ari, bus::Bus, config::Server, telemetry::Trace};
 use bytes::Bytes;
 use std::sync::Arc;
 use telepulse_language::{
@@ -24,10 +24,11 @@ pub(crate) enum Ask {
         command: Command,
         who: Option<Arc<Principal>>,
         deadline: Instant,
+        trace: Trace,
         reply: Answer<serde_json::Value>,
     },
     /// Send one checked action and answer with what came back, as JSON.
-    Action { action: ami_proto::Action, deadline: Instant, reply: Answer<Bytes> },
+    Action { action: ami_proto::Action, deadline: Instant, trace: Trace, reply: Answer<Bytes> },
     /// Compare the model with what the server lists, and mend it.
     Audit { reply: Answer<serde_json::Value> },
     /// The state of the model, as of the stream's end.

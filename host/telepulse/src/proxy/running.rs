@@ -2,6 +2,7 @@
 //! actions that are still to be sent for it.
 
 use super::request::{Answer, unavailable};
+use crate::telemetry::Trace;
 use ami_proto::{Action, Message, Outcome};
 use bytes::Bytes;
 use call_model::Plan;
@@ -13,8 +14,14 @@ use std::{
 use telepulse_language::{Code, Refusal};
 use tokio::time::Instant;
 
-/// The next action of a ticket, with the moment by which its answer is due.
-pub(super) type Next = (u64, Action, Instant);
+/// The next action of a ticket.
+pub(super) struct Next {
+    pub(super) ticket: u64,
+    pub(super) action: Action,
+    /// The moment by which its answer is due.
+    pub(super) deadline: Instant,
+    pub(super) trace: Trace,
+}
 
 /// What comes after an answer.
 pub(super) enum Step {
@@ -40,6 +47,7 @@ enum Open {
         rest: VecDeque<Action>,
         step: usize,
         deadline: Instant,
+        trace: Trace,
         reply: Answer<Value>,
     },
     Action {
@@ -53,12 +61,13 @@ impl Running {
         &mut self,
         mut plan: Plan,
         deadline: Instant,
+        trace: Trace,
         reply: Answer<Value>,
     ) -> Step {
         let mut rest = VecDeque::from(mem::take(&mut plan.actions));
         let Some(first) = rest.pop_front() else { return Step::Done(plan, reply) };
-        let ticket = self.open(Open::Command { plan, rest, step: 0, deadline, reply });
-        Step::Send((ticket, first, deadline))
+        let open = Open::Command { plan, rest, step: 0, deadline, trace: trace.clone(), reply };
+        Step::Send(Next { ticket: self.open(open), action: first, deadline, trace })
     }
 
     /// Takes a raw action.
@@ -66,9 +75,10 @@ impl Running {
         &mut self,
         action: Action,
         deadline: Instant,
+        trace: Trace,
         reply: Answer<Bytes>,
     ) -> Next {
-        (self.open(Open::Action { reply }), action, deadline)
+        Next { ticket: self.open(Open::Action { reply }), action, deadline, trace }
     }
 
     fn open(&mut self, open: Open) -> u64 {
@@ -99,7 +109,7 @@ impl Running {
                 drop(reply.send(answer));
                 Step::Over
             }
-            Some(Open::Command { mut plan, mut rest, step, deadline, reply }) => {
+            Some(Open::Command { mut plan, mut rest, step, deadline, trace, reply }) => {
                 let verdict = match &outcome {
                     Outcome::Response { response, .. } => {
                         plan.check(step, response).map(|()| plan.learn(response))
@@ -110,10 +120,11 @@ impl Running {
                     drop(reply.send(Err(refusal)));
                     return Step::Over;
                 }
-                let Some(next) = rest.pop_front() else { return Step::Done(plan, reply) };
-                let open = Open::Command { plan, rest, step: step + 1, deadline, reply };
+                let Some(action) = rest.pop_front() else { return Step::Done(plan, reply) };
+                let next = Next { ticket, action, deadline, trace: trace.clone() };
+                let open = Open::Command { plan, rest, step: step + 1, deadline, trace, reply };
                 self.open.insert(ticket, open);
-                Step::Send((ticket, next, deadline))
+                Step::Send(next)
             }
         }
     }
@@ -138,7 +149,7 @@ fn json(server: &str, response: &Message, items: &[Message]) -> Bytes {
 }
 
 /// What to say of an action that got no response.
-fn failure(server: &str, outcome: &Outcome) -> Refusal {
+pub(super) fn failure(server: &str, outcome: &Outcome) -> Refusal {
     match outcome {
         Outcome::TimedOut => {
             Refusal::new(Code::Timeout, format!("server {server:?} did not answer in time"))

@@ -9,6 +9,7 @@ use super::{
     pace::{Pace, Turn},
     request::Ask,
     running::{Next, Running, Step},
+    traced::{Dials, Sent, plan},
     transport::Drained,
 };
 use crate::config::Server;
@@ -51,7 +52,8 @@ pub(super) enum Waiting {
     Widening(String),
     /// The model, which an event left in doubt.
     Question(Question),
-    Asked(u64),
+    /// The one of this ticket.
+    Asked(u64, Sent),
 }
 
 /// The state of one connection.
@@ -59,6 +61,8 @@ pub(super) struct Talk {
     pub(super) session: Session,
     pub(super) waiting: HashMap<RequestId, Waiting>,
     running: Running,
+    /// Dials whose end is traced.
+    dials: Dials,
     /// What the server was asked to send.
     pub(super) interest: Interest,
     pub(super) audit: Option<Audit>,
@@ -88,6 +92,7 @@ impl Talk {
             session: Session::new(config, now_ms),
             waiting: HashMap::new(),
             running: Running::default(),
+            dials: Dials::default(),
             audit: None,
             next_audit: interest.is_forgeable().then(Instant::now),
             interest,
@@ -235,6 +240,7 @@ impl Talk {
             }
             Output::Event(message) => {
                 self.events += 1;
+                self.dials.event(&message);
                 on_event(link, &message, now);
             }
             Output::Reply { id, outcome } => self.on_reply(link, id, outcome),
@@ -280,7 +286,8 @@ impl Talk {
             }
             // The others are a listing of a synchronisation that was begun anew, and a widening.
             None | Some(Waiting::Listing(..) | Waiting::Widening(_)) => {}
-            Some(Waiting::Asked(ticket)) => {
+            Some(Waiting::Asked(ticket, sent)) => {
+                self.dials.answered(sent, &link.server.id, &outcome);
                 let step = self.running.answered(ticket, &link.server.id, outcome);
                 self.go_on(link, step);
             }
@@ -316,14 +323,14 @@ impl Talk {
                 let _ = reply.send(link.pbx.concerned(&command).is_some());
             }
             Ask::Audit { reply } => self.audit_asked(link, reply),
-            Ask::Action { action, deadline, reply } => {
-                let next = self.running.action(action, deadline, reply);
+            Ask::Action { action, deadline, trace, reply } => {
+                let next = self.running.action(action, deadline, trace, reply);
                 self.when_synced(link, next);
             }
-            Ask::Command { command, who, deadline, reply } => {
-                let planned = crate::core::plan(&mut link.pbx, &command, who.as_deref());
+            Ask::Command { command, who, deadline, trace, reply } => {
+                let planned = plan(link, &command, who.as_deref(), &trace);
                 let step = match planned {
-                    Ok(plan) => self.running.command(plan, deadline, reply),
+                    Ok(plan) => self.running.command(plan, deadline, trace, reply),
                     Err(refusal) => {
                         let refusal = self.when_known(link, &command, refusal);
                         // Whoever asked may have gone: nobody to tell.
@@ -344,7 +351,7 @@ impl Talk {
             self.continue_with(link, next);
         } else {
             let refusal = super::request::unavailable(&link.server.id, BEING_SYNCED);
-            self.running.refuse(next.0, refusal);
+            self.running.refuse(next.ticket, refusal);
         }
     }
 
@@ -363,14 +370,21 @@ impl Talk {
     }
 
     /// Sends the next action of something that was asked.
-    fn continue_with(&mut self, link: &mut Link, (ticket, action, deadline): Next) {
+    fn continue_with(&mut self, link: &mut Link, next: Next) {
+        let Next { ticket, action, deadline, trace } = next;
+        let mut sent = Sent::begin(&trace, &link.server, &action);
         let left = deadline.saturating_duration_since(Instant::now());
         let timeout_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
         match self.session.submit(action, timeout_ms, link.now_ms()) {
             Ok(id) => {
-                self.waiting.insert(id, Waiting::Asked(ticket));
+                sent.has_id(|| self.session.action_id(id));
+                self.waiting.insert(id, Waiting::Asked(ticket, sent));
             }
-            Err(error) => self.running.refuse(ticket, submit_refusal(&link.server.id, &error)),
+            Err(error) => {
+                let refusal = submit_refusal(&link.server.id, &error);
+                sent.refused(&refusal);
+                self.running.refuse(ticket, refusal);
+            }
         }
     }
 
@@ -380,11 +394,12 @@ impl Talk {
         self.session.disconnected(link.now_ms());
         while let Some(output) = self.session.poll_output() {
             if let Output::Reply { id, outcome } = output
-                && let Some(Waiting::Asked(ticket)) = self.waiting.remove(&id)
+                && let Some(Waiting::Asked(ticket, sent)) = self.waiting.remove(&id)
             {
+                self.dials.answered(sent, &link.server.id, &outcome);
                 // What would come next of a command is not sent any more: its answer tells.
                 let step = self.running.answered(ticket, &link.server.id, outcome);
-                if let Step::Send((ticket, ..)) = step {
+                if let Step::Send(Next { ticket, .. }) = step {
                     let why = "the connection was lost half-way";
                     self.running.refuse(ticket, super::request::unavailable(&link.server.id, why));
                 } else {
@@ -392,6 +407,7 @@ impl Talk {
                 }
             }
         }
+        self.dials.lost();
         if self.was_synced {
             link.lost.get_or_insert_with(super::now);
         }

@@ -24,6 +24,7 @@ mod routes;
 mod screening;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod unfold;
 mod upgrade;
 mod visit;
@@ -36,6 +37,7 @@ pub use pool::ListenerPool;
 pub(crate) use frame::message as encode;
 pub(crate) use routes::{HttpMount, WebSocketMount};
 
+use crate::telemetry::Tracer;
 use ipnet::IpNet;
 use std::{num::NonZeroU32, time::Duration};
 
@@ -71,6 +73,8 @@ pub struct Settings {
     pub vacant_for: Duration,
     /// Proxies whose word counts on whose request it is.
     pub proxies: Vec<IpNet>,
+    /// What begins the traces of requests.
+    pub(crate) tracer: Tracer,
 }
 
 /// What may wait for one WebSocket client.
@@ -100,6 +104,7 @@ impl Default for Settings {
             outbox: Room { events: 1024, event_bytes: 256 << 10, bytes: 8 << 20 },
             vacant_for: Duration::from_secs(2),
             proxies: Vec::new(),
+            tracer: Tracer::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Clients, Gate, Refused, body, event_stream, forwarded, problem,
     routes::{HttpMount, Routes, WebSocketMount},
-    screening, upgrade,
+    screening, traced, upgrade,
 };
 use crate::tls::Acceptor;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
@@ -121,11 +121,15 @@ impl Desk {
             let detail = format!("a body may have {bytes} bytes");
             return problem::problem(StatusCode::PAYLOAD_TOO_LARGE, "badRequest", &detail);
         }
-        let request = request.map(|body| body::bounded(body, bytes, time));
-        match mount.handler.handle(request, principal).await {
+        let mut request = request.map(|body| body::bounded(body, bytes, time));
+        let mut span = traced::begin(&settings.tracer, &mut request, &mount.plugin);
+        traced::say(&mut span, principal.as_deref(), self.tls.is_some());
+        let response = match mount.handler.handle(request, principal).await {
             Ok(response) => response,
             Err(failure) => problem::failure(&mount.plugin, failure),
-        }
+        };
+        traced::end(span, response.status());
+        response
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
 use ami_simulator::{Settings, Simulator};

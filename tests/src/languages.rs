@@ -42,6 +42,7 @@ pub fn prepare() -> Vec<(&'static str, anyhow::Error)> {
     let outcomes = [
         ("a browser", browser().map(drop)),
         ("redis-server", redis_server()),
+        ("curl, jq and ip", documented()),
         ("schemathesis", schemathesis().map(drop)),
         ("the TypeScript client", typescript_client().map(drop)),
         ("the panel's tools", panel().map(drop)),
@@ -164,9 +165,19 @@ pub fn browser() -> Result<PathBuf> {
 
 /// Redis, for the tests of what plugins keep. Installs it where it is missing.
 pub fn redis_server() -> Result<()> {
-    if run(Command::new("redis-server").arg("--version")).is_err() {
+    need("redis-server", "redis-server")
+}
+
+/// What the commands of the documentation are typed with, and the network that they are typed in.
+fn documented() -> Result<()> {
+    need("curl", "curl").and_then(|()| need("jq", "jq")).and_then(|()| need("ss", "iproute2"))
+}
+
+/// A program that tells its version, from a package of Debian where it is missing.
+fn need(program: &str, package: &str) -> Result<()> {
+    if run(Command::new(program).arg("--version")).is_err() {
         run(Command::new("apt-get").args(["-q", "update"]))?;
-        let install = ["-q", "install", "-y", "--no-install-recommends", "redis-server"];
+        let install = ["-q", "install", "-y", "--no-install-recommends", package];
         run(Command::new("apt-get").args(install))?;
     }
     Ok(())

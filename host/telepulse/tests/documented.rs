@@ -211,7 +211,7 @@ fn commands_that_pages_show_do_what_they_say() {
             let is = |starts: &[&str]| starts.iter().any(|start| meant.starts_with(start));
             let (is_endless, finds) = (is(ENDLESS), is(FINDS));
             let Output { status, stdout, stderr } =
-                demo.run(&desk, &meant, if is_endless { 4 } else { 30 });
+                demo.run(&desk, &meant, if is_endless { 3 } else { 30 });
             run += 1;
             let has_said = !stdout.is_empty() || !stderr.is_empty();
             let is_good = match status.code() {

@@ -259,7 +259,11 @@ export class TelePulse {
         }
         this.#feed();
       },
-      (error: unknown) => this.#failed("subscribe", socket, error),
+      (error: unknown) => {
+        // Those who are told something go on with what was subscribed before.
+        const waiting = [...this.#listening].filter(({ told }) => again || told === undefined);
+        this.#failed("subscribe", socket, error, waiting);
+      },
     );
   }
 
@@ -285,22 +289,22 @@ export class TelePulse {
         listening.held.splice(0).forEach((event) => tell(listening, event));
       },
       (error: unknown) => {
-        if (listening.asking !== asking) return;
+        if (listening.asking !== asking || !this.#listening.has(listening)) return;
         anew(listening);
-        this.#failed("snapshot", socket, error);
+        this.#failed("snapshot", socket, error, [listening]);
       },
     );
   }
 
   /** No listener is left without events: what failed is tried again, unless it would always be refused. */
-  #failed(what: "subscribe" | "snapshot", socket: WebSocket | undefined, error: unknown): void {
+  #failed(what: "subscribe" | "snapshot", socket: WebSocket | undefined, error: unknown, whose: Listening[]): void {
     // A lost connection subscribes, and begins, again by itself.
     if (socket !== this.#socket || this.#state !== "connected") return;
     if (what === "subscribe") this.#feeding = false;
     const reason = error instanceof Error ? error.message : String(error);
     if (error instanceof Refused && FOR_GOOD.has(error.code)) {
       console.error(`${what}: ${reason}`);
-      return [...this.#listening].forEach(({ listener }) => listener.refused?.(error));
+      return whose.forEach(({ listener }) => listener.refused?.(error));
     }
     const { first, most } = this.#backoff();
     const pause = Math.min(most, first * 2 ** this.#failures++);

@@ -19,7 +19,7 @@ use crate::{
     service::Pulse,
     sockets::{Clients, Gate, ListenerPool, Settings},
     store::{StoreError, Values, journal::JournalStore},
-    telemetry::{Telemetry, TelemetryError},
+    telemetry::Telemetry,
     tls::Acceptor,
 };
 use arc_swap::ArcSwap;
@@ -103,9 +103,6 @@ pub enum StartError {
     /// The certificate of our listeners cannot be used.
     #[error("[tls] {0}")]
     Tls(String),
-    /// Traces cannot be sent as they should.
-    #[error("[telemetry] {0}")]
-    Telemetry(#[from] TelemetryError),
     /// The file of servers added over the admin API cannot be used.
     #[error(transparent)]
     KeptServers(#[from] crate::proxy::KeepError),
@@ -156,7 +153,12 @@ impl App {
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
         let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
-        let telemetry = Telemetry::start(config.telemetry, &config.node.name)?;
+        // Calls are worth more than what is known of them.
+        let telemetry = Telemetry::start(config.telemetry, &config.node.name);
+        let telemetry = telemetry.unwrap_or_else(|error| {
+            tracing::error!(%error, "no traces are sent: look at [telemetry]");
+            Telemetry::default()
+        });
         let desk = core::Desk {
             registry: registry.clone(),
             policies: policies.clone(),

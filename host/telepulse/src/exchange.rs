@@ -65,8 +65,12 @@ where
     // It ends with the sender; its errors come out there.
     tokio::spawn(connection);
     let (head, body) = sender.send_request(request).await?.into_parts();
-    let body = Limited::new(body, most).collect().await?;
-    Ok((head.status, body.to_bytes()))
+    match Limited::new(body, most).collect().await {
+        Ok(body) => Ok((head.status, body.to_bytes())),
+        // What is said about a failure is not needed to know of it.
+        Err(_) if !head.status.is_success() => Ok((head.status, Bytes::new())),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -59,7 +59,8 @@ async fn usage_teaches_and_exits_with_2() {
 #[tokio::test]
 async fn check_tells_all_mistakes() {
     let folder = TempDir::new().unwrap();
-    let (code, _, error) = output(program(&folder, &["check"])).await;
+    let words = ["check", "--config", "config/telepulse.toml"];
+    let (code, _, error) = output(program(&folder, &words)).await;
     assert_eq!(code, Some(1));
     assert!(error.contains("config/telepulse.toml: cannot be read"), "{error}");
 

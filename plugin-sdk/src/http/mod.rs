@@ -158,7 +158,11 @@ impl Response {
         if request.method != "HEAD" {
             return self;
         }
-        let length = std::mem::take(&mut self.body).len();
-        if length == 0 { self } else { self.with_header("content-length", length.to_string()) }
+        let body = std::mem::take(&mut self.body).len() as u64;
+        let length = body + self.file.take().map_or(0, |file| file.length);
+        if length == 0 || self.header("content-length").is_some() {
+            return self;
+        }
+        self.with_header("content-length", length.to_string())
     }
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
+use telepulse_language::Code;
 
 /// How long the servers' tasks may take for their parts.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -21,7 +22,7 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
     let links = list["items"].as_array().cloned().unwrap_or_default();
     // Where queries are not answered nobody knows: no number says otherwise.
     let calls = query(&api, "calls").await.ok();
-    let queues = query(&api, "queues").await.unwrap_or_default();
+    let queues = query(&api, "queues").await.ok();
     let on = calls.as_deref().map(by_server);
     let plugins: Vec<Value> = api.plugins.list().iter().map(|plugin| json!(plugin)).collect();
     Ok(Json(json!({
@@ -31,7 +32,7 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
         "clients": (api.clients)(),
         "calls": calls.as_ref().map(Vec::len),
         "servers": links.iter().map(|link| server(link, on.as_ref())).collect::<Vec<_>>(),
-        "queues": queues.iter().map(queue).collect::<Vec<_>>(),
+        "queues": queues.map(|queues| queues.iter().map(queue).collect::<Vec<_>>()),
         "plugins": plugins.iter().map(plugin).collect::<Vec<_>>(),
     }))
     .into_response())
@@ -39,9 +40,9 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
 
 async fn query(api: &Api, kind: &str) -> Result<Vec<Value>, Problem> {
     let mut answer = asked::ask(api, "telepulse.query", &json!({ "query": kind }), WITHIN).await?;
-    match answer["items"].take() {
-        Value::Array(items) => Ok(items),
-        _ => Ok(Vec::new()),
+    match answer.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) => Ok(items),
+        _ => Err(Problem::new(Code::Internal, format!("the answer to {kind} has no items"))),
     }
 }
 

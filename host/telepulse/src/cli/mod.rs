@@ -242,6 +242,7 @@ mod tests {
     fn the_configuration_has_a_default_place() {
         let cli = Cli::try_parse_from(["telepulse", "run"]).expect("a command");
         let Command::Run(options) = cli.command else { panic!("run") };
-        assert_eq!(options.config, PathBuf::from("config/telepulse.toml"));
+        // Of a package, where one is installed.
+        assert!(options.config.ends_with("telepulse.toml"), "{}", options.config.display());
     }
 }

@@ -28,7 +28,9 @@ pub struct Source<'a> {
 
 /// The configuration that is meant when nothing else is said.
 pub fn default_file() -> PathBuf {
-    let there = DEFAULT_FILES.iter().map(Path::new).find(|file| file.is_file());
+    // One that may not be looked at is there: who reads it says why it cannot.
+    let is_there = |file: &&Path| file.try_exists().unwrap_or(true);
+    let there = DEFAULT_FILES.iter().map(Path::new).find(is_there);
     there.unwrap_or(Path::new(DEFAULT_FILES[0])).to_owned()
 }
 

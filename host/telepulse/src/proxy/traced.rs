@@ -99,8 +99,10 @@ impl Dials {
         let mut span = trace.step(Name::Outcome);
         span.say(key::SERVER, server.to_owned());
         span.say(key::ACTION_ID, id.clone());
-        if self.0.len() >= DIALS {
-            self.0.pop_front();
+        if self.0.len() >= DIALS
+            && let Some((_, mut oldest)) = self.0.pop_front()
+        {
+            oldest.fail(|| "unknownOutcome", "too many dials were under way to follow it");
         }
         self.0.push_back((id, span));
     }

@@ -122,8 +122,9 @@ impl Desk {
             return problem::problem(StatusCode::PAYLOAD_TOO_LARGE, "badRequest", &detail);
         }
         let mut request = request.map(|body| body::bounded(body, bytes, time));
-        let mut span = traced::begin(&settings.tracer, &mut request, &mount.plugin);
-        traced::say(&mut span, principal.as_deref(), self.tls.is_some());
+        let who = principal.as_deref();
+        let mut span = traced::begin(&settings.tracer, &mut request, &mount.plugin, who);
+        traced::say(&mut span, self.tls.is_some());
         let response = match mount.handler.handle(request, principal).await {
             Ok(response) => response,
             Err(failure) => problem::failure(&mount.plugin, failure),

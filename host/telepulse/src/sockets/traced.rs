@@ -13,7 +13,18 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACED: [Method; 4] = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Begins it below the client's own, and tells the plugin that it is the one above.
-pub(super) fn begin<B>(tracer: &Tracer, request: &mut Request<B>, plugin: &str) -> Span {
+///
+/// Whoever has not logged in orders nothing, and does not say what is followed either.
+pub(super) fn begin<B>(
+    tracer: &Tracer,
+    request: &mut Request<B>,
+    plugin: &str,
+    who: Option<&Principal>,
+) -> Span {
+    let Some(who) = who else {
+        request.headers_mut().remove(TRACEPARENT);
+        return Span::default();
+    };
     if !TRACED.contains(request.method()) {
         return Span::default();
     }
@@ -22,16 +33,16 @@ pub(super) fn begin<B>(tracer: &Tracer, request: &mut Request<B>, plugin: &str) 
     let mut span = tracer.arrived(Name::Request(method), above);
     span.say_with(key::METHOD, || Some(method.to_owned()));
     span.say_with(key::PLUGIN, || Some(plugin.to_owned()));
+    span.say_with(key::USER, || Some(who.name.clone()));
     if let Some(Ok(this)) = span.traceparent().map(HeaderValue::try_from) {
         request.headers_mut().insert(TRACEPARENT, this);
     }
     span
 }
 
-/// Says who asks.
-pub(super) fn say(span: &mut Span, who: Option<&Principal>, is_encrypted: bool) {
+/// Says how it came.
+pub(super) fn say(span: &mut Span, is_encrypted: bool) {
     span.say(key::SCHEME, if is_encrypted { "https" } else { "http" });
-    span.say_with(key::USER, || who.map(|who| who.name.clone()));
 }
 
 /// Ends it. That a client was refused is no failure of the server's.

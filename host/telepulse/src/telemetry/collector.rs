@@ -32,6 +32,14 @@ pub(super) struct Failure {
     pub(super) is_final: bool,
 }
 
+/// What it did not want of the spans that it took.
+#[derive(Debug, Default)]
+pub(super) struct Rejected {
+    pub(super) spans: usize,
+    /// In its own words.
+    pub(super) why: String,
+}
+
 impl Collector {
     pub(super) fn new(settings: config::Telemetry) -> Result<Self, TelemetryError> {
         let url = settings.otlp;
@@ -48,19 +56,26 @@ impl Collector {
         Ok(Self { url, headers, tls: tls.transpose()? })
     }
 
-    /// Sends spans; answers how many of them the collector rejected.
-    pub(super) async fn send(&self, body: &Bytes) -> Result<usize, Failure> {
+    /// Sends spans; answers which of them the collector rejected.
+    pub(super) async fn send(&self, body: &Bytes) -> Result<Rejected, Failure> {
         let later = |why: String| Failure { why, is_final: false };
         let request = self.request(body.clone()).map_err(|error| later(error.to_string()))?;
         let asked = exchange::ask(&self.url, self.tls.as_ref(), request, LARGEST);
         let late = |_| later(format!("no answer within {} s", WITHIN.as_secs()));
         let (status, answer) = timeout(WITHIN, asked).await.map_err(late)?.map_err(later)?;
-        if status.is_success() {
-            let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
-            let rejected = answer.partial_success.map_or(0, |partial| partial.rejected_spans);
-            return Ok(usize::try_from(rejected).unwrap_or_default());
+        if !status.is_success() {
+            return Err(Failure {
+                why: format!("it answers {status}"),
+                is_final: !may_pass(status),
+            });
         }
-        Err(Failure { why: format!("it answers {status}"), is_final: !may_pass(status) })
+        let answer = ExportTraceServiceResponse::decode(answer).map_err(|_| Failure {
+            why: format!("it answers {status}, and not as OTLP does: who listens there?"),
+            is_final: true,
+        })?;
+        let partial = answer.partial_success.unwrap_or_default();
+        let spans = usize::try_from(partial.rejected_spans).unwrap_or_default();
+        Ok(Rejected { spans, why: partial.error_message })
     }
 
     fn request(&self, body: Bytes) -> http::Result<Request<Full<Bytes>>> {

@@ -12,7 +12,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 /// Spans that wait; more are dropped.
 pub(super) const WAITING: usize = 2048;
@@ -64,11 +64,11 @@ impl SpanProcessor for Queue {
 
     /// Never waits.
     fn on_end(&self, span: SpanData) {
-        if self.spans.try_send(span).is_ok() {
-            return;
-        }
+        let Err(error) = self.spans.try_send(span) else { return };
         dropped(1);
-        if !self.is_told.swap(true, Relaxed) {
+        // Closed, it is our own stop that nobody waits for.
+        let is_full = matches!(error, TrySendError::Full(_));
+        if is_full && !self.is_told.swap(true, Relaxed) {
             tracing::warn!(
                 "spans are dropped: {WAITING} wait for the collector already; \
                  telepulse_spans_dropped_total counts them"

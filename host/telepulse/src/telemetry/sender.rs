@@ -2,7 +2,7 @@
 //! take is tried again, while the queue fills behind it.
 
 use super::{
-    collector::{Collector, Failure},
+    collector::{Collector, Failure, Rejected},
     queue::{self, Spans},
 };
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use opentelemetry_proto::{
 use opentelemetry_sdk::{Resource, trace::SpanData};
 use prost::Message as _;
 use std::{mem, sync::atomic::Ordering::Relaxed, time::Duration};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Spans in one request.
@@ -69,13 +69,15 @@ impl Sender {
 
     /// The next spans; `None` when no more can come. Cancelled, it loses none.
     async fn gather(&mut self) -> Option<Batch> {
-        let Spans { waiting, .. } = &mut self.spans;
-        if self.taken.is_empty() && waiting.recv_many(&mut self.taken, BATCH).await == 0 {
+        let Self { spans: Spans { waiting, .. }, taken, .. } = self;
+        if taken.is_empty() && waiting.recv_many(taken, BATCH).await == 0 {
             return None;
         }
-        if self.taken.len() < BATCH {
-            sleep(GATHER).await;
-        }
+        let others = async {
+            while taken.len() < BATCH && waiting.recv_many(taken, BATCH - taken.len()).await > 0 {}
+        };
+        // Either way what came is taken.
+        drop(timeout(GATHER, others).await);
         self.ready()
     }
 
@@ -104,7 +106,7 @@ impl Sender {
             };
             match sent {
                 Ok(rejected) => {
-                    self.went(batch.spans, rejected);
+                    self.went(batch.spans, &rejected);
                     return None;
                 }
                 Err(failure) if failure.is_final => {
@@ -121,11 +123,14 @@ impl Sender {
         }
     }
 
-    fn went(&mut self, spans: usize, rejected: usize) {
-        queue::sent(spans.saturating_sub(rejected));
-        queue::dropped(rejected.min(spans));
+    fn went(&mut self, spans: usize, rejected: &Rejected) {
+        queue::sent(spans.saturating_sub(rejected.spans));
+        queue::dropped(rejected.spans.min(spans));
         self.spans.is_told.store(false, Relaxed);
-        if mem::take(&mut self.is_failing) {
+        if rejected.spans > 0 {
+            let why = format!("it rejects {} of {spans} spans: {}", rejected.spans, rejected.why);
+            self.failed(&Failure { why, is_final: true });
+        } else if mem::take(&mut self.is_failing) {
             tracing::info!(collector = %self.collector, "traces are sent again");
         }
     }

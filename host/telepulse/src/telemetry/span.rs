@@ -16,6 +16,9 @@ use opentelemetry_sdk::trace::SdkTracer;
 use std::sync::Arc;
 use telepulse_language::Refusal;
 
+/// The longest text in a span, in bytes.
+pub(super) const LONGEST: usize = 200;
+
 /// Begins traces, or joins those of others. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracer(pub(super) Option<SdkTracer>);
@@ -87,6 +90,20 @@ fn begin(tracer: &SdkTracer, name: Name<'_>, kind: SpanKind, parent: Option<Span
     Span(Some(Box::new(UnderWay { tracer: tracer.clone(), span })))
 }
 
+/// A value of bounded length: clients write some of them.
+fn cut(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.as_str().len() > LONGEST => {
+            start(text.as_str()).to_owned().into()
+        }
+        value => value,
+    }
+}
+
+fn start(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST)]
+}
+
 impl Span {
     /// Where spans below this one begin.
     pub(crate) fn trace(&self) -> Trace {
@@ -109,7 +126,7 @@ impl Span {
     /// Says something in it.
     pub(crate) fn say(&mut self, key: &'static str, value: impl Into<Value>) {
         if let Some(it) = &mut self.0 {
-            it.span.set_attribute(KeyValue::new(key, value));
+            it.span.set_attribute(KeyValue::new(key, cut(value.into())));
         }
     }
 
@@ -131,8 +148,8 @@ impl Span {
         if let Some(it) = &mut self.0
             && it.span.is_recording()
         {
-            it.span.set_attribute(KeyValue::new(key::ERROR, word()));
-            it.span.set_status(Status::error(why.to_owned()));
+            it.span.set_attribute(KeyValue::new(key::ERROR, cut(word().into())));
+            it.span.set_status(Status::error(start(why).to_owned()));
         }
     }
 

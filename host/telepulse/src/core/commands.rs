@@ -60,9 +60,10 @@ impl Desk {
         result
     }
 
-    /// The span of a command. What clients make up is no name for one.
+    /// The span of a command. What clients make up is no name for one, and nobody's command is none.
     fn span(&self, headers: &Headers, action: &str) -> Span {
-        if !self.tracer.is_on() {
+        let is_nobodys = headers.principal.as_ref().is_some_and(|who| who.is_anonymous());
+        if !self.tracer.is_on() || is_nobodys {
             return Span::default();
         }
         let is_known = Command::ACTIONS.contains(&action) || self.served.by(action).is_some();

@@ -195,6 +195,10 @@ async fn what_nobody_wants_to_follow_is_not_sent() {
     // Who only looks is not followed.
     let (status, _) = rig.rest("GET", "/v1/calls", Value::Null, Some(&traceparent(true))).await;
     assert_eq!(status, StatusCode::OK);
+    // Nor is who has not logged in, whatever they say.
+    let told = traceparent(true);
+    let (status, _) = rig.rest_as(None, "POST", "/v1/calls", dial.clone(), Some(&told)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
     rig.app.shutdown().await;
     assert_eq!(collector.requests(), 0, "{:#?}", collector.spans());
 

@@ -153,12 +153,7 @@ impl App {
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
         let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
-        // Calls are worth more than what is known of them.
-        let telemetry = Telemetry::start(config.telemetry, &config.node.name);
-        let telemetry = telemetry.unwrap_or_else(|error| {
-            tracing::error!(%error, "no traces are sent: look at [telemetry]");
-            Telemetry::default()
-        });
+        let telemetry = Telemetry::start_or_none(config.telemetry, &config.node.name);
         let desk = core::Desk {
             registry: registry.clone(),
             policies: policies.clone(),

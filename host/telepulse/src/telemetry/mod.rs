@@ -33,7 +33,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Why traces cannot be sent as configured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TelemetryError {
+pub(crate) enum TelemetryError {
     /// A header that no request can have.
     #[error("headers: {0} cannot be sent: look for line ends in its value")]
     Header(String),
@@ -54,10 +54,7 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// Begins to send what ends, as configured; without a collector nothing is traced.
-    pub(crate) fn start(
-        settings: Option<config::Telemetry>,
-        node: &str,
-    ) -> Result<Self, TelemetryError> {
+    fn start(settings: Option<config::Telemetry>, node: &str) -> Result<Self, TelemetryError> {
         let Some(settings) = settings else { return Ok(Self::default()) };
         // The environment's OTEL_RESOURCE_ATTRIBUTES are in it, too.
         let resource = Resource::builder()
@@ -79,6 +76,14 @@ impl Telemetry {
         let task = tokio::spawn(sender.run(stop.clone()));
         let tracer = Tracer(Some(provider.tracer("telepulse")));
         Ok(Self { tracer, sender: Some((task, stop)) })
+    }
+
+    /// The same, or nothing where it cannot be: calls are worth more than what is known of them.
+    pub(crate) fn start_or_none(settings: Option<config::Telemetry>, node: &str) -> Self {
+        Self::start(settings, node).unwrap_or_else(|error| {
+            tracing::error!(%error, "no traces are sent: look at [telemetry]");
+            Self::default()
+        })
     }
 
     /// What begins traces.

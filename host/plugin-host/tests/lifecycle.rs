@@ -46,7 +46,8 @@ async fn what_cannot_run_says_why() {
     let expected = [
         ("cut", "no component"),
         ("greedy", "lifecycle.init failed: it wants more memory than limits.memory, 64 MiB"),
-        ("loops", "lifecycle.init was stopped after computing for 200ms"),
+        // Having computed for 200 ms or, on a machine that is busy elsewhere, for too long by the clock.
+        ("loops", "lifecycle.init was stopped after "),
         ("refuses", "lifecycle.init: \"not today\""),
         ("stranger", "test:stranger/wishes"),
         ("text", "no component"),

@@ -379,7 +379,7 @@ async fn a_call_is_recorded_from_its_ringing_on_and_only_with_consent() -> Resul
     let test = "recording::a_call_is_recorded_from_its_ringing_on_and_only_with_consent";
     let rules = "[[settings.rules]]\nname = \"ringing\"\nagents = [\"103\"]\nstart = \"ring\"\n\
                  [[settings.rules]]\nname = \"asked\"\n\
-                 consent = { variable = \"CONSENT\", is = [\"yes\"], deadlineMs = 1000, fallback = \"record\" }\n";
+                 consent = { variable = \"CONSENT\", is = [\"yes\"], deadlineMs = 4000, fallback = \"record\" }\n";
     let Some(mut centre) = Centre::open(test, &["101", "102"], rules).await? else { return Ok(()) };
     for (consent, decision, reason) in [
         ("yes", "record", "consentGiven"),

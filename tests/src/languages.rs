@@ -42,6 +42,7 @@ pub fn prepare() -> Vec<(&'static str, anyhow::Error)> {
     let outcomes = [
         ("a browser", browser().map(drop)),
         ("redis-server", redis_server()),
+        ("nats-server", nats_server()),
         ("curl, jq and ip", documented()),
         ("schemathesis", schemathesis().map(drop)),
         ("the TypeScript client", typescript_client().map(drop)),
@@ -166,6 +167,11 @@ pub fn browser() -> Result<PathBuf> {
 /// Redis, for the tests of what plugins keep. Installs it where it is missing.
 pub fn redis_server() -> Result<()> {
     need("redis-server", "redis-server")
+}
+
+/// NATS, for the tests of the bus between several nodes. Installs it where it is missing.
+pub fn nats_server() -> Result<()> {
+    need("nats-server", "nats-server")
 }
 
 /// What the commands of the documentation are typed with, and the network that they are typed in.

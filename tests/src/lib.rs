@@ -10,6 +10,7 @@ pub mod asterisk;
 pub mod crm;
 pub mod fault_proxy;
 pub mod languages;
+pub mod nats;
 pub mod phones;
 pub mod ports;
 pub mod recording;

@@ -26,7 +26,7 @@ use std::{
 };
 use telepulse::{
     app::App,
-    bus::{Bus, EventSink, Message as Published, Pattern},
+    bus::{EventSink, Message as Published, Pattern},
     config::{Config, Source},
 };
 use tokio::sync::Notify;

@@ -24,7 +24,7 @@ use std::{
 use support::{configuration_with, free_port, runtime};
 use telepulse::{
     app::App,
-    bus::{Address, Bus as _, Headers, LocalBus},
+    bus::{Address, Bus, Headers},
 };
 use telepulse_language::SmolStr;
 use tokio::task::JoinHandle;
@@ -76,7 +76,7 @@ fn main() {
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     let rate = events as f64 / began.elapsed().as_secs_f64();
     println!("figure events a second, {} s: {rate:.0}", began.elapsed().as_secs());
-    platform.block_on(stop_the_link(app.bus()));
+    platform.block_on(stop_the_link(&**app.bus()));
     let last = app.bus().stream().tail();
     crowd.order(&format!("told {last}"));
     let told = crowd.accounts();
@@ -114,10 +114,10 @@ struct Logged {
     queue: Option<SmolStr>,
 }
 
-type Log = (Arc<LocalBus>, Vec<Logged>);
+type Log = (Arc<dyn Bus>, Vec<Logged>);
 
 /// Notes all events, until it is aborted or the history is too short for it.
-async fn follow(bus: Arc<LocalBus>) -> Log {
+async fn follow(bus: Arc<dyn Bus>) -> Log {
     let mut news = bus.stream().news();
     let mut log: Vec<Logged> = Vec::new();
     loop {
@@ -149,7 +149,7 @@ async fn read_to(log: JoinHandle<Log>, last: u64) -> Vec<Logged> {
 }
 
 /// Stops the connection to the centre, so that all that was sent can arrive.
-async fn stop_the_link(bus: &LocalBus) {
+async fn stop_the_link(bus: &dyn Bus) {
     let payload = r#"{"command":"stop","server":"centre"}"#.into();
     let address = Address::parse("telepulse.proxy.command").unwrap();
     bus.request(&address, payload, Headers::within(Duration::from_secs(10))).await.unwrap();

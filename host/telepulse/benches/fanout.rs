@@ -15,10 +15,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use support::{configuration_with, event, free_port, runtime};
-use telepulse::{
-    app::App,
-    bus::{Bus as _, LocalBus},
-};
+use telepulse::{app::App, bus::Bus};
 use telepulse_language::{Details, Event, format_smolstr};
 use tokio::{sync::mpsc, time::sleep_until};
 
@@ -47,11 +44,11 @@ fn main() {
     let (orders, ordered) = mpsc::unbounded_channel();
     thread::spawn(move || stdin().lines().map_while(Result::ok).try_for_each(|it| orders.send(it)));
     let bus = app.bus().clone();
-    platform.block_on(platform.spawn(async move { obey(&bus, ordered).await })).unwrap();
+    platform.block_on(platform.spawn(async move { obey(&*bus, ordered).await })).unwrap();
     platform.block_on(app.shutdown());
 }
 
-async fn obey(bus: &LocalBus, mut orders: mpsc::UnboundedReceiver<String>) {
+async fn obey(bus: &dyn Bus, mut orders: mpsc::UnboundedReceiver<String>) {
     let mut next = 1;
     let mut publish = |count: u64| {
         bus.append((next..next + count).map(marked).collect());

@@ -19,7 +19,7 @@ use support::{
     PATIENCE, Socket, configuration, event, free_port, number_of, offenders, runtime, subscribed,
 };
 use telepulse::app::App;
-use telepulse::bus::{Bus as _, LocalBus};
+use telepulse::bus::Bus;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -63,7 +63,7 @@ fn run(with_offenders: bool) -> Vec<u32> {
         let silent = silent.local_addr().unwrap();
         platform.spawn(offenders::offend(app.bus().clone(), silent.to_string()))
     });
-    platform.block_on(publish(app.bus(), &sent, began));
+    platform.block_on(publish(&**app.bus(), &sent, began));
     let mut waits = Vec::new();
     for reader in readers {
         waits.extend(clients.block_on(reader).unwrap());
@@ -100,7 +100,7 @@ fn micros(began: Instant) -> u64 {
 }
 
 /// Appends the events at an even pace.
-async fn publish(bus: &LocalBus, sent: &[AtomicU64], began: Instant) {
+async fn publish(bus: &dyn Bus, sent: &[AtomicU64], began: Instant) {
     let first = tokio::time::Instant::now();
     for (number, sent) in (0..).zip(sent) {
         sleep_until(first + Duration::from_micros(number * 1_000_000 / EVENTS_PER_SECOND)).await;

@@ -21,7 +21,7 @@ use support::{
     PATIENCE, Socket, component, configuration, event, free_port, number_of, runtime, subscribed,
 };
 use telepulse::app::App;
-use telepulse::bus::{Bus as _, LocalBus, Message as BusMessage, Pattern};
+use telepulse::bus::{Bus, Message as BusMessage, Pattern};
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
@@ -163,7 +163,7 @@ fn micros(since: Instant) -> u32 {
 }
 
 /// Appends twenty events each millisecond until it is stopped; answers how many there were.
-async fn publish(bus: Arc<LocalBus>, clock: Arc<Clock>, stop: CancellationToken) -> u64 {
+async fn publish(bus: Arc<dyn Bus>, clock: Arc<Clock>, stop: CancellationToken) -> u64 {
     let first = tokio::time::Instant::now();
     let mut next = 0;
     // Whole rounds, so that every client gets equally many.

@@ -12,7 +12,7 @@ use std::{
 };
 use telepulse::{
     app::App,
-    bus::{Bus, EventSink, Message, Pattern},
+    bus::{EventSink, Message, Pattern},
     config::{Config, Source},
 };
 

@@ -9,8 +9,8 @@ use crate::{
     admin,
     audit::Audit,
     auth::{Auth, FailedLogins, Jwt, keys},
-    bus::{Bus, LocalBus},
-    config::Config,
+    bus::{Bus, LocalBus, NatsBus},
+    config::{self, Config},
     core,
     feeds::Hub,
     history::{History, HistoryError},
@@ -48,6 +48,8 @@ const MESSAGES: &str = "plugin-messages.redb";
 const COMPILED: &str = "compiled";
 /// How often it is looked whose token's time is over.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long to wait before a bus that cannot be had is tried again.
+const BUS_AGAIN: Duration = Duration::from_secs(2);
 /// How long connections may take to end when we stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -57,7 +59,7 @@ pub struct App {
     config: Mutex<Config>,
     pace: Arc<ArcSwap<core::Pace>>,
     jwt: Option<Arc<Jwt>>,
-    bus: Arc<LocalBus>,
+    bus: Arc<dyn Bus>,
     registry: Registry,
     history: History,
     hub: Arc<Hub>,
@@ -100,6 +102,9 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The admin API's listener cannot be used twice: out of descriptors.
+    #[error("[admin] listen: {0}")]
+    Waiting(#[source] io::Error),
     /// The certificate of our listeners cannot be used.
     #[error("[tls] {0}")]
     Tls(String),
@@ -145,8 +150,10 @@ impl App {
 
         let (stop, stop_plugins) = (CancellationToken::new(), CancellationToken::new());
         let tasks = TaskTracker::new();
-        let bus = LocalBus::new(epoch(), config.bus.history);
-        let shared: Arc<dyn Bus> = bus.clone();
+        let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
+        let admin_tls = tls.clone().filter(|_| is_encrypted);
+        let waiting = (&listener, admin_tls.clone());
+        let shared = self::bus(&config.bus, &config.node.name, waiting).await?;
         let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
         let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
         let (policies, served) = (core::Policies::default(), core::Served::default());
@@ -170,7 +177,6 @@ impl App {
         let failed = Arc::new(FailedLogins::audited(audit.clone()));
         let auth = Auth::new(&config.users).with_jwt(jwt.clone());
         let gate = Gate::counting(Arc::new(auth), failed.clone());
-        let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
@@ -199,7 +205,7 @@ impl App {
         let (reload, orders) = mpsc::channel(1);
         let stopping = CancellationToken::new();
         let router = admin::router(admin::Api {
-            bus: shared,
+            bus: shared.clone(),
             plugins: plugins.clone(),
             figures,
             clients: Arc::new({
@@ -211,13 +217,13 @@ impl App {
             failed,
             stopping: stopping.clone(),
         });
-        tasks.spawn(admin::serve(listener, router, tls.filter(|_| is_encrypted), stop.clone()));
+        tasks.spawn(admin::serve(listener, router, admin_tls, stop.clone()));
         tasks.close();
         Ok(Self {
             config: in_force,
             pace,
             jwt,
-            bus,
+            bus: shared,
             registry,
             history,
             hub,
@@ -238,7 +244,7 @@ impl App {
     }
 
     /// The event bus.
-    pub fn bus(&self) -> &Arc<LocalBus> {
+    pub fn bus(&self) -> &Arc<dyn Bus> {
         &self.bus
     }
 
@@ -270,9 +276,34 @@ impl App {
         self.history.stop().await;
         self.audit.stop().await;
         self.telemetry.stop().await;
+        self.bus.stop().await;
         self.stop.cancel();
         self.tasks.wait().await;
     }
+}
+
+/// The bus as the configuration wants it. Where it cannot be had it is tried again and again: telephony goes
+/// on without us, and NATS may come later than we do. Meanwhile `/readyz` tells.
+async fn bus(
+    settings: &config::Bus,
+    node: &str,
+    (listener, tls): (&TcpListener, Option<Acceptor>),
+) -> Result<Arc<dyn Bus>, StartError> {
+    let Some(nats) = &settings.nats else {
+        return Ok(LocalBus::new(epoch(), settings.history));
+    };
+    let wait = admin::Waiting::begin(listener, tls).map_err(StartError::Waiting)?;
+    let bus: Arc<dyn Bus> = loop {
+        match NatsBus::start(nats, node, settings.history).await {
+            Ok(bus) => break bus,
+            Err(error) => {
+                tracing::error!("waiting for the bus: {error}");
+                tokio::time::sleep(BUS_AGAIN).await;
+            }
+        }
+    };
+    wait.end().await;
+    Ok(bus)
 }
 
 /// A folder that is there from now on.

@@ -61,12 +61,28 @@ impl Event {
     /// The same bytes as [`Stamped`] gives, in half the time: serde flattens by way of a map, here the
     /// envelope is written first and the details' own object goes on with it.
     pub fn write_json(&self, seq: u64, out: &mut Vec<u8>) {
+        self.write_head(out);
+        out.extend_from_slice(b",\"seq\":");
+        write(out, &seq);
+        self.write_rest(out);
+    }
+
+    /// The same without its number, which it has not got yet; answers where `,"seq":…` belongs.
+    pub fn write_unnumbered(&self, out: &mut Vec<u8>) -> usize {
+        self.write_head(out);
+        let place = out.len();
+        self.write_rest(out);
+        place
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"event\":");
         write(out, self.details.kind());
         out.extend_from_slice(b",\"server\":");
         write(out, self.server.as_str());
-        out.extend_from_slice(b",\"seq\":");
-        write(out, &seq);
+    }
+
+    fn write_rest(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"time\":");
         write(out, &self.time);
         for (key, scope) in [("agent", &self.agent), ("queue", &self.queue)] {

@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use telepulse::bus::{Bus as _, EventSink, Message, Pattern};
+use telepulse::bus::{EventSink, Message, Pattern};
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     fault_proxy::{Fault, FaultProxy},

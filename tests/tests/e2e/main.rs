@@ -20,6 +20,7 @@ mod integrators;
 mod languages;
 mod listeners;
 mod main_job;
+mod nodes;
 mod openapi;
 mod outage;
 mod panel;

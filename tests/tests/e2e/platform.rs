@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use telepulse::{app::App, bus::Bus as _, config::Config};
+use telepulse::{app::App, config::Config};
 use telepulse_language::{Details, Event, Other, Timestamp};
 use telepulse_tests::{asterisk::Asterisk, ports, wait};
 use tempfile::TempDir;
@@ -178,7 +178,8 @@ impl Platform {
         Ok(reqwest::get(self.admin(&format!("/servers/{id}"))).await?.json().await?)
     }
 
-    /// Has an event of our own happen, which paints `agent`; answers its number.
+    /// Has an event of our own happen, which paints `agent`; answers its number, where numbers are given at
+    /// once.
     pub(crate) fn paint(&self, agent: &str, colour: u64) -> u64 {
         let fields = [("colour".to_owned(), colour.into())].into_iter().collect();
         self.app.bus().append(vec![Event {
@@ -187,7 +188,8 @@ impl Platform {
             agent: Some(agent.into()),
             queue: None,
             details: Details::Other(Other { kind: "paint".into(), fields }),
-        }])
+        }]);
+        self.app.bus().stream().tail()
     }
 
     /// The configuration with another text, as it would be read again. The file stays.

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, time::Duration};
-use telepulse::bus::Bus as _;
 use telepulse_language::{Details, Event, Other, Timestamp};
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use telepulse::bus::{Bus, EventSink, Message, Pattern};
+use telepulse::bus::{EventSink, Message, Pattern};
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
     wait,

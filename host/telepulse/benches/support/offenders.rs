@@ -3,7 +3,7 @@
 
 use super::components::component;
 use std::{fs, path::Path, sync::Arc, time::Duration};
-use telepulse::bus::{Address, Bus as _, LocalBus};
+use telepulse::bus::{Address, Bus};
 
 /// What the neighbours do over and over, with the words of `tests/guests/villain`; those that trap are
 /// given up after some time, and there are more of them.
@@ -35,7 +35,7 @@ pub(crate) fn install(folder: &Path, port: u16, silent: u16) {
 }
 
 /// Tells them, again and again.
-pub(crate) async fn offend(bus: Arc<LocalBus>, silent: String) {
+pub(crate) async fn offend(bus: Arc<dyn Bus>, silent: String) {
     let mut pace = tokio::time::interval(Duration::from_millis(20));
     loop {
         pace.tick().await;

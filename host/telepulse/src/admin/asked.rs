@@ -22,6 +22,7 @@ pub(super) async fn ask(
             RequestError::NobodyServes(_) => Code::ServerUnavailable,
             RequestError::Full(_) => Code::TooManyRequests,
             RequestError::Deadline(_) => Code::Timeout,
+            RequestError::TooLarge(..) => Code::BadRequest,
         };
         Problem::new(code, error.to_string())
     })?;

@@ -2,6 +2,7 @@
 //! each answer is made from what `GET /servers` and `GET /plugins` show.
 
 use super::{Api, problem::Problem, servers};
+use crate::bus::Condition;
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
 use axum::{
     extract::State,
@@ -64,11 +65,17 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
     let plugins = api.plugins.list();
     let events = api.bus.stream().tail();
     let servers = servers["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let text = render(servers, &plugins, events) + &api.figures.render();
+    let bus = api.bus.condition();
+    let text = render(servers, &plugins, events, bus.as_ref()) + &api.figures.render();
     Ok(([(header::CONTENT_TYPE, FORMAT)], text).into_response())
 }
 
-fn render(servers: &[Value], plugins: &[PluginStatus], events: u64) -> String {
+fn render(
+    servers: &[Value],
+    plugins: &[PluginStatus],
+    events: u64,
+    bus: Option<&Condition>,
+) -> String {
     // A recorder of its own for each answer: what is gone is not told any more.
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
@@ -81,10 +88,52 @@ fn render(servers: &[Value], plugins: &[PluginStatus], events: u64) -> String {
         describe_counter!("telepulse_audit_lost_total", "Entries of the audit log that were lost");
         counter!("telepulse_audit_lost_total").absolute(crate::audit::lost_so_far());
         spans();
+        bus.into_iter().for_each(self::bus);
         servers.iter().for_each(server);
         plugins.iter().for_each(plugin);
     });
     handle.render()
+}
+
+/// A bus that reaches beyond this process.
+fn bus(of: &Condition) {
+    describe_gauge!("telepulse_bus_connected", "1 while NATS takes and brings events");
+    gauge!("telepulse_bus_connected").set(f64::from(u8::from(of.trouble.is_none())));
+    #[expect(clippy::cast_precision_loss, reason = "gauges")]
+    let (nodes, waiting) = (of.nodes as f64, of.events_waiting as f64);
+    describe_gauge!("telepulse_bus_nodes", "Other nodes on the bus");
+    gauge!("telepulse_bus_nodes").set(nodes);
+    describe_gauge!("telepulse_bus_events_waiting", "Events that NATS has not acknowledged yet");
+    gauge!("telepulse_bus_events_waiting").set(waiting);
+    let counters = [
+        ("telepulse_bus_connections_total", "Times that NATS was reached", of.connections),
+        ("telepulse_bus_events_sent_total", "Events sent to NATS, again too", of.events_sent),
+        (
+            "telepulse_bus_events_again_total",
+            "Times that events had to be sent again",
+            of.events_again,
+        ),
+        ("telepulse_bus_events_taken_total", "Events that came from NATS", of.events_taken),
+        (
+            "telepulse_bus_events_dropped_total",
+            "Events lost because NATS was away for too long; a resync made up for them",
+            of.events_dropped,
+        ),
+        (
+            "telepulse_bus_messages_dropped_total",
+            "Messages that did not go to other nodes",
+            of.messages_dropped,
+        ),
+        (
+            "telepulse_bus_messages_missed_total",
+            "Messages of other nodes that were not heard because we were too slow",
+            of.messages_missed,
+        ),
+    ];
+    for (name, what, value) in counters {
+        describe_counter!(name, what);
+        counter!(name).absolute(value);
+    }
 }
 
 /// What became of spans.
@@ -211,7 +260,8 @@ mod tests {
                 "unreadable": 0, "eventsLeftOut": 2, "differencesMended": 0, "latencyMs": 4},
             "ari": {"state": "REJECTED", "figures": {"events": 9, "reconnects": 2, "channels": 3}}
         })];
-        let text = render(&servers, &[], 42);
+        let bus = Condition { nodes: 2, events_dropped: 5, ..Condition::default() };
+        let text = render(&servers, &[], 42, Some(&bus));
         for line in [
             "# TYPE telepulse_server_events_total counter",
             "telepulse_server_events_total{server=\"pbx1\"} 7",
@@ -225,6 +275,9 @@ mod tests {
             "telepulse_server_ari_state{server=\"pbx1\",state=\"REJECTED\"} 1",
             "telepulse_server_ari_state{server=\"pbx1\",state=\"CONNECTED\"} 0",
             "telepulse_stream_events_total 42",
+            "telepulse_bus_connected 1",
+            "telepulse_bus_nodes 2",
+            "telepulse_bus_events_dropped_total 5",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}: {text}");
         }

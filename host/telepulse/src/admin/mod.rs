@@ -12,9 +12,11 @@ mod serve;
 mod servers;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use configuration::{Order, Outcome};
 pub use serve::serve;
+pub use waiting::Waiting;
 
 use crate::{auth::FailedLogins, bus::Bus, config, plugins::PluginFigures};
 use axum::{
@@ -94,13 +96,17 @@ async fn healthz() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// Whether clients would be served: the proxy answers, no gateway has failed, and we are not stopping.
+/// Whether clients would be served: the proxy answers, the bus reaches the other nodes, no gateway has failed,
+/// and we are not stopping.
 /// A server that is away is told by `/servers`: what is known of it is served on.
 async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
     if api.stopping.is_cancelled() {
         return Err(Problem::new(Code::ServerUnavailable, "the program is stopping"));
     }
     servers::ask(&api, json!({ "command": "list" })).await?;
+    if let Some(why) = api.bus.condition().and_then(|bus| bus.trouble) {
+        return Err(Problem::new(Code::ServerUnavailable, format!("the bus: {why}")));
+    }
     if let Some(gateway) =
         api.plugins.list().iter().find(|it| is_gateway_down(it.state, &it.exports))
     {

@@ -1,19 +1,24 @@
 //! A thread of the bus's own, which appends what busy links tell while they go on reading.
 
-use super::{Bus, LocalBus};
-use std::{
-    sync::{Weak, mpsc},
-    thread,
-};
+use std::{sync::mpsc, thread};
 use telepulse_language::Event;
 
-/// What is called when the events are in the stream, with the number of its last one.
-pub type After = Box<dyn FnOnce(u64) + Send>;
+/// What is called when the bus has taken the events, in their order.
+pub type After = Box<dyn FnOnce() + Send>;
+
+/// Appends a batch; answers whether the bus is still there.
+type Append = Box<dyn Fn(Vec<Event>) -> bool + Send + Sync>;
 
 /// The way to the thread. Its queue has no bound of its own: who gives work waits for its `after`
 /// before giving too much.
 pub(super) struct Beside {
-    jobs: Option<mpsc::Sender<Job>>,
+    way: Way,
+}
+
+enum Way {
+    Thread(mpsc::Sender<Job>),
+    /// There is no thread: who asks does it.
+    Here(Append),
 }
 
 struct Job {
@@ -23,32 +28,37 @@ struct Job {
 
 impl Beside {
     /// Starts the thread; it ends with the bus.
-    pub(super) fn start(bus: Weak<LocalBus>) -> Self {
+    pub(super) fn start(
+        append: impl Fn(Vec<Event>) -> bool + Clone + Send + Sync + 'static,
+    ) -> Self {
         let (jobs, work) = mpsc::channel::<Job>();
+        let there = append.clone();
         let started = thread::Builder::new().name("event-stream".to_owned()).spawn(move || {
             while let Ok(Job { events, after }) = work.recv() {
-                let Some(bus) = bus.upgrade() else { return };
-                after(bus.append(events));
+                if !there(events) {
+                    return;
+                }
+                after();
             }
         });
         match started {
-            Ok(_) => Self { jobs: Some(jobs) },
+            Ok(_) => Self { way: Way::Thread(jobs) },
             Err(error) => {
                 tracing::warn!(%error, "no thread for the event stream: links do its work");
-                Self { jobs: None }
+                Self { way: Way::Here(Box::new(append)) }
             }
         }
     }
 
     /// Has it done there, or else by who asks.
-    pub(super) fn append(&self, bus: &LocalBus, events: Vec<Event>, after: After) {
-        let job = Job { events, after };
-        let left = match &self.jobs {
-            Some(jobs) => jobs.send(job).err().map(|refused| refused.0),
-            None => Some(job),
-        };
-        if let Some(Job { events, after }) = left {
-            after(bus.append(events));
+    pub(super) fn append(&self, events: Vec<Event>, after: After) {
+        match &self.way {
+            // An error means that the bus is gone.
+            Way::Thread(jobs) => drop(jobs.send(Job { events, after })),
+            Way::Here(append) => {
+                append(events);
+                after();
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ use telepulse_language::{Event, SmolStr};
 
 /// The longest header of an unmasked WebSocket frame.
 const HEADER_ROOM: usize = 10;
+/// The longest number with its key.
+const SEQ_ROOM: usize = 27;
 /// Final fragment, opcode text (RFC 6455, section 5.2).
 const FINAL_TEXT: u8 = 0x81;
 
@@ -64,6 +66,38 @@ impl Draft {
     /// The entry, whose bytes are a part of its batch's: one allocation serves all of them.
     pub(super) fn finish(self, batch: &Bytes) -> Entry {
         Entry { frame: batch.slice(self.place), ..self.entry }
+    }
+}
+
+/// An event that got its number elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Arrived {
+    pub(super) seq: u64,
+    pub(super) kind: SmolStr,
+    pub(super) server: SmolStr,
+    pub(super) agent: Option<SmolStr>,
+    pub(super) queue: Option<SmolStr>,
+    /// Its JSON without the number.
+    pub(super) json: Bytes,
+    /// Where in it the number belongs.
+    pub(super) place: usize,
+    /// Events before it were lost: nobody may read on from before it.
+    pub(super) is_after_loss: bool,
+}
+
+impl Arrived {
+    /// The entry, with the number in its place.
+    pub(super) fn entry(self, address: Address, server: Arc<str>) -> Entry {
+        let Self { seq, agent, queue, json, place, .. } = self;
+        let (before, after) = json.split_at(place.min(json.len()));
+        let mut frame = Vec::with_capacity(HEADER_ROOM + json.len() + SEQ_ROOM);
+        frame.resize(HEADER_ROOM, 0);
+        frame.extend_from_slice(before);
+        frame.extend_from_slice(format!(",\"seq\":{seq}").as_bytes());
+        frame.extend_from_slice(after);
+        let header = write_header(&mut frame);
+        let frame = Bytes::from(frame).slice(HEADER_ROOM - header..);
+        Entry { seq, server, agent, queue, address, frame, header, other: OnceLock::new() }
     }
 }
 

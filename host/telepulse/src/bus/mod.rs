@@ -1,23 +1,26 @@
 //! The bus: where modules and plugins meet, by address alone.
 //!
 //! Nothing that publishes ever waits; who is slow deals with it on its own side (plugins' mailboxes
-//! drop and count, connections lag and resynchronise). The in-process bus is [`LocalBus`]; everybody
-//! holds it as `Arc<dyn Bus>`, so that another transport fits.
+//! drop and count, connections lag and resynchronise). The bus of one process is [`LocalBus`]; everybody
+//! holds it as `Arc<dyn Bus>`, and what is within the process is the same for all (`switchboard.rs`).
 
 mod address;
 mod beside;
 mod entry;
 mod leaves;
 mod local;
+mod nats;
 mod requests;
 mod stream;
 mod subscriptions;
+mod switchboard;
 
 pub use address::{Address, AddressError, Below, MAX_LEN, Pattern};
 pub use beside::After;
 pub use entry::Entry;
 pub(crate) use leaves::Leaves;
 pub use local::LocalBus;
+pub use nats::{NatsBus, StartError};
 pub use plugin_host::ports::{EventSink, Guard};
 pub use stream::{Missed, Stream};
 
@@ -36,6 +39,15 @@ pub type Message = plugin_host::ports::BusEvent;
 /// The root of the event stream: [`Bus::append`] alone publishes below it.
 pub const EVENTS: &str = "telepulse.event";
 
+/// What is told a number of the stream.
+pub type Reached = Box<dyn FnOnce(u64) + Send>;
+
+/// Whether an address is the root of the event stream or below it.
+fn is_event(address: &str) -> bool {
+    let below = address.strip_prefix(EVENTS);
+    below.is_some_and(|below| below.is_empty() || below.starts_with('.'))
+}
+
 /// Publish, subscribe, request and serve, by address.
 pub trait Bus: Send + Sync + 'static {
     /// Hands a message to whoever subscribed to its address. Never waits. Addresses below
@@ -48,15 +60,19 @@ pub trait Bus: Send + Sync + 'static {
     /// Tells when somebody subscribed or went: then [`Bus::wanted_below`] may have another answer.
     fn subscriptions_changed(&self) -> watch::Receiver<u64>;
 
-    /// Numbers events, encodes each once, keeps them in the history and publishes each to
-    /// `telepulse.event.<type>`, in the stream's order for every subscriber. Never waits for one.
-    /// Answers the number of the last event.
-    fn append(&self, events: Vec<Event>) -> u64;
+    /// Takes events for the stream, encodes each once, and as soon as each has its number keeps it in
+    /// the history and publishes it to `telepulse.event.<type>`, in the stream's order for every
+    /// subscriber. Never waits. When they have their numbers is for [`Bus::when_in`] to say: a stream
+    /// that several processes share gives them later.
+    fn append(&self, events: Vec<Event>);
 
     /// The same on a thread of the bus's own, after what was given there before; then calls `after`
-    /// there with the number of the stream's last event. For who has much else to do meanwhile, and
-    /// bounds what is on its way.
+    /// there: the bus has them. For who has much else to do meanwhile, and bounds what is on its way.
     fn append_beside(&self, events: Vec<Event>, after: After);
+
+    /// Calls `then` once all that was appended here before is in the stream: with a number up to which
+    /// all of that is, and nothing that is appended here later.
+    fn when_in(&self, then: Reached);
 
     /// The event stream with its history.
     fn stream(&self) -> &Stream;
@@ -83,6 +99,41 @@ pub trait Bus: Send + Sync + 'static {
         address: &Address,
         capacity: usize,
     ) -> Result<mpsc::Receiver<Incoming>, AlreadyServed>;
+
+    /// How a bus that reaches beyond this process is doing; `None` where there is nothing beyond.
+    fn condition(&self) -> Option<Condition> {
+        None
+    }
+
+    /// Sees off what was said here, and says good-bye.
+    fn stop(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// How a bus that reaches beyond this process is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Why events do not come or go; `None`: they do.
+    pub trouble: Option<String>,
+    /// How often the connection was made.
+    pub connections: u64,
+    /// Other nodes.
+    pub nodes: u64,
+    /// Events that were sent, those that were sent again too.
+    pub events_sent: u64,
+    /// How often some had to be sent again.
+    pub events_again: u64,
+    /// Events that came from the stream.
+    pub events_taken: u64,
+    /// Events that are not acknowledged yet.
+    pub events_waiting: u64,
+    /// Events that were lost, because NATS was away for too long; a `resync` made up for them.
+    pub events_dropped: u64,
+    /// Messages that did not go to other nodes.
+    pub messages_dropped: u64,
+    /// Messages of other nodes that were not heard, because we were too slow.
+    pub messages_missed: u64,
 }
 
 /// What travels with a request beside its payload. Set by the host, never by who asks.
@@ -150,6 +201,9 @@ pub enum RequestError {
     /// The deadline passed; whether the request was carried out is not known.
     #[error("no answer from {0} within the deadline")]
     Deadline(String),
+    /// The request is larger than goes to another node: address and bytes that do.
+    #[error("the request to {0} is too large: at most {1} bytes can be sent to another node")]
+    TooLarge(String, usize),
 }
 
 /// The address has a server already.

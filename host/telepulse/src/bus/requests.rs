@@ -42,6 +42,16 @@ impl Requests {
         Ok(receiver)
     }
 
+    /// Whether somebody here serves an address.
+    pub(super) fn is_served(&self, address: &Address) -> bool {
+        self.server(address).is_some()
+    }
+
+    /// The way to whoever serves an address here.
+    pub(super) fn server(&self, address: &Address) -> Option<mpsc::Sender<Incoming>> {
+        self.served().get(address.as_str()).filter(|server| !server.is_closed()).cloned()
+    }
+
     /// Queues the request now; the future waits for the answer.
     pub(super) fn request(
         &self,
@@ -73,7 +83,7 @@ impl Requests {
 }
 
 /// What is answered for a server that dropped a request.
-fn unanswered() -> Bytes {
+pub(super) fn unanswered() -> Bytes {
     let refusal = Refusal::new(Code::Internal, "the request was dropped without an answer");
     Reply { id: Value::Null, outcome: Err(refusal) }.to_bytes().into()
 }

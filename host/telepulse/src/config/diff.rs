@@ -1,6 +1,6 @@
 //! What differs between two configurations, key by key; secrets only say that they differ. Pure.
 
-use super::{Config, JwtKeys, LogFormat, Role, User};
+use super::{Config, JwtKeys, LogFormat, Nats, NatsLogin, Role, User};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
@@ -119,7 +119,10 @@ fn rest(leaves: &mut Leaves, config: &Config) {
             "perSecond": commands.per_second, "dialsPerMinute": commands.dials_per_minute,
             "dialsPerNumber": commands.dials_per_number, "deniedPrefixes": commands.denied_prefixes,
         },
-        "bus": { "history": config.bus.history },
+        "bus": {
+            "kind": if config.bus.nats.is_some() { "nats" } else { "local" },
+            "history": config.bus.history,
+        },
         "store": {
             "kind": if config.store.redis.is_some() { "redis" } else { "embedded" },
             "path": config.store.path, "calls": config.store.calls.number,
@@ -141,6 +144,9 @@ fn rest(leaves: &mut Leaves, config: &Config) {
             format!("{redis}{user:?}{password:?}{db}{}", redis.is_encrypted),
         );
     }
+    if let Some(nats) = &config.bus.nats {
+        self::nats(leaves, nats);
+    }
     if let Some(telemetry) = &config.telemetry {
         let value = json!({
             "otlp": telemetry.otlp.to_string(), "service": telemetry.service,
@@ -155,6 +161,27 @@ fn rest(leaves: &mut Leaves, config: &Config) {
     }
     if let Some(token) = &config.admin.token {
         secret(leaves, "admin.token", format!("{:?}", token.0));
+    }
+}
+
+fn nats(leaves: &mut Leaves, nats: &Nats) {
+    let servers: Vec<String> = nats.servers.iter().map(ToString::to_string).collect();
+    let value = json!({
+        "url": servers, "prefix": nats.prefix, "ca": nats.ca, "replicas": nats.replicas,
+        "cert": nats.identity.as_ref().map(|(cert, _)| cert),
+        "key": nats.identity.as_ref().map(|(_, key)| key.display().to_string()),
+        "storage": if nats.on_disk { "file" } else { "memory" },
+        "historyMiB": nats.bytes >> 20, "historyHours": nats.age.as_secs() / 3600,
+    });
+    put(leaves, "bus", &value);
+    match &nats.login {
+        NatsLogin::None => {}
+        NatsLogin::Password { user, password } => {
+            put(leaves, "bus.user", &json!(user));
+            secret(leaves, "bus.password", password.expose().to_owned());
+        }
+        NatsLogin::Token(token) => secret(leaves, "bus.token", token.expose().to_owned()),
+        NatsLogin::File(path) => put(leaves, "bus.credentials", &json!(path)),
     }
 }
 

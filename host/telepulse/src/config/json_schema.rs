@@ -16,9 +16,11 @@ enum Kind {
     Truth,
     /// A list of texts.
     Texts,
+    /// A text, or a list of them.
+    TextOrTexts,
 }
 
-use Kind::{Number, Text, Texts, Truth, Word};
+use Kind::{Number, Text, TextOrTexts, Texts, Truth, Word};
 
 /// Key, what it takes, what it is for; with its section before.
 type Row = (&'static str, Kind, &'static str);
@@ -112,9 +114,22 @@ const COMMANDS: [Row; 4] = [
     ("dialsPerNumber", Number(1, 1_000_000), "Dials to one number a minute; by default 600"),
     ("deniedPrefixes", Texts, "Numbers that begin so are not dialled, by nobody"),
 ];
-const BUS: [Row; 2] = [
-    ("kind", Word(&["local"]), "How messages travel"),
+const BUS: [Row; 15] = [
+    ("kind", Word(&["local", "nats"]), "How messages travel; by default local, in this process"),
     ("history", Number(1, 10_000_000), "Events kept for clients that come back; by default 100000"),
+    ("url", TextOrTexts, "Where NATS is, such as nats://127.0.0.1:4222, or tls://; or several"),
+    ("prefix", Text("^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$"), "What all subjects begin with"),
+    ("user", Text(SOME), "Who we are at NATS"),
+    ("password", Text(SOME), "That user's password: env:NAME, file:PATH, or the password"),
+    ("token", Text(SOME), "Instead of user and password: env:NAME, file:PATH, or the token"),
+    ("credentials", Text(SOME), "Instead of either: a credentials file, as nsc writes it"),
+    ("ca", Text(SOME), "Certificates (PEM) of the authorities to trust; by default this machine's"),
+    ("cert", Text(SOME), "Our own certificate (PEM), for a NATS that asks for one"),
+    ("key", Text(SOME), "The private key of cert (PEM)"),
+    ("storage", Word(&["file", "memory"]), "Where NATS keeps events; by default file"),
+    ("replicas", Number(1, 5), "How many of its servers keep them; by default 1"),
+    ("historyMiB", Number(1, 1_048_576), "It keeps at most so many MiB; by default 1024"),
+    ("historyHours", Number(1, 87_600), "And nothing older than so many hours; by default 24"),
 ];
 const STORE: [Row; 5] = [
     ("kind", Word(&["embedded", "redis"]), "Where plugins keep their values; by default embedded"),
@@ -211,6 +226,9 @@ fn value(kind: &Kind, words: &str) -> Value {
         Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Truth => json!({ "type": "boolean" }),
         Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        TextOrTexts => {
+            json!({ "type": ["string", "array"], "items": { "type": "string" } })
+        }
     };
     value["description"] = words.into();
     value
@@ -266,7 +284,7 @@ mod tests {
             ("role", role.to_owned(), &ROLE),
             ("http", "[http]\n".to_owned(), &HTTP),
             ("commands", "[commands]\n".to_owned(), &COMMANDS),
-            ("bus", "[bus]\n".to_owned(), &BUS),
+            ("bus", "[bus]\nkind='nats'\nurl='nats://h'\n".to_owned(), &BUS),
             ("store", "[store]\n".to_owned(), &STORE),
             ("plugins", "[plugins]\n".to_owned(), &PLUGINS),
             ("admin", "[admin]\n".to_owned(), &ADMIN),
@@ -308,17 +326,25 @@ mod tests {
             ("ari", "url", _) => "'https://h/ari'".to_owned(),
             ("telemetry", "otlp", _) => "'https://h:4318'".to_owned(),
             ("telemetry", "headers", _) => "'api-key=x'".to_owned(),
+            ("bus", "kind", _) => "'nats'".to_owned(),
+            ("bus", "url", _) => "'nats://h:4222'".to_owned(),
             (_, "trustedProxies", _) => "['10.0.0.0/8']".to_owned(),
             (_, _, Text(_)) => "'1'".to_owned(),
             (_, _, Word(words)) => format!("'{}'", words[0]),
             (_, _, Number(least, _)) => least.to_string(),
             (_, _, Truth) => "false".to_owned(),
-            (_, _, Texts) => "['101']".to_owned(),
+            (_, _, Texts | TextOrTexts) => "['101']".to_owned(),
         };
         for (name, text, rows) in sections() {
             for (key, kind, _) in rows {
                 // These need a file, or another key.
-                if matches!((name, *key), ("ari" | "telemetry", "ca") | ("store", "url")) {
+                let needs_more = matches!(
+                    (name, *key),
+                    ("ari" | "telemetry", "ca")
+                        | ("store", "url")
+                        | ("bus", "user" | "password" | "credentials" | "ca" | "cert" | "key")
+                );
+                if needs_more {
                     continue;
                 }
                 let text_with = with(&text, key, &good(name, key, kind));

@@ -7,6 +7,7 @@ mod fields;
 mod json_schema;
 mod load;
 mod mistake;
+mod nats;
 mod plain;
 mod read;
 mod redis;
@@ -26,6 +27,7 @@ pub use diff::{Change, diff};
 pub use json_schema::json_schema;
 pub use load::{Source, default_file};
 pub use mistake::Mistakes;
+pub use nats::{Nats, NatsLogin, NatsServer};
 pub use plain::plain_secrets;
 pub use redis::Redis;
 pub use secret::Secret;
@@ -119,6 +121,8 @@ impl Commands {
 pub struct Bus {
     /// Events that are kept for clients that come back, from 1 to 10,000,000.
     pub history: usize,
+    /// What carries it between several of us; `None`: this process is alone.
+    pub nats: Option<Nats>,
 }
 
 /// `[store]`: where data is kept.

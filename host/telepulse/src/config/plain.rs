@@ -7,10 +7,12 @@ use super::{
 use std::path::Path;
 
 /// Tables, by their paths, with the keys that are secrets. What is hashed is none.
-const SECRETS: [(&[&str], &str); 5] = [
+const SECRETS: [(&[&str], &str); 7] = [
     (&["server"], "secret"),
     (&["server", "ari"], "password"),
     (&["auth", "jwt"], "secret"),
+    (&["bus"], "password"),
+    (&["bus"], "token"),
     (&["store"], "url"),
     (&["telemetry"], "headers"),
 ];

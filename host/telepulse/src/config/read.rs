@@ -2,11 +2,12 @@
 
 mod ari;
 mod auth;
+mod bus;
 mod telemetry;
 
 use super::{
-    Admin, Bus, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Redis,
-    Secret, Server, ServerAuth, ServerFilter, ServerTls, Store,
+    Admin, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Redis, Secret,
+    Server, ServerAuth, ServerFilter, ServerTls, Store,
     fields::{Fields, Reader},
     mistake::Place,
     redis, rules, schema, server,
@@ -51,7 +52,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         tls: listen_tls(reader, &tls),
         http: self::http(reader, &http),
         commands: self::commands(reader, &commands),
-        bus: self::bus(reader, &bus),
+        bus: self::bus::bus(reader, &bus),
         store: self::store(reader, &store),
         plugins: self::plugins(reader, &plugins),
         admin: self::admin(reader, &admin),
@@ -259,13 +260,6 @@ fn commands(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Commands {
     }
 }
 
-fn bus(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Bus {
-    reader.known(fields, &schema::BUS);
-    only(reader, fields, "local", "nats");
-    let history = reader.number(fields, "history", 1..=10_000_000).unwrap_or(100_000);
-    Bus { history: usize::try_from(history).unwrap_or(usize::MAX) }
-}
-
 fn store(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Store {
     reader.known(fields, &schema::STORE);
     Store {
@@ -299,20 +293,6 @@ fn redis(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Redis> {
         (false, None) => {}
     }
     None
-}
-
-/// A `kind` of which this version has one.
-fn only(reader: &mut Reader<'_>, fields: &Fields<'_>, here: &str, later: &str) {
-    match reader.text(fields, "kind") {
-        Some(kind) if kind == later => {
-            let message = format!("{later:?} is not in this version: write {here:?}");
-            reader.mistake(fields, "kind", &message);
-        }
-        Some(kind) if kind != here => {
-            reader.mistake(fields, "kind", &format!("must be {here:?}"));
-        }
-        _ => {}
-    }
 }
 
 fn plugins(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Plugins {

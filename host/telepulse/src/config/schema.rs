@@ -70,7 +70,27 @@ pub(super) const COMMANDS: Section = single(
     &["perSecond", "dialsPerMinute", "dialsPerNumber", "deniedPrefixes"],
     &[],
 );
-pub(super) const BUS: Section = single(&["bus"], &["kind", "history"], &["url"]);
+pub(super) const BUS: Section = single(
+    &["bus"],
+    &[
+        "kind",
+        "history",
+        "url",
+        "prefix",
+        "user",
+        "password",
+        "token",
+        "credentials",
+        "ca",
+        "cert",
+        "key",
+        "storage",
+        "replicas",
+        "historyMiB",
+        "historyHours",
+    ],
+    &[],
+);
 pub(super) const STORE: Section =
     single(&["store"], &["kind", "path", "url", "calls", "callDays"], &[]);
 pub(super) const PLUGINS: Section = single(&["plugins"], &["dir"], &[]);

@@ -157,9 +157,12 @@ fn each_mistake_has_its_line_and_a_way_out() {
             "[http]\ntrustedProxies=['10.0.0.0/33']",
             "2: http.trustedProxies: must be an address or a network, like \"10.0.0.0/8\"",
         ),
-        ("[bus]\nkind='nats'", "2: bus.kind: \"nats\" is not in this version: write \"local\""),
-        ("[bus]\nkind='kafka'", "2: bus.kind: must be \"local\""),
-        ("[bus]\nurl='nats://x'", "2: bus.url: is not in this version: remove it"),
+        (
+            "[bus]\nkind='nats'",
+            "1: bus.url: is missing: say where NATS is, like \"nats://127.0.0.1:4222\"",
+        ),
+        ("[bus]\nkind='kafka'", "2: bus.kind: must be \"local\" or \"nats\""),
+        ("[bus]\nurl='nats://x'", "2: bus.url: is for kind = \"nats\": write that, or remove it"),
         (
             "[bus]\nhistory=0",
             "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
@@ -478,7 +481,7 @@ fn mistakes_of_the_environment_name_the_variable() {
         ("TELEPULSE_LOGG__LEVEL", "x", "there is no section \"logg\"; do you mean \"log\"?"),
         ("TELEPULSE_LOG__LEVLE", "x", "log.levle: is unknown; do you mean \"level\"?"),
         ("TELEPULSE_LOG__FORMAT", "xml", "log.format: must be \"text\" or \"json\""),
-        ("TELEPULSE_BUS__URL", "x", "bus.url: is not in this version: remove it"),
+        ("TELEPULSE_BUS__URL", "x", "bus.url: is for kind = \"nats\": write that, or remove it"),
         ("TELEPULSE_SERVER__SECRET", "x", "say of which: TELEPULSE_SERVER__NAME__KEY"),
         (
             "TELEPULSE_SERVER__PBX9__SECRET",
@@ -513,6 +516,47 @@ fn no_message_and_no_debug_shows_a_secret() {
     assert!(!format!("{config:?}").contains("canary"));
     let redis = parse("[store]\nkind='redis'\nurl='redis://u:canary@h'", &[]).unwrap();
     assert!(!format!("{redis:?}").contains("canary"));
+    for login in ["user='u'\npassword='canary'", "token='canary'"] {
+        let nats = parse(&format!("[bus]\nkind='nats'\nurl='nats://h'\n{login}"), &[]).unwrap();
+        assert!(!format!("{nats:?}").contains("canary"));
+    }
+    let told = parse("[bus]\nkind='nats'\nurl='nats://u:canary@h'", &[]).unwrap_err();
+    assert!(!told.to_string().contains("canary"), "{told}");
+}
+
+#[test]
+fn nats_is_said_whole_and_all_mistakes_at_once() {
+    let text = "[bus]\nkind='nats'\nurl=['nats://a','tls://b:1']\nprefix='acme.x'\nuser='u'\n\
+                password='env:P'\nreplicas=3\nstorage='memory'\nhistory=7\nhistoryMiB=2\nhistoryHours=1\n";
+    let bus = parse(text, &[("P", "hunter2")]).unwrap().bus;
+    let nats = bus.nats.unwrap();
+    assert_eq!(bus.history, 7);
+    let servers: Vec<String> = nats.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(servers, ["nats://a:4222", "tls://b:1"]);
+    assert_eq!(nats.prefix.as_deref(), Some("acme.x"));
+    let login =
+        super::NatsLogin::Password { user: "u".to_owned(), password: Secret::new("hunter2") };
+    assert_eq!(nats.login, login);
+    assert_eq!((nats.replicas, nats.on_disk, nats.bytes), (3, false, 2 << 20));
+    assert_eq!(nats.age, std::time::Duration::from_secs(3600));
+
+    let variables = [("TELEPULSE_BUS__KIND", "nats"), ("TELEPULSE_BUS__URL", "nats://a, nats://b")];
+    assert_eq!(parse("", &variables).unwrap().bus.nats.unwrap().servers.len(), 2);
+
+    let text = "[bus]\nkind='nats'\nurl=['nats://a','b']\nprefix='a..b'\nuser='u'\ntoken='t'\n\
+                cert='x.pem'\nstorage='tape'\nreplicas=9\n";
+    let told = parse(text, &[]).unwrap_err().to_string();
+    for line in [
+        "3: bus.url: must be nats://HOST:PORT",
+        "4: bus.prefix: must be one or more words",
+        "5: bus.user: needs password",
+        "6: bus.token: stands beside user: one of them is enough",
+        "7: bus.cert: ",
+        "8: bus.storage: must be \"file\" or \"memory\"",
+        "9: bus.replicas: must be a whole number from 1 to 5",
+    ] {
+        assert!(told.contains(line), "{line}\n{told}");
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ async fn ended(
     who: Option<&Principal>,
     query: &Query,
 ) -> Result<QueryResult, Refusal> {
-    let (epoch, seq) = (bus.stream().epoch().to_owned(), bus.stream().tail());
+    let (epoch, seq) = (bus.stream().epoch().to_string(), bus.stream().tail());
     let history::Part { items, next } = history.page(query, who).await?;
     Ok(QueryResult { seq, epoch, items, next, parts: Vec::new() })
 }
@@ -65,7 +65,7 @@ async fn devices(
     who: Option<&Principal>,
     filter: &Filter,
 ) -> QueryResult {
-    let (epoch, seq) = (bus.stream().epoch().to_owned(), bus.stream().tail());
+    let (epoch, seq) = (bus.stream().epoch().to_string(), bus.stream().tail());
     let links = asked(registry, filter);
     let parts = join_all(links.iter().map(|link| link.devices(filter.clone()))).await;
     let may_see = |device: &Device| {
@@ -105,7 +105,7 @@ async fn run(
     let seq = parts.iter().map(|(_, seq)| *seq).min().unwrap_or(floor).max(floor);
     QueryResult {
         seq,
-        epoch: bus.stream().epoch().to_owned(),
+        epoch: bus.stream().epoch().to_string(),
         items: items(query.query, whole),
         next: None,
         parts: if query.query == QueryKind::Snapshot { parts } else { Vec::new() },

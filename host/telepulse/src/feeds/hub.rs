@@ -26,12 +26,12 @@ pub struct Hub {
 impl Hub {
     /// A hub at the stream's end. Nothing is pushed until [`Hub::run`] runs.
     pub fn new(bus: Arc<dyn Bus>) -> Arc<Self> {
-        let table = Mutex::new(Table::new(bus.stream().tail()));
+        let table = Mutex::new(Table::new(bus.stream()));
         Arc::new(Self { bus, table, wake: Notify::new(), asked: Mutex::default() })
     }
 
     /// The name of the stream that it follows.
-    pub fn epoch(&self) -> &str {
+    pub fn epoch(&self) -> Arc<str> {
         self.bus.stream().epoch()
     }
 

@@ -25,6 +25,8 @@ const BUDGET: usize = 1024;
 pub(super) struct Table {
     /// The hub has pushed up to here.
     cursor: u64,
+    /// Of the stream: with another one all numbers are others.
+    generation: u64,
     members: Slab<Member>,
     by_conn: HashMap<u64, usize>,
     feeds: Slab<Feed>,
@@ -36,9 +38,10 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(cursor: u64) -> Self {
+    pub(super) fn new(stream: &Stream) -> Self {
         Self {
-            cursor,
+            generation: stream.generation(),
+            cursor: stream.tail(),
             members: Slab::new(),
             by_conn: HashMap::new(),
             feeds: Slab::new(),
@@ -99,6 +102,7 @@ impl Table {
         filter: Filter,
         since: Option<(String, u64)>,
     ) -> Result<Attached, AttachError> {
+        self.look(stream);
         let key = *self.by_conn.get(&conn).ok_or(AttachError::NoConnection(conn))?;
         let principal = self.members[key].principal.clone();
         let sight = Sight::new(filter, principal.ok_or(AttachError::NobodyLoggedIn)?);
@@ -108,7 +112,7 @@ impl Table {
 
         let tail = stream.tail();
         let known = |(epoch, seq): &(String, u64)| {
-            epoch == stream.epoch() && *seq <= tail && stream.read(*seq, 1).is_ok()
+            **epoch == *stream.epoch() && *seq <= tail && stream.read(*seq, 1).is_ok()
         };
         let replay = since.filter(known).map(|(_, seq)| seq);
         let start = replay.unwrap_or(tail);
@@ -132,7 +136,7 @@ impl Table {
         self.settle(key);
         // The others may go as far as this one begins.
         self.queue(key);
-        let epoch = stream.epoch().to_owned();
+        let epoch = stream.epoch().to_string();
         Ok(Attached { seq: start, epoch, replayed: replay.is_some() })
     }
 
@@ -159,6 +163,7 @@ impl Table {
         frame: Frame,
         after: &[(String, u64)],
     ) {
+        self.look(stream);
         let Some(&key) = self.by_conn.get(&conn) else { return };
         self.flush(key);
         let feed = self.feed(key, number).filter(|&feed| self.feeds[feed].state == State::Held);
@@ -177,6 +182,7 @@ impl Table {
     }
 
     pub(super) fn detach(&mut self, stream: &Stream, conn: u64, number: u64) {
+        self.look(stream);
         let Some(&key) = self.by_conn.get(&conn) else { return };
         self.flush(key);
         self.remove_feed(key, number);
@@ -193,6 +199,7 @@ impl Table {
     /// Hands a batch to some of those who are up to date, or finds out whom the next one is for, and lets
     /// one connection catch up. Answers whether there is more to do.
     pub(super) fn turn(&mut self, stream: &Stream) -> bool {
+        self.look(stream);
         if !self.touched.is_empty() {
             self.hand_out();
             return true;
@@ -274,6 +281,24 @@ impl Table {
         let missed = self.members.get_mut(key).map_or(0, Member::push);
         if missed > 0 {
             self.lag(key, missed);
+        }
+    }
+
+    /// Where the stream was made anew no number is what it was: everybody begins anew.
+    fn look(&mut self, stream: &Stream) {
+        let generation = stream.generation();
+        if generation == self.generation {
+            return;
+        }
+        self.generation = generation;
+        self.cursor = stream.tail();
+        self.touched.clear();
+        let keys: Vec<_> = self.members.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.flush(key);
+            if !self.members[key].feeds.is_empty() {
+                self.lag(key, 1);
+            }
         }
     }
 

@@ -47,8 +47,8 @@ impl BusPortTrait for BusPort {
         match below.filter(|below| below.is_empty() || below.starts_with('.')) {
             Some(kind) => {
                 let event = event(kind.trim_start_matches('.'), &payload)?;
-                let seq = self.bus.append(vec![event]);
-                tracing::trace!(plugin, %address, seq, "a plugin's event");
+                self.bus.append(vec![event]);
+                tracing::trace!(plugin, %address, "a plugin's event");
             }
             None => self.bus.publish(&address, None, payload),
         }

@@ -59,17 +59,18 @@ impl Publisher {
         self.raw.as_ref().map_or_else(Below::none, Leaves::wanted)
     }
 
-    /// Answers with this server's part of a query, true as of the stream's end: once all that was
-    /// said before is in it.
+    /// Answers with this server's part of a query and the number of the event that it is true as of:
+    /// once all that was said before is in the stream.
     pub(super) fn part(&mut self, items: Snapshot, reply: oneshot::Sender<Part>) {
         self.flush();
         let server = self.server.to_string();
         // Whoever asked may have gone: nobody to tell.
         let answer = move |seq| drop(reply.send(Part { server, seq, items }));
         if self.away.is_none() {
-            answer(self.bus.stream().tail());
+            self.bus.when_in(Box::new(answer));
         } else {
-            self.send(Vec::new(), answer);
+            let bus = self.bus.clone();
+            self.send(Vec::new(), move || bus.when_in(Box::new(answer)));
         }
     }
 
@@ -87,19 +88,19 @@ impl Publisher {
             if events.len() < MANY && self.away.is_none() {
                 self.bus.append(events);
             } else {
-                self.send(events, |_| {});
+                self.send(events, || {});
             }
         }
     }
 
-    fn send(&self, events: Vec<Event>, then: impl FnOnce(u64) + Send + 'static) {
+    fn send(&self, events: Vec<Event>, then: impl FnOnce() + Send + 'static) {
         let away = self.away.clone();
         away.go();
         self.bus.append_beside(
             events,
-            Box::new(move |seq| {
+            Box::new(move || {
+                then();
                 away.arrive();
-                then(seq);
             }),
         );
     }

@@ -12,7 +12,7 @@ use std::{
 };
 use telepulse::{
     app::App,
-    bus::{Address, Bus as _, Guard, Message, Pattern},
+    bus::{Address, Guard, Message, Pattern},
     config::{Config, Source},
 };
 use tempfile::TempDir;

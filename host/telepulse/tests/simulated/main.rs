@@ -2,11 +2,15 @@
 //! and what happens there is told on the bus.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+#[allow(dead_code, reason = "shared with the tests of the bus")]
+#[path = "../../src/bus/nats/tests/server.rs"]
+mod server;
 mod stage;
 mod words;
 
 use ami_simulator::{Disaster, Settings};
 use serde_json::{Value, json};
+use server::NatsServer;
 use stage::{SOON, Stage};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -18,7 +22,18 @@ fn line_up(event: &Value, number: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dialled_call_shows_on_both_lines_until_it_is_hung_up() {
-    let mut stage = Stage::start(Settings::quiet(4, &["support"])).await;
+    dialled_and_hung_up(Stage::start(Settings::quiet(4, &["support"])).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dialled_call_shows_on_both_lines_over_nats_too() {
+    let nats = NatsServer::start();
+    let bus = format!("[bus]\nkind = \"nats\"\nurl = \"{}\"\n", nats.url());
+    let site = Settings { system_name: "demo".to_owned(), ..Settings::quiet(4, &["support"]) };
+    dialled_and_hung_up(Stage::on(&bus, vec![site]).await).await;
+}
+
+async fn dialled_and_hung_up(mut stage: Stage) {
     let dialled = stage.command(json!({"action": "dial", "from": "101", "to": "102"})).await;
     let call = dialled["call"].as_str().unwrap();
     let answered = |event: &Value| event["call"] == call && event["agent"] == "102";

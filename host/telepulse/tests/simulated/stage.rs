@@ -7,7 +7,7 @@ use std::time::Duration;
 use ami_simulator::{Settings, Simulator};
 use serde_json::{Value, json};
 use telepulse::app::App;
-use telepulse::bus::{Address, Bus as _, Headers};
+use telepulse::bus::{Address, Headers};
 use telepulse::config::{Config, Source};
 use tokio::time::timeout;
 
@@ -28,11 +28,17 @@ impl Stage {
 
     /// The same with several servers, each under its own name.
     pub(crate) async fn of(sites: Vec<Settings>) -> Self {
+        Self::on("", sites).await
+    }
+
+    /// The same with more of a configuration.
+    pub(crate) async fn on(more: &str, sites: Vec<Settings>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut simulators = Vec::new();
         let mut text = "[store]\npath = \"data\"\n[plugins]\ndir = \"none\"\n\
                         [admin]\nlisten = \"127.0.0.1:0\"\n"
-            .to_owned();
+            .to_owned()
+            + more;
         for site in sites {
             let id = site.system_name.clone();
             let listen = (Ipv4Addr::LOCALHOST, 0).into();

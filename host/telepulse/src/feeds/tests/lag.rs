@@ -137,3 +137,27 @@ fn a_login_cuts_the_feeds_that_are_there() {
     hub.close(CONN);
     assert!(hub.is_empty());
 }
+
+/// A stream that was made anew, as NATS's may be: no number is what it was.
+#[test]
+fn where_the_stream_was_made_anew_everybody_begins_anew() {
+    let (bus, hub, client) = start(100);
+    subscribe(&hub, CONN, 1);
+    publish(&bus, 5);
+    drain(&hub);
+    bus.stream().renew("another", 2);
+    publish(&bus, 1);
+    drain(&hub);
+    assert_eq!(client.out().last(), Some(&Out::Lagged(1)));
+    let since =
+        |epoch: &str, seq| hub.attach(CONN, 1, Filter::default(), Some((epoch.into(), seq)));
+    let old = since("e", 3).unwrap();
+    assert_eq!((old.seq, &*old.epoch, old.replayed), (3, "another", false));
+    assert!(since("another", 2).unwrap().replayed);
+    assert!(!since("another", 1).unwrap().replayed, "that was before it");
+    subscribe(&hub, CONN, 1);
+    publish(&bus, 1);
+    drain(&hub);
+    assert_eq!(client.out().last(), Some(&Out::Event(4)));
+    assert_eq!(&*hub.epoch(), "another");
+}

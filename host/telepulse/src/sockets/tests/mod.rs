@@ -141,7 +141,8 @@ impl Host {
                 kind: "paint".into(),
                 fields: fields.into_iter().collect(),
             }),
-        }])
+        }]);
+        self.bus.stream().tail()
     }
 }
 

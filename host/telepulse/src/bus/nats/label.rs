@@ -1,0 +1,80 @@
+//! What is said of an event beside its JSON: one header, a JSON array. So a reader shares an event without
+//! reading the JSON itself, whose scope only its type tells.
+
+use super::order::Mark;
+use crate::bus::entry::Arrived;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use telepulse_language::SmolStr;
+
+/// The header's name.
+pub(super) const HEADER: &str = "Telepulse-Event";
+
+/// What does not change when it is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    pub(super) kind: SmolStr,
+    pub(super) server: SmolStr,
+    pub(super) agent: Option<SmolStr>,
+    pub(super) queue: Option<SmolStr>,
+    /// Where in the JSON the number belongs.
+    pub(super) place: usize,
+    /// Events before it were lost.
+    pub(super) is_after_loss: bool,
+}
+
+/// As it is written: from, number, done, floor, kind, server, agent, queue, place, is_after_loss.
+type Written =
+    (SmolStr, u64, u64, u64, SmolStr, SmolStr, Option<SmolStr>, Option<SmolStr>, usize, bool);
+
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+struct Line(Written);
+
+/// The header's value: JSON, so without a line break.
+pub(super) fn write(label: &Label, mark: Mark) -> String {
+    let Label { kind, server, agent, queue, place, is_after_loss } = label.clone();
+    let Mark { from, number, done, floor } = mark;
+    let line = (from, number, done, floor, kind, server, agent, queue, place, is_after_loss);
+    serde_json::to_string(&Line(line)).unwrap_or_default()
+}
+
+/// Reads it; `None` where it is none of ours.
+pub(super) fn read(value: &str) -> Option<(Label, Mark)> {
+    let Line(line) = serde_json::from_str(value).ok()?;
+    let (from, number, done, floor, kind, server, agent, queue, place, is_after_loss) = line;
+    let label = Label { kind, server, agent, queue, place, is_after_loss };
+    Some((label, Mark { from, number, done, floor }))
+}
+
+impl Label {
+    /// The event with its number.
+    pub(super) fn arrived(self, seq: u64, json: Bytes) -> Arrived {
+        let Self { kind, server, agent, queue, place, is_after_loss } = self;
+        Arrived { seq, kind, server, agent, queue, json, place, is_after_loss }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_comes_back_as_it_was_and_never_breaks_the_line() {
+        let label = Label {
+            kind: "phoneNumber".into(),
+            server: "Köln\r\nX: y".into(),
+            agent: Some("20\"1".into()),
+            queue: None,
+            place: 40,
+            is_after_loss: true,
+        };
+        let mark = Mark { from: "tp1-7f".into(), number: 9, done: 7, floor: 1234 };
+        let written = write(&label, mark.clone());
+        assert!(!written.contains(['\r', '\n']), "{written}");
+        assert_eq!(read(&written), Some((label, mark)));
+        for foreign in ["", "[]", "[1,2]", "{}"] {
+            assert_eq!(read(foreign), None, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The task that reads the event stream, as all nodes do, and puts what comes into this node's history.
+
+use super::{
+    keeping::{self, Kept},
+    label::{self, HEADER},
+    node::{Connection, Node, Way, count},
+    order::Order,
+};
+use crate::bus::entry::Arrived;
+use async_nats::jetstream::{
+    self, Context,
+    consumer::{
+        DeliverPolicy,
+        pull::{Ordered, OrderedConfig},
+    },
+    stream::Config,
+};
+use futures_util::{FutureExt, StreamExt};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{oneshot, watch},
+    time::{sleep, timeout},
+};
+
+/// So many are handed over at once.
+const BATCH: usize = 512;
+/// How long to wait before it is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long JetStream may take to begin.
+const BEGIN_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) struct Reading {
+    node: Arc<Node>,
+    jetstream: Context,
+    /// The stream as it is to be.
+    wanted: Config,
+    /// The stream as it was when we came, or when it was made anew.
+    kept: Kept,
+    /// So many events are kept here.
+    history: u64,
+    order: Order,
+    /// The next number in the stream.
+    next: u64,
+    /// Something was not read: whoever is behind must know.
+    has_lost: bool,
+    /// Told once everything is here that was there when we came.
+    caught_up: Option<oneshot::Sender<()>>,
+}
+
+impl Reading {
+    pub(super) fn new(
+        node: Arc<Node>,
+        jetstream: Context,
+        (wanted, kept): (Config, Kept),
+        history: u64,
+        caught_up: oneshot::Sender<()>,
+    ) -> Self {
+        let next = kept.begin(history);
+        node.board.stream.begin_at(next - 1);
+        let (order, caught_up) = (Order::new(next), Some(caught_up));
+        Self { node, jetstream, wanted, kept, history, order, next, has_lost: false, caught_up }
+    }
+
+    /// Until stopped.
+    pub(super) async fn run(mut self) {
+        let node = self.node.clone();
+        let mut connection = node.connection.clone();
+        self.look();
+        loop {
+            let connected = async {
+                // An error means that all goes down.
+                let _ = connection.wait_for(|now| now.is_up).await;
+            };
+            tokio::select! {
+                () = node.stop.cancelled() => return,
+                () = connected => {}
+            }
+            connection.mark_unchanged();
+            let read = self.read(&mut connection);
+            let outcome = tokio::select! {
+                () = node.stop.cancelled() => return,
+                outcome = read => outcome,
+            };
+            if let Err(why) = outcome {
+                node.set_trouble(Way::In, Some(why));
+                sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Reads until the connection is another, or something goes wrong.
+    async fn read(&mut self, connection: &mut watch::Receiver<Connection>) -> Result<(), String> {
+        let begun = timeout(BEGIN_WITHIN, self.begin()).await;
+        let mut messages = begun.map_err(|_| "JetStream does not answer".to_owned())??;
+        self.node.set_trouble(Way::In, None);
+        loop {
+            let message = tokio::select! {
+                changed = connection.changed() => {
+                    // Whatever reads on the new connection begins anew: the old reader may be gone.
+                    if changed.is_err() || connection.borrow().is_up {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                message = messages.next() => message,
+            };
+            let mut arrived = Vec::new();
+            let mut own = Vec::new();
+            let mut next = Some(message);
+            while let Some(message) = next {
+                let message = message.ok_or("the reader of the event stream ended")?;
+                let message =
+                    message.map_err(|error| format!("reading the event stream: {error}"))?;
+                self.take(&message, &mut arrived, &mut own);
+                next = if arrived.len() < BATCH { messages.next().now_or_never() } else { None };
+            }
+            self.hand_over(arrived, &own);
+        }
+    }
+
+    async fn begin(&mut self) -> Result<Ordered, String> {
+        let found = keeping::look(&self.jetstream, &self.wanted).await;
+        let found = found.map_err(|error| error.to_string())?;
+        if found.epoch != self.kept.epoch {
+            self.renew(found);
+        }
+        let deliver_policy = if self.next <= 1 {
+            DeliverPolicy::All
+        } else {
+            DeliverPolicy::ByStartSequence { start_sequence: self.next }
+        };
+        let config = OrderedConfig { deliver_policy, ..OrderedConfig::default() };
+        let name = &self.kept.name;
+        let consumer = self.jetstream.create_consumer_on_stream(config, name).await;
+        let consumer =
+            consumer.map_err(|error| format!("reading the event stream {name}: {error}"))?;
+        consumer
+            .messages()
+            .await
+            .map_err(|error| format!("reading the event stream {name}: {error}"))
+    }
+
+    /// The stream was made anew: its numbers are others, and so is its epoch.
+    fn renew(&mut self, found: Kept) {
+        tracing::warn!(stream = %found.name, "the event stream was made anew: clients begin anew");
+        (self.next, self.has_lost) = (found.begin(self.history), false);
+        self.order.restart(self.next);
+        self.node.board.stream.renew(&found.epoch, self.next - 1);
+        let done = {
+            let mut outbox = self.node.outbox.lock();
+            outbox.window.restart(found.last);
+            outbox.window.done()
+        };
+        // What the old one had and we have not read is nowhere any more.
+        self.node.waiting.arrived(&[(done, self.next - 1)]);
+        self.node.filled.notify_one();
+        self.kept = found;
+    }
+
+    fn take(
+        &mut self,
+        message: &jetstream::Message,
+        arrived: &mut Vec<Arrived>,
+        own: &mut Vec<(u64, u64)>,
+    ) {
+        let Ok(seq) = message.info().map(|info| info.stream_sequence) else { return };
+        if seq < self.next {
+            return;
+        }
+        if seq > self.next {
+            // The stream's limits have taken what we had not read.
+            self.order.restart(seq);
+            self.has_lost = true;
+        }
+        self.next = seq + 1;
+        let label = message.headers.as_ref().and_then(|it| it.get(HEADER));
+        let Some((label, mark)) = label.and_then(|it| label::read(it.as_str())) else {
+            tracing::warn!(seq, "a message of the event stream is no event of ours: left out");
+            return;
+        };
+        if !self.order.accept(seq, &mark) {
+            return;
+        }
+        count(&self.node.figures.events_taken);
+        if mark.from == self.node.name {
+            own.push((mark.number, seq));
+        }
+        let mut event = label.arrived(seq, message.payload.clone());
+        event.is_after_loss |= std::mem::take(&mut self.has_lost);
+        arrived.push(event);
+    }
+
+    fn hand_over(&mut self, arrived: Vec<Arrived>, own: &[(u64, u64)]) {
+        let board = &self.node.board;
+        board.stream.take_in(arrived, board.deliver());
+        self.node.waiting.arrived(own);
+        self.look();
+    }
+
+    /// Tells once we are where the stream was when we came.
+    fn look(&mut self) {
+        if self.next > self.kept.last
+            && let Some(caught_up) = self.caught_up.take()
+        {
+            // Who waits for it may have been stopped.
+            let _ = caught_up.send(());
+        }
+    }
+}

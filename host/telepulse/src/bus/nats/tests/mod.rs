@@ -1,0 +1,57 @@
+//! Several nodes on a real NATS, which comes and goes.
+
+mod events;
+mod messages;
+mod server;
+mod start;
+
+pub(crate) use server::NatsServer;
+
+use super::{NatsBus, Room};
+use crate::{
+    bus::Bus,
+    config::{Nats, NatsLogin, NatsServer as Place},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+impl NatsServer {
+    pub(crate) fn settings(&self) -> Nats {
+        let (host, port) = ("127.0.0.1".to_owned(), self.port());
+        Nats {
+            servers: vec![Place { host, port, is_encrypted: false }],
+            prefix: None,
+            login: NatsLogin::None,
+            ca: None,
+            identity: None,
+            bytes: 64 << 20,
+            age: Duration::from_secs(3600),
+            replicas: 1,
+            on_disk: true,
+        }
+    }
+}
+
+async fn node(server: &NatsServer, name: &str) -> Arc<NatsBus> {
+    NatsBus::start(&server.settings(), name, 10_000).await.unwrap()
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let came = timeout(PATIENCE, async {
+        while !is_so() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    came.await.unwrap_or_else(|_| panic!("it never came: {what}"));
+}
+
+/// Two nodes that know of each other.
+async fn two(server: &NatsServer) -> (Arc<NatsBus>, Arc<NatsBus>) {
+    let (one, other) = (node(server, "one").await, node(server, "other").await);
+    until("each other", || [&one, &other].iter().all(|it| it.condition().unwrap().nodes == 1))
+        .await;
+    (one, other)
+}

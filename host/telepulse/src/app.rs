@@ -153,7 +153,7 @@ impl App {
         let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
         let admin_tls = tls.clone().filter(|_| is_encrypted);
         let waiting = (&listener, admin_tls.clone());
-        let shared = self::bus(&config.bus, &config.node.name, waiting).await?;
+        let shared = Box::pin(self::bus(&config.bus, &config.node.name, waiting)).await?;
         let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
         let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
         let (policies, served) = (core::Policies::default(), core::Served::default());

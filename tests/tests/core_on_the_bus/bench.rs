@@ -8,7 +8,7 @@ use std::{
 };
 use telepulse::{
     app::App,
-    bus::{Address, Bus, EventSink, Guard, Headers, Message, Pattern},
+    bus::{Address, EventSink, Guard, Headers, Message, Pattern},
     config::{Config, Source},
 };
 use telepulse_tests::{asterisk::Asterisk, wait};

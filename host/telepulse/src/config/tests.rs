@@ -538,7 +538,7 @@ fn nats_is_said_whole_and_all_mistakes_at_once() {
         super::NatsLogin::Password { user: "u".to_owned(), password: Secret::new("hunter2") };
     assert_eq!(nats.login, login);
     assert_eq!((nats.replicas, nats.on_disk, nats.bytes), (3, false, 2 << 20));
-    assert_eq!(nats.age, std::time::Duration::from_secs(3600));
+    assert_eq!(nats.age, std::time::Duration::from_hours(1));
 
     let variables = [("TELEPULSE_BUS__KIND", "nats"), ("TELEPULSE_BUS__URL", "nats://a, nats://b")];
     assert_eq!(parse("", &variables).unwrap().bus.nats.unwrap().servers.len(), 2);

@@ -54,7 +54,7 @@ pub(super) async fn answer(
 
     let (ours, theirs) = tokio::io::duplex(BUFFER);
     let (read, write) = tokio::io::split(ours);
-    let epoch = desk.clients.hub().epoch().into();
+    let epoch = desk.clients.hub().epoch();
     let framing = Framing::EventStream { epoch };
     let socket = Socket { read, write, lane: Lane::default(), early: Bytes::new(), framing };
     Visit { desk: desk.clone(), caller, mount, info }.begin(socket);

@@ -175,7 +175,9 @@ fn send(
         return Err(RequestError::TooLarge(to(), room));
     }
     let mut written = HeaderMap::new();
-    said.into_iter().for_each(|(name, value)| written.insert(name, value));
+    for (name, value) in said {
+        written.insert(name, value);
+    }
     let (answer, receiver) = oneshot::channel();
     let number = node.asked.enter(answer).ok_or_else(|| RequestError::Full(to()))?;
     let forget = Forget { node: node.clone(), number };

@@ -164,16 +164,13 @@ impl NatsBus {
         let weak = Arc::downgrade(&node);
         let beside =
             Beside::start(move |events| weak.upgrade().map(|node| node.append(events)).is_some());
-        let (runtime, _stop) = (Handle::current(), stop.drop_guard());
-        let bus = Arc::new(Self { node, beside, runtime, tasks, _stop });
-        match timeout(CATCH_UP, is_here).await {
-            Ok(Ok(())) => Ok(bus),
-            _ => {
-                let why =
-                    bus.node.trouble().unwrap_or_else(|| "its history takes too long".to_owned());
-                Err(StartError::Lost(why))
-            }
+        let runtime = Handle::current();
+        let bus = Arc::new(Self { node, beside, runtime, tasks, _stop: stop.drop_guard() });
+        if let Ok(Ok(())) = timeout(CATCH_UP, is_here).await {
+            return Ok(bus);
         }
+        let why = bus.node.trouble();
+        Err(StartError::Lost(why.unwrap_or_else(|| "its history takes too long".to_owned())))
     }
 }
 

@@ -155,9 +155,10 @@ impl Node {
     pub(super) fn set_trouble(&self, way: Way, trouble: Option<String>) {
         let known = &mut self.troubles.lock()[way as usize];
         if *known != trouble {
-            match &trouble {
-                Some(why) => tracing::error!(?way, "events do not go on: {why}"),
-                None => tracing::info!(?way, "events go on"),
+            if let Some(why) = &trouble {
+                tracing::error!(?way, "events do not go on: {why}");
+            } else {
+                tracing::info!(?way, "events go on");
             }
             *known = trouble;
         }

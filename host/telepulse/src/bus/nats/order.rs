@@ -85,6 +85,7 @@ mod tests {
     use super::*;
     use crate::bus::nats::window::{Room, Window};
     use proptest::prelude::*;
+    use std::collections::VecDeque;
     use tokio::time::Instant;
 
     fn mark(from: &str, number: u64, done: u64, floor: u64) -> Mark {
@@ -154,7 +155,7 @@ mod tests {
         window: Window<u64>,
         pushed: u64,
         stream: Vec<(Mark, u64)>,
-        acks: std::collections::VecDeque<(u64, u64, u64)>,
+        acks: VecDeque<(u64, u64, u64)>,
     }
 
     fn is_lost(lost: u16, index: usize) -> bool {
@@ -200,7 +201,7 @@ mod tests {
         fn nothing_is_lost_doubled_or_out_of_order(steps in prop::collection::vec(step(), 0..120)) {
             let room = Room { events: 1000, bytes: usize::MAX, under_way: 6 };
             let window = Window::new(0, room);
-            let mut world = World { window, pushed: 0, stream: Vec::new(), acks: Default::default() };
+            let mut world = World { window, pushed: 0, stream: Vec::new(), acks: VecDeque::default() };
             for step in steps {
                 match step {
                     Step::Push => {

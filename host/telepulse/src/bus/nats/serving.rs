@@ -7,7 +7,7 @@ use super::{
     parts,
 };
 use crate::bus::{Address, Headers, Incoming, requests::unanswered};
-use async_nats::{HeaderMap, Message, Subscriber};
+use async_nats::{HeaderMap, HeaderValue, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
@@ -16,13 +16,15 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         oneshot,
     },
-    time::timeout_at,
+    time::{timeout, timeout_at},
 };
 
 /// Of those who serve an address one gets a request.
 const GROUP: &str = "telepulse";
 /// Nobody waits longer for an answer, whatever the header says.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
+/// How long requests may still come when nobody serves any more.
+const DRAIN: Duration = Duration::from_secs(2);
 /// Room for what headers say of a part.
 const HEADERS: usize = 1024;
 
@@ -49,8 +51,11 @@ async fn take(node: &Arc<Node>, mut requests: Subscriber, server: &mpsc::Sender<
         let Some(message) = message else { return };
         hand_over(node, message, server);
     }
-    // An error means that there is no connection to tell it.
-    let _ = requests.unsubscribe().await;
+    // Who has asked meanwhile is told that nobody is there. An error means that there is no connection.
+    let _ = requests.drain().await;
+    while let Ok(Some(message)) = timeout(DRAIN, requests.next()).await {
+        hand_over(node, message, server);
+    }
 }
 
 fn hand_over(node: &Arc<Node>, message: Message, server: &mpsc::Sender<Incoming>) {
@@ -93,7 +98,7 @@ fn hand_over(node: &Arc<Node>, message: Message, server: &mpsc::Sender<Incoming>
 }
 
 fn headers(written: &HeaderMap) -> Option<Headers> {
-    let get = |name| written.get(name).map(|value| value.as_str());
+    let get = |name| written.get(name).map(HeaderValue::as_str);
     let within = Duration::from_millis(get(WITHIN)?.parse().ok()?).min(LONGEST);
     let principal = match get(PRINCIPAL) {
         // What cannot be read must not become the host's own request.
@@ -116,7 +121,9 @@ mod tests {
     fn a_request_without_good_headers_is_nobodys() {
         let with = |pairs: &[(&str, &str)]| {
             let mut map = HeaderMap::new();
-            pairs.iter().for_each(|(name, value)| map.insert(*name, *value));
+            for (name, value) in pairs {
+                map.insert(*name, *value);
+            }
             headers(&map)
         };
         assert!(with(&[]).is_none());

@@ -48,7 +48,9 @@ impl Waiting {
             }
         }
         drop(queue);
-        ready.into_iter().for_each(|(then, seq)| then(seq));
+        for (then, seq) in ready {
+            then(seq);
+        }
     }
 }
 

@@ -126,7 +126,7 @@ async fn a_request_goes_to_the_node_that_serves_it() {
 
     drop(served);
     until("nobody there", || !other.node.board.requests.is_served(&to)).await;
-    let nobody = async { while !matches!(ask(SOON).await, Err(RequestError::NobodyServes(_))) {} };
+    let nobody = async { while !matches!(ask(short).await, Err(RequestError::NobodyServes(_))) {} };
     timeout(SOON, nobody).await.unwrap();
 }
 

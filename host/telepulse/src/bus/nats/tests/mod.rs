@@ -27,7 +27,7 @@ impl NatsServer {
             ca: None,
             identity: None,
             bytes: 64 << 20,
-            age: Duration::from_secs(3600),
+            age: Duration::from_hours(1),
             replicas: 1,
             on_disk: true,
         }

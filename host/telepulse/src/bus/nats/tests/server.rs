@@ -37,8 +37,8 @@ impl NatsServer {
                 continue;
             }
             let configuration = format!(
-                "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: {:?} }}\n{more}\n",
-                folder.path().join("store")
+                "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: \"{}\" }}\n{more}\n",
+                folder.path().join("store").display()
             );
             fs::write(folder.path().join("nats.conf"), configuration).unwrap();
             let mut process = spawn(folder.path());

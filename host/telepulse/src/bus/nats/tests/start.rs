@@ -122,7 +122,7 @@ async fn other_limits_are_set_and_another_stream_is_refused() {
     bus.stop().await;
     drop(bus);
 
-    let settings = Nats { bytes: 1 << 20, age: Duration::from_secs(60), ..server.settings() };
+    let settings = Nats { bytes: 1 << 20, age: Duration::from_mins(1), ..server.settings() };
     let bus = NatsBus::start(&settings, "tp1", 50).await.unwrap();
     assert_eq!(bus.stream().epoch(), epoch, "it is the same stream");
     assert_eq!(bus.stream().read(150, 100).unwrap().len(), 50);
@@ -130,7 +130,7 @@ async fn other_limits_are_set_and_another_stream_is_refused() {
     let jetstream = jetstream::new(client);
     let config = jetstream.get_stream("TELEPULSE").await.unwrap().cached_info().config.clone();
     assert_eq!((config.max_messages, config.max_bytes), (100_050, 1 << 20));
-    assert_eq!(config.max_age, Duration::from_secs(60));
+    assert_eq!(config.max_age, Duration::from_mins(1));
 
     let error = refused(&Nats { on_disk: false, ..server.settings() }).await.to_string();
     assert!(error.contains("is kept in file"), "{error}");

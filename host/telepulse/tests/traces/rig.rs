@@ -15,7 +15,7 @@ use std::{
 };
 use telepulse::{
     app::App,
-    bus::{Address, Bus as _, Headers},
+    bus::{Address, Headers},
     config::{Config, Source},
 };
 use tempfile::TempDir;

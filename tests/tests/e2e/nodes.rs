@@ -6,6 +6,7 @@ use crate::{
 };
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
+use telepulse_language::{Event, QueueCount, Timestamp};
 use telepulse_tests::{nats::Nats, wait};
 
 async fn node(nats: &Nats, name: &str) -> Result<Platform> {
@@ -15,21 +16,27 @@ async fn node(nats: &Nats, name: &str) -> Result<Platform> {
 }
 
 fn filter() -> Value {
-    json!({"events": ["paint"]})
+    json!({"events": ["queueCount"]})
 }
 
-fn paint(platform: &Platform, colours: std::ops::Range<u64>) {
-    for colour in colours {
-        platform.paint("201", colour);
-    }
+/// Has a queue's count change so often.
+fn tell(platform: &Platform, counts: std::ops::Range<u32>) {
+    let event = |count| Event {
+        server: "pbx1".into(),
+        time: Timestamp(0),
+        agent: None,
+        queue: Some("sales".into()),
+        details: QueueCount { count }.into(),
+    };
+    counts.for_each(|count| platform.app.bus().append(vec![event(count)]));
 }
 
-/// The numbers and colours of the next paintings, and that they come in this order.
-async fn painted(client: &mut Client, colours: std::ops::Range<u64>) -> Result<Vec<u64>> {
+/// The numbers of the next counts, which come in this order.
+async fn told(client: &mut Client, counts: std::ops::Range<u32>) -> Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    for colour in colours {
-        let event = client.event("paint", |event| event["event"] == "paint").await?;
-        ensure!(event["colour"] == colour, "{event} instead of {colour}");
+    for count in counts {
+        let event = client.event("queueCount", |event| event["event"] == "queueCount").await?;
+        ensure!(event["count"] == count, "{event} instead of {count}");
         numbers.push(event["seq"].as_u64().unwrap_or_default());
     }
     Ok(numbers)
@@ -45,16 +52,16 @@ async fn a_client_goes_on_where_it_was_after_its_host_was_restarted_and_on_anoth
     let epoch = subscribed["epoch"].clone();
     let also = there.ok(json!({"action": "subscribe", "filter": filter()})).await?;
     assert_eq!(also["epoch"], epoch);
-    paint(&one, 0..50);
-    let numbers = painted(&mut here, 0..50).await?;
-    assert_eq!(painted(&mut there, 0..50).await?, numbers, "the same on each node");
+    tell(&one, 0..50);
+    let numbers = told(&mut here, 0..50).await?;
+    assert_eq!(told(&mut there, 0..50).await?, numbers, "the same on each node");
     assert!(numbers.is_sorted_by(|one, next| one < next));
 
     // The client's host stops; what happens meanwhile is said by the other.
     drop(here);
     one.stop().await;
-    paint(&other, 50..80);
-    let later = painted(&mut there, 50..80).await?;
+    tell(&other, 50..80);
+    let later = told(&mut there, 50..80).await?;
     let again = node(&nats, "one").await?;
     let since = json!({"epoch": epoch, "seq": numbers[39]});
     for platform in [&again, &other] {
@@ -63,7 +70,7 @@ async fn a_client_goes_on_where_it_was_after_its_host_was_restarted_and_on_anoth
         let subscribed = back.ok(subscribe).await?;
         assert_eq!(subscribed["epoch"], epoch, "the stream is the same");
         ensure!(subscribed.get("resync").is_none(), "{subscribed}");
-        let missed = painted(&mut back, 40..80).await?;
+        let missed = told(&mut back, 40..80).await?;
         assert_eq!(missed, [&numbers[40..], &later].concat(), "each once, under the same number");
     }
     again.stop().await;
@@ -79,16 +86,16 @@ async fn while_nats_is_away_a_node_is_not_ready_and_then_goes_on() -> Result<()>
         async || anyhow::Ok(reqwest::get(platform.admin("/readyz")).await?.status().as_u16());
     let mut client = Client::connect(platform.ws_port, TOKEN).await?;
     client.ok(json!({"action": "subscribe", "filter": filter()})).await?;
-    platform.paint("201", 0);
-    painted(&mut client, 0..1).await?;
+    tell(&platform, 0..1);
+    told(&mut client, 0..1).await?;
     assert_eq!(ready().await?, 200);
     nats.stop()?;
     wait::until("not ready", SOON, async || Ok((ready().await? == 503).then_some(()))).await?;
     let figures = reqwest::get(platform.admin("/metrics")).await?.text().await?;
     ensure!(figures.contains("telepulse_bus_connected 0"), "{figures}");
-    paint(&platform, 1..30);
+    tell(&platform, 1..30);
     nats.start_again().await?;
-    painted(&mut client, 1..30).await?;
+    told(&mut client, 1..30).await?;
     wait::until("ready", SOON, async || Ok((ready().await? == 200).then_some(()))).await?;
     platform.stop().await;
     Ok(())

@@ -43,7 +43,7 @@ impl Machine {
             let ended = machine.nspawn.try_wait()?;
             ensure!(ended.is_none(), "{BOOT} ended: target/dist/boot.log says why");
             let all = fs::read_to_string(&children).unwrap_or_default();
-            machine.first = all.split(' ').next().unwrap_or_default().to_owned();
+            all.split(' ').next().unwrap_or_default().clone_into(&mut machine.first);
             let words = ["systemctl", "is-system-running"];
             let state = machine.command(&words).output().context("nsenter did not start")?;
             let state = String::from_utf8_lossy(&state.stdout).into_owned();

@@ -2,6 +2,7 @@
 //! killed, hung, upgraded and removed.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,6 +22,8 @@ const WANTED: &str = "/etc/systemd/system/multi-user.target.wants/telepulse.serv
 const PLUGINS: &str = "/var/lib/telepulse/plugins.d";
 /// `systemd-analyze security` must stay below this, in tenths: 0 is a walled-in service, 100 an open one.
 const EXPOSURE: &str = "20";
+/// The users that systemd makes up for a service and forgets with it (`DynamicUser=`).
+const DYNAMIC_USERS: RangeInclusive<u32> = 61_184..=65_519;
 /// How long the service may be away: its watchdog's 30 seconds, and its start.
 const AWAY: Duration = Duration::from_mins(2);
 
@@ -79,8 +82,9 @@ impl Checked<'_> {
         let state = self.machine.property(UNIT, "ActiveState")?;
         ensure!(state == "active", "it is {state}: {}", self.journal()?);
         let process = self.machine.property(UNIT, "MainPID")?;
-        let user = self.machine.run(&["ps", "-o", "user=", "-p", &process])?;
-        ensure!(user.trim() == "telepulse", "it runs as {user}");
+        let user = self.machine.run(&["ps", "-o", "uid=", "-p", &process])?;
+        let user: u32 = user.trim().parse().context("its user")?;
+        ensure!(DYNAMIC_USERS.contains(&user), "it runs as user {user}");
         say(&format!("ready: {}", self.answer("/readyz")?));
         Ok(process)
     }

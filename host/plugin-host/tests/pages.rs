@@ -41,7 +41,7 @@ async fn send(rig: &Rig, request: Request<Body>) -> Result<Response<Body>, HttpF
 }
 
 fn asking(method: Method, target: &str, body: &'static str) -> Request<Body> {
-    Request::builder().method(method).uri(target).body(World::body(body)).unwrap()
+    Request::builder().method(method).uri(target).body(World::body(body)).expect("a request")
 }
 
 fn get(target: &str) -> Request<Body> {
@@ -51,7 +51,7 @@ fn get(target: &str) -> Request<Body> {
 /// Status, a header, and the body as text.
 async fn read(response: Response<Body>, header: &str) -> (u16, Option<String>, String) {
     let (head, body) = response.into_parts();
-    let header = head.headers.get(header).map(|value| value.to_str().unwrap().to_owned());
+    let header = head.headers.get(header).map(|value| value.to_str().expect("text").to_owned());
     let body = body.collect().await.expect("a whole body").to_bytes();
     (head.status.as_u16(), header, String::from_utf8_lossy(&body).into_owned())
 }
@@ -87,7 +87,7 @@ async fn a_request_is_handed_over_as_it_came() {
 async fn some_answers_have_no_content() {
     let rig = rig("page").await;
     let answer = send(&rig, asking(Method::HEAD, "/x", "")).await.unwrap();
-    assert_eq!(read(answer, "content-length").await, (200, Some("7".to_owned()), String::new()));
+    assert_eq!(read(answer, "content-length").await, (200, Some("8".to_owned()), String::new()));
     for status in [204, 304] {
         let answer = send(&rig, get(&format!("/status/{status}"))).await.unwrap();
         assert_eq!(read(answer, "content-length").await, (status, None, String::new()));

@@ -36,9 +36,12 @@ impl hyper::body::Body for Timed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            let told = |error: BodyError| match error.is::<LengthLimitError>() {
-                true => BodyFailure::TooLong(self.bytes).into(),
-                false => error,
+            let told = |error: BodyError| {
+                if error.is::<LengthLimitError>() {
+                    BodyFailure::TooLong(self.bytes).into()
+                } else {
+                    error
+                }
             };
             return Poll::Ready(frame.map(|frame| frame.map_err(told)));
         }

@@ -133,6 +133,22 @@ pub mod connection_handler {
     });
 }
 
+/// HTTP requests, whole.
+pub mod http_handler {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package telepulse:guest-http;
+            world http { export telepulse:plugin/http-handler@0.1.0; }
+        ",
+        world: "telepulse:guest-http/http",
+        pub_export_macro: true,
+        export_macro_name: "export_http_handler",
+        default_bindings_module: "$crate::bindings::http_handler",
+        generate_all,
+    });
+}
+
 /// Decisions on commands.
 pub mod policy {
     wit_bindgen::generate!({

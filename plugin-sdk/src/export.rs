@@ -20,17 +20,15 @@ macro_rules! export {
 
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::__glue::wasip2::{self, http::types};
-
             struct Component;
 
-            impl wasip2::exports::http::incoming_handler::Guest for Component {
-                fn handle(request: types::IncomingRequest, answer: types::ResponseOutparam) {
-                    $crate::__glue::serve::<$plugin>(&request, answer);
-                }
+            impl $crate::__glue::Handles for Component {
+                type Requests = $plugin;
             }
 
-            wasip2::http::proxy::export!(Component with_types_in wasip2);
+            $crate::bindings::http_handler::export_http_handler!(
+                Component with_types_in $crate::bindings::http_handler
+            );
         };
     };
     ($plugin:ident: $($handler:ident),+ $(,)?) => {
@@ -123,16 +121,14 @@ pub mod implements {
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 pub mod glue {
-    pub use crate::http::serve::serve;
-    pub use wasip2;
-
     use crate::{
-        Answer, CommandHandler, ConnectionHandler, Failure, Handoff, Plugin, Policy, Replies,
-        Start, StartReason, Subscriber, Ticker, Verdict,
+        Answer, CommandHandler, ConnectionHandler, Failure, Handoff, HttpHandler, Plugin, Policy,
+        Replies, Start, StartReason, Subscriber, Ticker, Verdict,
         bindings::{
             command_handler::exports::telepulse::plugin::command_handler,
             connection_handler::exports::telepulse::plugin::connection_handler,
             handoff::exports::telepulse::plugin::handoff,
+            http_handler::exports::telepulse::plugin::http_handler,
             imports::telepulse::plugin::{connections, types},
             lifecycle::exports::telepulse::plugin::lifecycle,
             policy::exports::telepulse::plugin::policy,
@@ -221,6 +217,26 @@ pub mod glue {
                     plugin.answered(Answer { id, context, answer });
                 }
             });
+        }
+    }
+
+    /// Whose a component's HTTP requests are. `export!` implements it.
+    pub trait Handles {
+        type Requests: HttpHandler;
+    }
+
+    impl<C: Handles> http_handler::Guest for C {
+        fn handle(request: http_handler::Request) -> http_handler::Response {
+            let http_handler::Request { method, target, headers, body } = request;
+            let most = C::Requests::MAX_BODY;
+            let request = crate::http::Request::arrived(method, target, headers, body, most);
+            let crate::http::Response { status, headers, body, file } =
+                C::Requests::handle(request);
+            let file = file.map(|crate::http::FilePart { path, from, length }| {
+                let path = path.to_string_lossy().into_owned();
+                http_handler::FilePart { path, offset: from, length }
+            });
+            http_handler::Response { status, headers, body, file }
         }
     }
 

@@ -226,10 +226,11 @@ pub trait CommandHandler: Plugin {
     fn serve(&mut self, command: Request, who: Option<&Principal>) -> Result<Value, Refusal>;
 }
 
-/// Answers HTTP requests (`wasi:http/incoming-handler`). There is no state: a request meets a new instance, or
+/// Answers HTTP requests (`http-handler`). There is no state: a request meets a new instance, or
 /// one that has served others, which may be gone after it.
 pub trait HttpHandler {
-    /// The most bytes of a request's body that are read.
+    /// The most bytes of a request's body that are taken; of a longer one it is told that it is
+    /// ([`BodyError::TooLong`](crate::http::BodyError::TooLong)).
     const MAX_BODY: usize = crate::http::MAX_BODY;
 
     /// Answers one request.

@@ -14,12 +14,13 @@ use crate::{
     stderr::{LastWords, Lines},
     stopwatch::Stopwatch,
 };
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::{Map, Value};
 use std::{
     collections::BTreeMap,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -87,12 +88,18 @@ impl Identity {
         }
     }
 
-    /// Waits for what a port does on its own runtime.
+    /// Waits for what a port does. What that begins is begun on the port's own runtime; the waiting itself is
+    /// done here, which spares a thread from being woken to wake another.
     pub(crate) fn at_home<T: Send + 'static>(
         &self,
         work: BoxFuture<'static, Result<T, String>>,
     ) -> impl Future<Output = Result<T, String>> + Send + use<T> {
-        let work = self.home.spawn(work);
+        let home = self.home.clone();
+        let mut work = AssertUnwindSafe(work).catch_unwind();
+        let work = poll_fn(move |cx| {
+            let _home = home.enter();
+            work.poll_unpin(cx)
+        });
         async move { work.await.unwrap_or_else(|_| Err("it failed inside the host".to_owned())) }
     }
 

@@ -1,32 +1,42 @@
 //! HTTP requests for a plugin: each has an instance for itself, with the principal who asks in its store.
-//! Instances that did their work well serve again ([`reserve`]).
+//! Instances that did their work well serve again ([`reserve`]). A component is handed requests [`whole`], or, by
+//! `wasi:http`, as they come ([`streamed`]).
 
+mod answer;
+mod bodies;
+mod file;
 mod reserve;
+mod streamed;
+mod whole;
+
+pub(crate) use answer::Answer;
+pub(crate) use file::FilePart;
+pub(crate) use whole::Asked;
 
 use crate::{
-    bindings::{Incoming, answer},
     candidate::Version,
     ctx::Identity,
     failure::Fault,
-    instance::{Budget, Instance, Start},
+    instance::{Instance, Start},
     ports::{Body, HttpFailure, HttpHandler},
     shared::Shared,
-    status::{Counters, count},
+    status::count,
 };
 use arc_swap::ArcSwapOption;
+use bodies::Bodies;
 use futures_util::future::BoxFuture;
 use reserve::{Reserve, Served};
 use std::{sync::Arc, time::Duration};
 use telepulse_language::{Permission, Principal};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 /// How many requests a plugin handles at a time; more wait, within their deadline.
 const AT_A_TIME: usize = 64;
 /// A request's deadline by the clock on the wall, waiting for the bus included.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The same for a whole answer where it may be a large file, and who asks a slow reader. That it begins is
-/// waited for as long as for any other.
-const DOWNLOAD: Duration = Duration::from_mins(15);
 
 /// The longest `traceparent` that is handed on; those of today have 55 bytes.
 const LONGEST_TRACE: usize = 256;
@@ -40,7 +50,7 @@ struct Slot {
     identity: Arc<Identity>,
     serving: ArcSwapOption<Serving>,
     places: Arc<Semaphore>,
-    counters: Arc<Counters>,
+    bodies: Bodies,
 }
 
 /// What answers now. Requests under way keep it, and their instances go back to nobody else's reserve.
@@ -50,14 +60,10 @@ struct Serving {
 }
 
 impl HttpSlot {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        identity: Arc<Identity>,
-        counters: Arc<Counters>,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, identity: Arc<Identity>) -> Self {
         let places = Arc::new(Semaphore::new(AT_A_TIME));
-        let serving = ArcSwapOption::empty();
-        Self(Arc::new(Slot { shared, identity, serving, places, counters }))
+        let (serving, bodies) = (ArcSwapOption::empty(), Bodies::default());
+        Self(Arc::new(Slot { shared, identity, serving, places, bodies }))
     }
 
     /// Sends requests from now on to this version, or to none.
@@ -103,8 +109,6 @@ impl Slot {
         principal: Option<Arc<Principal>>,
     ) -> Result<http::Response<Body>, HttpFailure> {
         let serving = self.serving.load_full().ok_or(HttpFailure::NotRunning)?;
-        let places = Arc::clone(&self.places);
-        let place = places.acquire_owned().await.map_err(|_| HttpFailure::NotRunning)?;
         // Without a user a guest would act under the plugin's own grants: whoever has not logged in
         // is nobody, not the plugin.
         let principal = principal.unwrap_or_else(|| Arc::new(Principal::anonymous()));
@@ -114,20 +118,51 @@ impl Slot {
             principal: Some(principal),
             budget: self.shared.init_budget,
         };
-        let (answered, wanted) = tokio::sync::oneshot::channel();
-        let name = self.identity.name.clone();
-        let counters = Arc::clone(&self.counters);
-        // On the guests' threads, and to its end: a guest may go on after it has answered.
-        self.shared.guests.spawn(async move {
-            if let Err(fault) = run(&serving, start, request, answered).await {
-                count(&counters.request_failures, 1);
-                tracing::warn!(plugin = %name, %fault, "HTTP request failed");
-            }
-            drop(place);
-        });
-        match wanted.await {
-            Ok(response) => Ok(response),
-            Err(_) => Err(HttpFailure::Failed),
+        if serving.version.build.takes_whole_requests() {
+            whole::answer(self, serving, request, start).await
+        } else {
+            streamed::answer(self, serving, request, start).await
+        }
+    }
+
+    /// One of the places for requests that are handled.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, HttpFailure> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        place.map_err(|_| HttpFailure::NotRunning)
+    }
+
+    fn failures(&self) -> Failures {
+        Failures(Arc::clone(&self.identity))
+    }
+}
+
+/// Where requests that failed are counted and told, whether or not anybody waits for them.
+struct Failures(Arc<Identity>);
+
+impl Failures {
+    fn count(&self, fault: &Fault) {
+        let Self(identity) = self;
+        count(&identity.counters.request_failures, 1);
+        tracing::warn!(plugin = %identity.name, %fault, "HTTP request failed");
+    }
+}
+
+impl Serving {
+    /// An instance that acts for whoever asks, and how many requests it has served.
+    async fn instance(&self, start: Start) -> Result<(Instance, u32), Fault> {
+        match self.reserve.take(start.principal.as_ref()) {
+            Some(Served { instance, times }) => Ok((instance, times)),
+            None => Ok((Instance::new(&self.version.build, start).await?, 0)),
+        }
+    }
+
+    /// Keeps one that did its work well.
+    fn keep(self: &Arc<Self>, instance: Instance, times: u32) {
+        if self.reserve.put(Served { instance, times: times + 1 }) {
+            let serving = Arc::downgrade(self);
+            tokio::spawn(reserve::sweep(move || {
+                serving.upgrade().is_some_and(|it| it.reserve.sweep())
+            }));
         }
     }
 }
@@ -137,49 +172,6 @@ impl Slot {
 fn trace(headers: &http::HeaderMap) -> Option<Arc<str>> {
     let text = headers.get("traceparent")?.to_str().ok()?;
     (text.len() <= LONGEST_TRACE).then(|| text.into())
-}
-
-async fn run(
-    serving: &Arc<Serving>,
-    start: Start,
-    request: http::Request<Body>,
-    answered: tokio::sync::oneshot::Sender<http::Response<Body>>,
-) -> Result<(), Fault> {
-    let trap = |why: String| Fault::Trapped { call: "incoming-handler.handle", why };
-    let Serving { version, reserve } = &**serving;
-    let has_files = version.rights.grants.files.iter().flatten().next().is_some();
-    let wall = if has_files { DOWNLOAD } else { DEADLINE };
-    let budget = Budget { cpu: version.rights.limits.request, wall };
-    let Served { mut instance, times } = match reserve.take(start.principal.as_ref()) {
-        Some(served) => served,
-        None => Served { instance: Instance::new(&version.build, start).await?, times: 0 },
-    };
-    instance.be_traced(trace(request.headers()));
-    let (incoming, decided) =
-        Incoming::new(instance.store_mut(), request).map_err(|error| trap(format!("{error:#}")))?;
-    let forward = async {
-        let response = match decided.await {
-            Ok(Ok(response)) => answer(response),
-            Ok(Err(code)) => return Err(trap(format!("it answered with an error: {code:?}"))),
-            // It ended without an answer: what ended it says more.
-            Err(_) => return Ok(false),
-        };
-        // It fails when the client has gone: nothing is lost.
-        let _ = answered.send(response);
-        Ok(true)
-    };
-    let (ran, forwarded) = tokio::join!(instance.http(incoming, budget), forward);
-    let instance = ran?;
-    if !forwarded? {
-        return Err(trap("it ended without an answer".to_owned()));
-    }
-    if reserve.put(Served { instance, times: times + 1 }) {
-        let serving = Arc::downgrade(serving);
-        tokio::spawn(reserve::sweep(move || {
-            serving.upgrade().is_some_and(|it| it.reserve.sweep())
-        }));
-    }
-    Ok(())
 }
 
 impl HttpHandler for Route {
@@ -193,7 +185,7 @@ impl HttpHandler for Route {
         }
         let slot = Arc::clone(&self.slot);
         Box::pin(async move {
-            count(&slot.counters.requests, 1);
+            count(&slot.identity.counters.requests, 1);
             timeout(DEADLINE, slot.answer(request, principal))
                 .await
                 .unwrap_or(Err(HttpFailure::TimedOut))

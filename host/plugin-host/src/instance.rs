@@ -8,6 +8,7 @@ use crate::{
     epochs::{Epochs, Running},
     failure::{Failed, Fault, Remedy},
     frame::Framed,
+    http::{Answer, Asked},
     manifest::Manifest,
     name::PluginName,
     ports::{BusEvent, Happening, Live, Ports, Verdict},
@@ -326,6 +327,17 @@ impl Instance {
         let meter = Meter::start("incoming-handler.handle", budget, &mut self.store, &self.watch);
         meter.run(self.guest.http(&mut self.store, incoming)).await?;
         Ok(self)
+    }
+
+    /// `http-handler.handle`, one request.
+    pub(crate) async fn request(
+        mut self,
+        asked: &Asked,
+        budget: Budget,
+    ) -> Result<(Self, Answer), Fault> {
+        let meter = Meter::start(Answer::CALL, budget, &mut self.store, &self.watch);
+        let answer = meter.run(self.guest.request(&mut self.store, asked)).await?;
+        Ok((self, answer))
     }
 
     /// What it asks from now on is part of this trace, or of none.

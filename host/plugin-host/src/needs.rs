@@ -40,7 +40,7 @@ pub(crate) fn missing(surface: Surface, imports: &[String], grants: &Grants) -> 
             "it imports connections",
             grants.websocket.is_empty(),
         ),
-        (surface.http, "routes", "it exports wasi:http/incoming-handler", grants.routes.is_empty()),
+        (surface.http, "routes", "it answers HTTP requests", grants.routes.is_empty()),
         (publishes && !is_whole, "publish", "it imports bus.publish", grants.publish.is_empty()),
         (submits && !is_whole, "request", "it imports bus.submit", grants.request.is_empty()),
         (

@@ -452,6 +452,20 @@ pub trait HttpHandler: Send + Sync + 'static {
     ) -> BoxFuture<'static, Result<http::Response<Body>, HttpFailure>>;
 }
 
+/// Why a request has no whole body. A listener that bounds bodies says so by it, as their error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyFailure {
+    /// It has more bytes than may be: 413.
+    #[error("a body may have {0} bytes")]
+    TooLong(usize),
+    /// It did not come in time: 408.
+    #[error("the body took longer than {0:?}")]
+    TooSlow(Duration),
+    /// The client broke it off, or it is no body: 400.
+    #[error("the body broke off")]
+    Broken,
+}
+
 /// Why a plugin did not answer an HTTP request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpFailure {
@@ -461,6 +475,9 @@ pub enum HttpFailure {
     /// The user has not that right: 403.
     #[error("you may not use it")]
     Forbidden,
+    /// What was asked is not all there.
+    #[error(transparent)]
+    Body(#[from] BodyFailure),
     /// No instance runs: 503.
     #[error("the plugin is not running")]
     NotRunning,

@@ -109,6 +109,11 @@ impl Build {
         needs::missing(self.0.surface, &self.0.imports, grants)
     }
 
+    /// Whether it is handed HTTP requests whole, in one call.
+    pub(crate) fn takes_whole_requests(&self) -> bool {
+        self.0.exports.takes_whole_requests()
+    }
+
     pub(crate) fn waits(&self) -> bool {
         self.0.waits
     }

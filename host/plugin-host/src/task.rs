@@ -148,7 +148,7 @@ impl Task {
         let (inbox, own) = (Arc::clone(lead.inbox()), Arc::clone(&identity));
         let others = Others::new(Arc::clone(&shared), own, inbox);
         let (asker, questions) = asker();
-        let http = HttpSlot::new(Arc::clone(&shared), Arc::clone(&identity), Arc::clone(&counters));
+        let http = HttpSlot::new(Arc::clone(&shared), Arc::clone(&identity));
         Self {
             commands,
             status: PluginStatus::new(name.as_str()),

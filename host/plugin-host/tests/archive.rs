@@ -82,6 +82,16 @@ async fn http() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn http_in_one_call() {
+    let grants = "request = [\"test.ask\"]\n\
+                  routes = [{ listen = \"127.0.0.1:8083\", path = \"/\" }]";
+    let rig = running("page", grants).await;
+    let answer = rig.world.get("/", "/ask").await;
+    assert_eq!(answer, Ok((200, "page asks for tester".to_owned())));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_languages() {
     for name in ["pop-c", "pop-javascript"] {
         let grants = "subscribe = [\"test.in\", \"telepulse.event.phoneNumber\"]\n\

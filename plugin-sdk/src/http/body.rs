@@ -1,20 +1,16 @@
 //! Bodies: JSON objects, read strictly.
 
-use super::{BodyError, Problem, Request};
+use super::{Problem, Request};
 use serde_json::{Map, Value};
 use telepulse_language::{Code, Refusal, object};
 
 /// The body as a JSON object; an empty one if there is no body. Refused: too long (413), not
 /// declared as JSON (415), not a JSON object, or one of the fields that the path gives already.
 pub fn fields(request: &Request, in_path: &[&str]) -> Result<Map<String, Value>, Problem> {
-    let bytes = match &request.body {
-        Ok(bytes) => bytes,
-        Err(error @ BodyError::TooLong(_)) => {
-            let refusal = Refusal::new(Code::BadRequest, error.to_string());
-            return Err(Problem { status: 413, ..refusal.into() });
-        }
-        Err(error) => return Err(Refusal::new(Code::BadRequest, error.to_string()).into()),
-    };
+    let bytes = request.body.as_ref().map_err(|error| {
+        let refusal = Refusal::new(Code::BadRequest, error.to_string());
+        Problem { status: 413, ..refusal.into() }
+    })?;
     if bytes.is_empty() {
         return Ok(Map::new());
     }

@@ -9,7 +9,7 @@ use telepulse_language::Timestamp;
 
 /// A file to be sent, with bytes before it if it needs some. What a request wants of it is in
 /// [`Download::answer`]: `Range` and `If-Range`, `If-None-Match`, `If-Modified-Since` and `If-Match`
-/// (RFC 9110). It is read while it is sent.
+/// (RFC 9110). The host reads it while it sends it.
 #[derive(Clone, Debug)]
 pub struct Download {
     path: PathBuf,

@@ -1,11 +1,9 @@
-//! HTTP requests and responses as plain values; the translation to `wasi:http` is beside them.
+//! HTTP requests and responses as plain values.
 
 mod body;
 mod download;
 mod problem;
 mod range;
-#[cfg(target_family = "wasm")]
-pub(crate) mod serve;
 
 pub use body::fields;
 pub use download::Download;
@@ -17,7 +15,7 @@ use std::path::PathBuf;
 use telepulse_language::Principal;
 use thiserror::Error;
 
-/// The most bytes of a request's body that are read, where the handler does not say more.
+/// The most bytes of a request's body that are taken, where the handler does not say more.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// A request, its body read.
@@ -49,6 +47,25 @@ impl Request {
             headers: Vec::new(),
             body: Ok(Vec::new()),
         }
+    }
+
+    /// One as the host hands it over, for who takes bodies of at most so many bytes.
+    #[cfg(any(target_family = "wasm", test))]
+    pub(crate) fn arrived(
+        method: String,
+        target: String,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+        most: usize,
+    ) -> Self {
+        let mut path = target;
+        let query = path.find('?').map(|at| {
+            let query = path.split_off(at + 1);
+            path.truncate(at);
+            query
+        });
+        let body = if body.len() > most { Err(BodyError::TooLong(most)) } else { Ok(body) };
+        Self { method, path, query, headers, body }
     }
 
     /// The same request with one header more.
@@ -92,15 +109,12 @@ impl Request {
     }
 }
 
-/// Why there is no body.
+/// Why there is no body. One that broke off, or came too slowly, does not get here: the host has told the client.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum BodyError {
     /// It has more bytes than the handler takes, which are so many.
     #[error("the body has more than {0} bytes")]
     TooLong(usize),
-    /// The client broke it off.
-    #[error("the body broke off: {0}")]
-    Broken(String),
 }
 
 /// An answer.
@@ -112,7 +126,7 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-    /// What follows the body: it is read while it is sent, and so may be of any size.
+    /// What follows the body: the host reads it while it sends it, and so it may be of any size.
     pub file: Option<FilePart>,
 }
 
@@ -164,5 +178,36 @@ impl Response {
             return self;
         }
         self.with_header("content-length", length.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_is_taken_apart() {
+        for (target, path, query) in [
+            ("/", "/", None),
+            ("/a/b%20c", "/a/b%20c", None),
+            ("/a?b=c", "/a", Some("b=c")),
+            ("/a?", "/a", Some("")),
+            ("/a?b?c", "/a", Some("b?c")),
+        ] {
+            let (method, target) = ("PUT".to_owned(), target.to_owned());
+            let request = Request::arrived(method, target.clone(), Vec::new(), b"hello".into(), 5);
+            let expected = Request::new("PUT", &target).with_body("hello");
+            assert_eq!(request, expected, "{target}");
+            assert_eq!((&*request.path, request.query.as_deref()), (path, query));
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_too_long_is_told() {
+        let arrived = |most| {
+            Request::arrived("PUT".into(), "/".into(), Vec::new(), b"hello".into(), most).body
+        };
+        assert_eq!(arrived(5), Ok(b"hello".to_vec()));
+        assert_eq!(arrived(4), Err(BodyError::TooLong(4)));
     }
 }

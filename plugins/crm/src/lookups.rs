@@ -73,8 +73,8 @@ impl Lookups {
     }
 
     /// The same; clients are asked.
-    pub(crate) fn elect(&mut self, call: &str, number: &Number) -> Begun {
-        self.begin(call, number, At::Election(Election::default()))
+    pub(crate) fn elect(&mut self, call: &str, number: &Number, now: u64) -> Begun {
+        self.begin(call, number, At::Election(Election::new(now)))
     }
 
     fn begin(&mut self, call: &str, number: &Number, at: At) -> Begun {
@@ -163,7 +163,7 @@ impl Lookups {
     }
 
     /// Elects the next client of `candidates` for a number, and says what to ask it: by `patience` it has to have
-    /// answered. Nobody is left: the election waits for others to come.
+    /// answered. Nobody is left, or those who are asked first may still come: the election waits.
     pub(crate) fn question(
         &mut self,
         number: &str,
@@ -186,7 +186,7 @@ impl Lookups {
     /// Numbers for whose calls `candidates` has changed and nobody has been asked.
     pub(crate) fn idle(&self) -> Vec<String> {
         let idle = self.pending.iter().filter(|(_, pending)| match &pending.at {
-            At::Election(election) => election.until().is_none(),
+            At::Election(election) => election.is_idle(),
             _ => false,
         });
         idle.map(|(number, _)| number.clone()).collect()

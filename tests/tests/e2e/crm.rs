@@ -18,13 +18,13 @@ use telepulse_tests::{
 };
 
 /// Who calls, as the trunk says it and as the CRM has it.
-const WRITTEN: &str = "014812345";
-const NUMBER: &str = "+38514812345";
+pub(crate) const WRITTEN: &str = "014812345";
+pub(crate) const NUMBER: &str = "+38514812345";
 /// Where all twelve phones ring.
 const ALL: &str = "610";
 
 /// The plugin's grants and settings for a CRM.
-fn at(crm: &Crm) -> impl FnOnce(String) -> String {
+pub(crate) fn at(crm: &Crm) -> impl FnOnce(String) -> String {
     let lines: Vec<String> = crm
         .settings()
         .into_iter()
@@ -50,7 +50,7 @@ fn settings(toml: &str, own: &str) -> String {
 }
 
 /// Fields of a contact as each API names them.
-fn contact(kind: Kind) -> Value {
+pub(crate) fn contact(kind: Kind) -> Value {
     match kind {
         Kind::Rest => json!({"name": "Maja Horvat", "company": "Horvat d.o.o."}),
         Kind::HubSpot => json!({"firstname": "Maja", "lastname": "Horvat"}),

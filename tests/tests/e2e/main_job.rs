@@ -52,15 +52,18 @@ async fn dial_transfer_and_hang_up() -> Result<()> {
     let dialled = client.ok(json!({"action": "dial", "from": "101", "to": "102"})).await?;
     let call = dialled["call"].as_str().expect("a dial tells its call").to_owned();
     assert!(dialled["actionId"].is_string());
-    // Both ring, both talk, and each shows the other's number: in whatever order.
-    let mut seen = [false; 4];
+    // Both ring, both talk, and each shows the other's number: in whatever order. Who has answered is
+    // joined with the other a moment later.
+    let mut seen = [false; 6];
     client
         .event("both to ring, then to talk with each other", |event| {
             seen[0] |= line_is(event, "101", "ringing");
             seen[1] |= line_is(event, "102", "ringing");
             seen[2] |= talks(event, "101", "102", &call);
             seen[3] |= talks(event, "102", "101", &call);
-            seen == [true; 4]
+            seen[4] |= event["event"] == "callAnswered" && event["agent"] == "101";
+            seen[5] |= event["event"] == "callAnswered" && event["agent"] == "102";
+            seen == [true; 6]
         })
         .await?;
     let listed = rest::call(&platform, Method::GET, &format!("/v1/calls/{call}"), None).await?;

@@ -1,15 +1,19 @@
 //! The operator panel in a real browser on a real Asterisk: what its user does there, and what Asterisk has to say of it.
 //! With `SCREENSHOTS=DIR` pictures of every view are left there.
 
-use crate::platform::{Platform, SOON, TOKEN};
+use crate::{
+    crm,
+    platform::{Platform, SOON, TOKEN},
+};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::{process::Stdio, time::Duration};
 use telepulse_tests::{
     ami,
     asterisk::{self, Asterisk, Options},
+    crm::{Crm, Kind},
     languages,
-    phones::{Act, Phone},
+    phones::{Act, Call, Phone},
     wait,
 };
 use tokio::{
@@ -19,11 +23,14 @@ use tokio::{
 
 const RING: Duration = Duration::from_millis(200);
 
-/// Asterisk itself, asked past the platform.
+/// Asterisk itself and the CRM, asked past the platform.
 struct Witness<'p> {
     platform: &'p Platform,
     pbx: &'p Asterisk,
     auditor: ami::Client,
+    crm: Crm,
+    /// Calls from outside.
+    callers: Vec<Phone>,
 }
 
 impl Witness<'_> {
@@ -66,8 +73,26 @@ impl Witness<'_> {
                 request.json(&body).send().await?.error_for_status()?;
                 Ok(())
             }
+            "calls" => {
+                let call = Call::new("trunk", &text("to")).caller(crm::WRITTEN, "").patience(SOON);
+                self.callers.push(call.place(self.pbx)?);
+                Ok(())
+            }
+            "logged" => self.logged(&text("agent"), &text("text")).await,
             other => bail!("the page asks for {other:?}, which nobody here knows"),
         }
+    }
+
+    /// The CRM was asked once who calls, and has the call with what was written of it.
+    async fn logged(&self, agent: &str, note: &str) -> Result<()> {
+        let call = wait::until("the CRM to have the call", SOON, async || {
+            Ok(self.crm.logged().into_iter().next())
+        })
+        .await?;
+        let written = call["text"].as_str().unwrap_or_default();
+        ensure!(call["agent"] == agent && written.ends_with(note), "{call}");
+        ensure!(self.crm.lookups(crm::NUMBER) == 1, "asked {}", self.crm.lookups(crm::NUMBER));
+        Ok(())
     }
 
     /// Both are in bridges, of which this is so.
@@ -219,8 +244,12 @@ async fn what_is_done_on_the_panel_is_done_by_asterisk() -> Result<()> {
         |toml: String| toml.replace("# gatewayPort = 8084", &format!("gatewayPort = {gateway}"));
     platform.add("panel", port).await?;
 
-    let auditor = pbx.auditor().await?;
-    let mut witness = Some(Witness { platform: &platform, pbx: &pbx, auditor });
+    let crm = Crm::start(Kind::Rest).await?;
+    crm.contact(crm::NUMBER, crm::contact(Kind::Rest));
+    platform.add("crm", crm::at(&crm)).await?;
+
+    let (auditor, callers) = (pbx.auditor().await?, Vec::new());
+    let mut witness = Some(Witness { platform: &platform, pbx: &pbx, auditor, crm, callers });
     run("login,actions,views", &platform.rest("/"), &mut witness).await?;
     platform.stop().await;
     drop((phones, pbx));

@@ -3,9 +3,9 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::tools;
 
@@ -53,18 +53,6 @@ impl Chroot {
         command.arg(&self.root).args(words);
         command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C.UTF-8");
         command
-    }
-
-    /// Runs it to its end, which has to be good; what it said.
-    pub(crate) fn run(&self, words: &[&str]) -> Result<String> {
-        let Output { status, stdout, stderr } =
-            self.command(words).output().context("chroot did not start")?;
-        let said =
-            String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-        if !status.success() {
-            bail!("{} ended with {status}: {said}", words.join(" "));
-        }
-        Ok(said)
     }
 
     /// Is there such a file?

@@ -3,12 +3,12 @@
 
 mod chroot;
 mod deb;
+mod machine;
 mod package_check;
 #[cfg(test)]
 mod recipes;
 mod release;
 mod sbom;
-mod service;
 mod stage;
 mod sums;
 

@@ -1,11 +1,14 @@
 //! What a component exports, found by looking, and calls to it.
 
-use super::generated::{
-    exports::telepulse::plugin::{
-        command_handler, connection_handler, framed_subscriber, handoff, lifecycle, policy,
-        replies, subscriber, ticker,
+use super::{
+    generated::{
+        exports::telepulse::plugin::{
+            command_handler, connection_handler, framed_subscriber, handoff, lifecycle, policy,
+            replies, subscriber, ticker,
+        },
+        telepulse::plugin::types::{Event, Failure},
     },
-    telepulse::plugin::types::{Event, Failure},
+    http_handler::http_handler,
 };
 use crate::{
     ctx::Ctx,
@@ -75,6 +78,7 @@ pub(crate) struct Exports {
     ticker: Option<ticker::GuestIndices>,
     connections: Option<connection_handler::GuestIndices>,
     http: Option<incoming_handler::GuestIndices>,
+    http_handler: Option<http_handler::GuestIndices>,
     policy: Option<policy::GuestIndices>,
     commands: Option<command_handler::GuestIndices>,
 }
@@ -90,6 +94,7 @@ impl Exports {
             ticker: ticker::GuestIndices::new(pre).ok(),
             connections: connection_handler::GuestIndices::new(pre).ok(),
             http: incoming_handler::GuestIndices::new(pre).ok(),
+            http_handler: http_handler::GuestIndices::new(pre).ok(),
             policy: policy::GuestIndices::new(pre).ok(),
             commands: command_handler::GuestIndices::new(pre).ok(),
         }
@@ -103,10 +108,15 @@ impl Exports {
             replies: self.replies.is_some(),
             ticker: self.ticker.is_some(),
             connection_handler: self.connections.is_some(),
-            http: self.http.is_some(),
+            http: self.http.is_some() || self.http_handler.is_some(),
             policy: self.policy.is_some(),
             commands: self.commands.is_some(),
         }
+    }
+
+    /// Whether it is handed requests whole, in one call.
+    pub(crate) fn takes_whole_requests(&self) -> bool {
+        self.http_handler.is_some()
     }
 
     pub(crate) fn load(&self, store: &mut Store<Ctx>, instance: &Instance) -> Call<Guest> {
@@ -124,6 +134,7 @@ impl Exports {
             ticker: load!(self.ticker),
             connections: load!(self.connections),
             http: load!(self.http),
+            http_handler: load!(self.http_handler),
             policy: load!(self.policy),
             commands: load!(self.commands),
         })
@@ -140,6 +151,7 @@ pub(crate) struct Guest {
     ticker: Option<ticker::Guest>,
     connections: Option<connection_handler::Guest>,
     pub(super) http: Option<incoming_handler::Guest>,
+    pub(super) http_handler: Option<http_handler::Guest>,
     policy: Option<policy::Guest>,
     commands: Option<command_handler::Guest>,
 }

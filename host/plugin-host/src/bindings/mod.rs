@@ -11,6 +11,7 @@ mod convert;
 mod fetch;
 mod guest;
 mod http;
+mod http_handler;
 mod kv;
 mod log;
 mod metrics;

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use plugin_host::{
     Origin, PolicyGrant,
     ports::{
-        Attached, Bus, BusEvent, CloseReason, CommandHandler, Commands, ConnectionSink,
+        Attached, Body, Bus, BusEvent, CloseReason, CommandHandler, Commands, ConnectionSink,
         Connections, EventSink, Extent, Frame, Guard, Happening, HttpFailure, HttpHandler, Journal,
         Kv, KvChange, KvDone, KvKeys, Listeners, Live, Measure, Metrics, OpenInfo, Outgoing,
         OutgoingError, Policies, PolicyHandler, Ports, Request, Timeouts, Verdict,
@@ -239,16 +239,30 @@ impl World {
         route: &str,
         path: &str,
     ) -> Result<(u16, String), HttpFailure> {
-        let handler = Arc::clone(&self.lock().routes[route].1);
-        let body = Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync();
-        let request =
-            http::Request::get(path).header("host", "test").body(body).expect("a request");
-        let asks = Principal { name: name.into(), ..Principal::default() };
-        let answer = handler.handle(request, Some(Arc::new(asks)));
-        let response = tokio::time::timeout(PATIENCE, answer).await.expect("an answer")?;
+        let request = http::Request::get(path).header("host", "test");
+        let request = request.body(Self::body("")).expect("a request");
+        let response = self.exchange(name, route, request).await?;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.expect("a whole body").to_bytes();
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// A body that is all there.
+    pub fn body(text: impl Into<Bytes>) -> Body {
+        Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+    }
+
+    /// Sends any request for somebody; the answer's body is not read.
+    pub async fn exchange(
+        &self,
+        name: &str,
+        route: &str,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, HttpFailure> {
+        let handler = Arc::clone(&self.lock().routes[route].1);
+        let asks = Principal { name: name.into(), ..Principal::default() };
+        let answer = handler.handle(request, Some(Arc::new(asks)));
+        tokio::time::timeout(PATIENCE, answer).await.expect("an answer")
     }
 }
 
@@ -526,10 +540,10 @@ const ECHO: u16 = 9;
 impl Outgoing for Port {
     fn send(
         &self,
-        request: http::Request<plugin_host::ports::Body>,
+        request: http::Request<Body>,
         origin: Origin,
         _: Timeouts,
-    ) -> BoxFuture<'static, Result<http::Response<plugin_host::ports::Body>, OutgoingError>> {
+    ) -> BoxFuture<'static, Result<http::Response<Body>, OutgoingError>> {
         Box::pin(async move {
             if origin.port != ECHO {
                 return Err(OutgoingError::ConnectTimeout);

@@ -119,7 +119,11 @@ async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
 
 /// One that waits for grants or was stopped is as its operator wants it.
 fn is_gateway_down(state: PluginState, exports: &[String]) -> bool {
-    let serves = ["wasi:http/incoming-handler", "telepulse:plugin/connection-handler"];
+    let serves = [
+        "telepulse:plugin/http-handler",
+        "wasi:http/incoming-handler",
+        "telepulse:plugin/connection-handler",
+    ];
     let is_gateway = exports.iter().any(|it| serves.iter().any(|serves| it.starts_with(serves)));
     state == PluginState::Failed && is_gateway
 }

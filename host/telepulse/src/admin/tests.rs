@@ -508,6 +508,7 @@ fn a_failed_gateway_makes_it_unready_and_nothing_else_does() {
     let (gateway, other) =
         (exports("wasi:http/incoming-handler"), exports("telepulse:plugin/subscriber"));
     assert!(is_gateway_down(State::Failed, &gateway));
+    assert!(is_gateway_down(State::Failed, &exports("telepulse:plugin/http-handler")));
     assert!(is_gateway_down(State::Failed, &exports("telepulse:plugin/connection-handler")));
     assert!(!is_gateway_down(State::Failed, &other));
     for state in [State::Running, State::Waiting, State::Stopped] {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use plugin_host::ports::{Body, HttpFailure};
+use plugin_host::ports::{Body, BodyFailure, HttpFailure};
 use serde_json::json;
 
 /// A whole body.
@@ -43,10 +43,21 @@ pub(super) fn too_many(detail: &str) -> Response<Body> {
     response
 }
 
+/// What a client did wrong with its body.
+pub(super) fn body(failure: BodyFailure) -> Response<Body> {
+    let (status, code) = match failure {
+        BodyFailure::TooLong(_) => (StatusCode::PAYLOAD_TOO_LARGE, "badRequest"),
+        BodyFailure::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "timeout"),
+        BodyFailure::Broken => (StatusCode::BAD_REQUEST, "badRequest"),
+    };
+    problem(status, code, &failure.to_string())
+}
+
 /// Why a plugin did not answer.
 pub(super) fn failure(plugin: &str, failure: HttpFailure) -> Response<Body> {
     let (status, code) = match failure {
         HttpFailure::NobodyAsks => return unauthorized(&failure.to_string()),
+        HttpFailure::Body(failure) => return body(failure),
         HttpFailure::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
         HttpFailure::NotRunning => (StatusCode::SERVICE_UNAVAILABLE, "serverUnavailable"),
         HttpFailure::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

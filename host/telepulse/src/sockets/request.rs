@@ -8,7 +8,7 @@ use super::{
 use crate::tls::Acceptor;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
-use plugin_host::ports::Body;
+use plugin_host::ports::{Body, BodyFailure};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -118,8 +118,7 @@ impl Desk {
         let settings = self.clients.settings();
         let (bytes, time) = (settings.body_bytes, settings.body_timeout);
         if request.body().size_hint().lower() > bytes as u64 {
-            let detail = format!("a body may have {bytes} bytes");
-            return problem::problem(StatusCode::PAYLOAD_TOO_LARGE, "badRequest", &detail);
+            return problem::body(BodyFailure::TooLong(bytes));
         }
         let mut request = request.map(|body| body::bounded(body, bytes, time));
         let who = principal.as_deref();

@@ -35,7 +35,7 @@ impl Crm {
         }
         let now = clock::now_ns();
         let begun = match self.settings.source {
-            Source::Client => self.lookups.elect(id, &number),
+            Source::Client => self.lookups.elect(id, &number, now),
             _ => self.lookups.ask(id, &number, now),
         };
         match begun {

@@ -25,6 +25,9 @@ pub(crate) struct Clients(BTreeMap<u64, Client>);
 
 /// The most that are known.
 const MOST: usize = 65_536;
+/// Phones of one call do not ring at the same moment: so long, in nanoseconds, it is waited for those of the
+/// clients that are preferred.
+const SETTLING: u64 = 200_000_000;
 
 impl Clients {
     pub(crate) fn joined(&mut self, client: Client) {
@@ -66,6 +69,9 @@ pub(crate) struct Candidate {
 /// One client is asked after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Election {
+    /// So long the phones of those who are asked first may take to ring, in nanoseconds since 1970; 0: no longer.
+    #[serde(default)]
+    settles: u64,
     /// Those that were asked: they have gone, or said nothing.
     spent: Vec<u64>,
     /// The one that is asked now, under which name, and until when.
@@ -91,6 +97,11 @@ pub(super) enum Next {
 }
 
 impl Election {
+    /// One that begins now.
+    pub(super) fn new(now: u64) -> Self {
+        Self { settles: now + SETTLING, ..Self::default() }
+    }
+
     /// Elects one that was not asked yet; `chance` are random bytes, at least 16.
     pub(super) fn next(
         &mut self,
@@ -102,10 +113,17 @@ impl Election {
         if let Some((client, ..)) = self.now.take() {
             self.spent.push(client.id);
         }
+        if self.settles <= now {
+            self.settles = 0;
+        }
         let is_fresh = |it: &&Candidate| !self.spent.contains(&it.client.id);
         let Some(best) = candidates.iter().filter(is_fresh).map(|it| it.rank).min() else {
             return Next::Nobody;
         };
+        if best > 0 && self.settles > 0 {
+            return Next::Nobody;
+        }
+        self.settles = 0;
         let equals: Vec<&Candidate> =
             candidates.iter().filter(is_fresh).filter(|it| it.rank == best).collect();
         let at = usize::from(chance.first().copied().unwrap_or_default()) % equals.len();
@@ -115,9 +133,17 @@ impl Election {
         Next::Ask { client, lookup }
     }
 
-    /// Until when the one that is asked has time.
+    /// Until when the one that is asked has time, or those who are asked first.
     pub(super) fn until(&self) -> Option<u64> {
-        self.now.as_ref().map(|(_, _, until)| *until)
+        match &self.now {
+            Some((_, _, until)) => Some(*until),
+            None => Some(self.settles).filter(|settles| *settles > 0),
+        }
+    }
+
+    /// Whether nobody is asked.
+    pub(super) fn is_idle(&self) -> bool {
+        self.now.is_none()
     }
 
     /// A client has gone; answers whether it was the one that is asked, whose time is over now.

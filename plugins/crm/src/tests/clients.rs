@@ -40,7 +40,9 @@ fn one_is_asked_and_all_who_ring_hear_the_answer() {
     scene.joins(2, "crm", "102");
     scene.joins(3, "eve", "105");
     scene.lines("101", &[("c1", "ringing", super::WRITTEN)]);
-    // At first only 101 rang.
+    // 102, whose client is preferred, may ring in a moment.
+    assert_eq!(scene.asked(), []);
+    scene.stage.advance(Duration::from_millis(200));
     let asked = scene.asked();
     assert_eq!((asked.len(), asked[0].0), (1, 1));
     let question = &asked[0].1;
@@ -80,6 +82,22 @@ fn who_is_preferred_is_asked_first_and_who_is_silent_or_leaves_is_followed_by_an
     assert_eq!(scene.answers(user, &third[0].1), Ok(json!({})));
     assert_eq!(scene.infos().len(), 1);
     assert_eq!(scene.host.counted("queries", &[]), 3);
+}
+
+#[test]
+fn phones_that_ring_a_moment_later_count() {
+    let mut scene = Scene::asking_clients(&["crm"]);
+    scene.joins(1, "ann", "101");
+    scene.joins(2, "crm", "102");
+    scene.lines("101", &[("c1", "ringing", super::WRITTEN)]);
+    scene.stage.advance(Duration::from_millis(50));
+    assert_eq!(scene.asked(), []);
+    scene.rings("102", "c1");
+    let asked = scene.asked();
+    assert_eq!((asked.len(), asked[0].0), (1, 2));
+    scene.stage.advance(Duration::from_secs(1));
+    assert_eq!(scene.asked(), [], "one at a time");
+    assert_eq!(scene.answers("crm", &asked[0].1), Ok(json!({})));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 /**
  * Each action of the panel, on a platform with phones: 101, 102 and 103 answer, 104 rings and does not; 101 is the user's,
- * and nobody serves the queue `support`. After each, whoever runs this says whether it is so: a line of JSON out, `ok` in.
+ * and nobody serves the queue `support`; who calls from outside is in a CRM. After each, whoever runs this says whether it is so: a line of JSON out, `ok` in.
  */
 
 import assert from "node:assert/strict";
@@ -202,9 +202,25 @@ async function aConferenceIsLed(page, check) {
   await go(page, "extensions");
 }
 
+async function whoCallsIsKnown(page, check) {
+  await check("calls", { to: "101" });
+  const popup = page.locator(".popup");
+  await popup.locator(".known").waitFor();
+  assert.match(await popup.textContent(), /Maja Horvat/);
+  await inMood(page, "101", "talking");
+  await popup.locator("textarea").fill("wants a refund");
+  await picture(page, "asterisk-popup");
+  await popup.locator("[type=submit]").click();
+  await accepted(page);
+  await popup.locator("[data-action=popupClose]").click();
+  await popup.waitFor({ state: "detached" });
+  await hangUp(page, check, "101", ["101"]);
+  await check("logged", { agent: "101", text: "wants a refund" });
+}
+
 const ALL = [
   callsAreMadeAndEnded, draggingCallsAndTransfers, oneTalksFirst, aCallIsParkedAndTaken, aRingingCallIsPickedUp,
-  aCallIsListenedToAndRecorded, aQueueIsServedAndPaused, aConferenceIsLed,
+  aCallIsListenedToAndRecorded, aQueueIsServedAndPaused, aConferenceIsLed, whoCallsIsKnown,
 ];
 
 export async function actions(page) {

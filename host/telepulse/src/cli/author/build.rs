@@ -80,8 +80,8 @@ impl Recipe {
 /// A component, with this manifest unless it has one.
 fn pack(wasm: &[u8], manifest: Option<&str>) -> anyhow::Result<Vec<u8>> {
     let mut component = if wasm.get(4..8) == Some(&[1, 0, 0, 0]) {
-        let mut encoder = ComponentEncoder::default();
-        let encoder = encoder.module(wasm).context("it is a module that names no world")?;
+        let encoder = ComponentEncoder::default();
+        let mut encoder = encoder.module(wasm).context("it is a module that names no world")?;
         Cow::from(encoder.encode().context("no component can be made of it")?)
     } else {
         Cow::from(wasm)

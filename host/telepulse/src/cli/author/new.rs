@@ -76,6 +76,7 @@ const WIT: &[File] = files![
     "wit/deps/telepulse-plugin/commands.wit" = "wit/commands.wit",
     "wit/deps/telepulse-plugin/connections.wit" = "wit/connections.wit",
     "wit/deps/telepulse-plugin/fetch.wit" = "wit/fetch.wit",
+    "wit/deps/telepulse-plugin/http.wit" = "wit/http.wit",
     "wit/deps/telepulse-plugin/kv.wit" = "wit/kv.wit",
     "wit/deps/telepulse-plugin/metrics.wit" = "wit/metrics.wit",
     "wit/deps/telepulse-plugin/policy.wit" = "wit/policy.wit",

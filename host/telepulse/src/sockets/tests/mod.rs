@@ -22,8 +22,8 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, future::BoxFuture};
 use plugin_host::ports::{
-    Body, CloseReason, ConnectionSink, Frame, Guard, Happening, HttpFailure, HttpHandler, OpenInfo,
-    Ports,
+    Body, BodyFailure, CloseReason, ConnectionSink, Frame, Guard, Happening, HttpFailure,
+    HttpHandler, OpenInfo, Ports,
 };
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 use telepulse_language::{Details, Event, Filter, Other, Principal, Timestamp};

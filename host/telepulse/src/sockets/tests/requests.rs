@@ -19,6 +19,12 @@ impl HttpHandler for Echo {
                 "/v1/stopped" => return Err(HttpFailure::NotRunning),
                 "/v1/trapped" => return Err(HttpFailure::Failed),
                 "/v1/stuck" => return Err(HttpFailure::TimedOut),
+                "/v1/whole" => {
+                    let read = request.into_body().collect().await.map(drop);
+                    let error = read.expect_err("it is not whole");
+                    let told = error.downcast_ref().copied().unwrap_or(BodyFailure::Broken);
+                    return Err(HttpFailure::Body(told));
+                }
                 _ => {}
             }
             let (head, body) = request.into_parts();
@@ -134,9 +140,19 @@ async fn bodies_are_bounded_in_size_and_time() {
     assert_eq!(status, 413);
     let chunk = format!("65\r\n{}\r\n0\r\n\r\n", "x".repeat(0x65));
     let (_, _, told) = ask(&host, &post("Transfer-Encoding: chunked", &chunk)).await;
-    assert_eq!(told["body"], "length limit exceeded");
+    assert_eq!(told["body"], "a body may have 100 bytes");
     let (_, _, told) = ask(&host, &post("Content-Length: 5", "he")).await;
     assert_eq!(told["body"], "the body took longer than 200ms");
+    // Of a plugin that is handed whole requests the client hears what was wrong with its own.
+    let whole = |headers: &str, body: &str| post(headers, body).replace("/v1/x", "/v1/whole");
+    for (request, expected) in [
+        (whole("Transfer-Encoding: chunked", &chunk), (413, "badRequest")),
+        (whole("Content-Length: 5", "he"), (408, "timeout")),
+        (whole("Transfer-Encoding: chunked", "no length\r\n"), (400, "badRequest")),
+    ] {
+        let (status, _, problem) = ask(&host, &request).await;
+        assert_eq!((status, problem["code"].as_str()), (expected.0, Some(expected.1)), "{problem}");
+    }
 }
 
 #[tokio::test]

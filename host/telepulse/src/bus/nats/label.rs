@@ -10,6 +10,14 @@ use telepulse_language::SmolStr;
 /// The header's name.
 pub(super) const HEADER: &str = "Telepulse-Event";
 
+/// A label may have so many bytes: JetStream takes 64 KiB of headers, and NATS counts them to what it takes at
+/// once.
+pub(super) const MOST: usize = 7 << 10;
+/// A character may become so many bytes in JSON.
+const WIDEST: usize = 6;
+/// What the numbers and the punctuation take.
+const NUMBERS: usize = 160;
+
 /// What does not change when it is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Label {
@@ -48,6 +56,19 @@ pub(super) fn read(value: &str) -> Option<(Label, Mark)> {
 }
 
 impl Label {
+    /// Whether the header can hold it, whatever the numbers.
+    pub(super) fn fits(&self) -> bool {
+        let Self { kind, server, agent, queue, .. } = self;
+        let optional = [agent, queue].into_iter().flatten();
+        let texts = [kind, server].into_iter().chain(optional);
+        let bytes: usize = texts.map(|text| text.len()).sum();
+        if bytes * WIDEST + NUMBERS <= MOST {
+            return true;
+        }
+        let mark = Mark { from: SmolStr::default(), number: 0, done: 0, floor: 0 };
+        bytes <= MOST && write(self, mark).len() + NUMBERS <= MOST
+    }
+
     /// The event with its number.
     pub(super) fn arrived(self, seq: u64, json: Bytes) -> Arrived {
         let Self { kind, server, agent, queue, place, is_after_loss } = self;
@@ -75,6 +96,31 @@ mod tests {
         assert_eq!(read(&written), Some((label, mark)));
         for foreign in ["", "[]", "[1,2]", "{}"] {
             assert_eq!(read(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_into_the_header_is_known_before() {
+        let label = |agent: String| Label {
+            kind: "phoneNumber".into(),
+            server: "pbx1".into(),
+            agent: Some(agent.into()),
+            queue: None,
+            place: usize::MAX,
+            is_after_loss: false,
+        };
+        let number = u64::MAX;
+        for (agent, fits) in [
+            ("201".to_owned(), true),
+            ("a".repeat(6_900), true),
+            ("a".repeat(MOST), false),
+            ("\u{1}".repeat(1_100), true),
+            ("\u{1}".repeat(1_200), false),
+        ] {
+            let label = label(agent);
+            assert_eq!(label.fits(), fits, "{}", label.agent.as_ref().map_or(0, |it| it.len()));
+            let mark = Mark { from: SmolStr::default(), number, done: number, floor: number };
+            assert!(!fits || write(&label, mark).len() <= MOST);
         }
     }
 }

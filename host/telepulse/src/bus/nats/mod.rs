@@ -67,8 +67,9 @@ use window::Room;
 const ROOM: Room = Room { events: 200_000, bytes: 128 << 20, under_way: 1024 };
 /// So many messages may wait to be sent to other nodes.
 const QUEUE: usize = 8192;
-/// What a header of an event may take of what NATS takes at once.
-const HEADERS: usize = 8192;
+/// What the headers of an event may take of what NATS takes at once: the label, the name of the node in it,
+/// and what NATS adds.
+const HEADERS: usize = label::MOST + 1024;
 /// How long JetStream may take to answer.
 const WITHIN: Duration = Duration::from_secs(5);
 /// How long it may take to read the history.

@@ -104,7 +104,10 @@ impl Node {
         if lost > 0
             && let Some(lost) = self.figures.events_complaint.add(lost, Instant::now())
         {
-            tracing::error!(lost, "events are lost: NATS has been away for too long");
+            tracing::error!(
+                lost,
+                "events are lost: NATS has been away for too long, or does not take such large ones"
+            );
         }
     }
 

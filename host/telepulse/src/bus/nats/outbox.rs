@@ -13,6 +13,10 @@ use tokio::time::Instant;
 const OVERHEAD: usize = 128;
 /// So many servers are remembered of which something was lost.
 const SERVERS: usize = 4096;
+/// No server has a longer name.
+const NAME: usize = 1024;
+/// So often an event is sent that NATS does not take.
+const REFUSALS: u32 = 5;
 
 /// An event as it is sent.
 #[derive(Clone, Debug)]
@@ -31,6 +35,16 @@ impl Outgoing {
         let label = Label { kind, server, agent, queue, place, is_after_loss };
         Self { label, json: json.into() }
     }
+
+    /// What is told of a server of which events were lost.
+    fn resync(server: SmolStr, from: Timestamp, now: Timestamp) -> Self {
+        let details = Resync { from, to: now }.into();
+        Self::new(Event { server, time: now, agent: None, queue: None, details }, true)
+    }
+
+    fn bytes(&self) -> usize {
+        self.json.len() + OVERHEAD
+    }
 }
 
 /// Events that wait or are on their way.
@@ -43,34 +57,60 @@ pub(super) struct Outbox {
     lost: BTreeMap<SmolStr, Timestamp>,
     /// Events lost so far.
     pub(super) dropped: u64,
+    /// Which one was refused last, and how often one after the other.
+    refused: (u64, u32),
 }
 
 impl Outbox {
     pub(super) fn new(floor: u64, room: Room, most: usize) -> Self {
         let lost = BTreeMap::new();
-        Self { window: Window::new(floor, room), most, lost, dropped: 0 }
+        Self { window: Window::new(floor, room), most, lost, dropped: 0, refused: (0, 0) }
     }
 
     /// Takes events; answers how many were lost.
     pub(super) fn push(&mut self, events: Vec<Outgoing>, now: Timestamp) -> u64 {
         let before = self.dropped;
         for event in events {
-            let bytes = event.json.len() + OVERHEAD;
+            let bytes = event.bytes();
+            // NATS would refuse it for ever, and all that follows it would wait.
+            let is_too_large = bytes > self.most || !event.label.fits();
             // Once one is lost all are, until there is room for a while: what is told then is whole.
-            let refused = if bytes > self.most || !self.lost.is_empty() {
+            let refused = if is_too_large || !self.lost.is_empty() {
                 Some(event)
             } else {
                 self.window.push(bytes, event).err()
             };
             if let Some(event) = refused {
                 self.dropped += 1;
-                if self.lost.len() < SERVERS {
-                    self.lost.entry(event.label.server).or_insert(now);
-                }
+                self.lose(event.label.server, now);
             }
         }
         self.make_up(now);
         self.dropped - before
+    }
+
+    /// Of a server whose name is no name nothing can be told.
+    fn lose(&mut self, server: SmolStr, now: Timestamp) {
+        let is_name = server.len() <= NAME;
+        if is_name && self.lost.len() < SERVERS {
+            self.lost.entry(server).or_insert(now);
+        }
+    }
+
+    /// NATS takes events, and not this one: after some attempts it is given up, so that those behind it come
+    /// in. Whether it was. What makes up for a loss is never given up.
+    pub(super) fn refuse(&mut self, number: u64, now: Timestamp) -> bool {
+        let (last, times) = self.refused;
+        let times = if last == number { times + 1 } else { 1 };
+        self.refused = (number, times);
+        let Some(event) = self.window.get(number) else { return false };
+        if times < REFUSALS || event.label.is_after_loss {
+            return false;
+        }
+        let resync = Outgoing::resync(event.label.server.clone(), now, now);
+        self.window.replace(number, resync.bytes(), resync);
+        self.dropped += 1;
+        true
     }
 
     pub(super) fn acknowledge(
@@ -91,10 +131,8 @@ impl Outbox {
             return;
         }
         for (server, from) in std::mem::take(&mut self.lost) {
-            let details = Resync { from, to: now }.into();
-            let event = Event { server, time: now, agent: None, queue: None, details };
-            let event = Outgoing::new(event, true);
-            if let Err(event) = self.window.push(event.json.len() + OVERHEAD, event) {
+            let event = Outgoing::resync(server, from, now);
+            if let Err(event) = self.window.push(event.bytes(), event) {
                 self.lost.insert(event.label.server, from);
             }
         }
@@ -161,5 +199,43 @@ mod tests {
         let mut outbox = Outbox::new(0, room, 100);
         assert_eq!(outbox.push(vec![event("a", 1)], Timestamp(1_000)), 1);
         assert_eq!(sent(&mut outbox), [(1, "resync a".to_owned(), true)]);
+    }
+
+    #[test]
+    fn an_event_whose_label_is_too_long_is_made_up_for_if_its_server_has_a_name() {
+        let room = Room { events: 4, bytes: usize::MAX, under_way: 9 };
+        let mut outbox = Outbox::new(0, room, 1 << 20);
+        let mut long = event("a", 1);
+        long.label.queue = Some("q".repeat(100_000).into());
+        let nobody = event(&"x".repeat(100_000), 1);
+        assert_eq!(outbox.push(vec![nobody, event("b", 1)], Timestamp(1_000)), 1);
+        assert_eq!(outbox.push(vec![long], Timestamp(1_000)), 1);
+        assert_eq!(
+            sent(&mut outbox),
+            [(1, "queueCount b".to_owned(), false), (2, "resync a".to_owned(), true)]
+        );
+    }
+
+    #[test]
+    fn what_nats_refuses_again_and_again_is_given_up_and_made_up_for() {
+        let room = Room { events: 4, bytes: usize::MAX, under_way: 9 };
+        let mut outbox = Outbox::new(0, room, 10_000);
+        outbox.push(vec![event("a", 1), event("b", 2), event("c", 3)], Timestamp(0));
+        let mut refuse = |number, times| {
+            (0..times).filter(|_| outbox.refuse(number, Timestamp(1_000))).count()
+        };
+        assert_eq!(refuse(2, REFUSALS - 1), 0);
+        assert_eq!(refuse(1, 1), 0, "not the same one after the other");
+        assert_eq!(refuse(2, REFUSALS - 1), 0);
+        assert_eq!(refuse(2, 1), 1);
+        assert_eq!(refuse(2, 3 * REFUSALS), 0, "and no more than once");
+        assert_eq!(refuse(9, 3 * REFUSALS), 0, "there is none");
+        assert_eq!(outbox.dropped, 1);
+        let sent = sent(&mut outbox);
+        assert_eq!(
+            sent.iter().map(|(_, what, _)| &what[..]).collect::<Vec<_>>(),
+            ["queueCount a", "resync b", "queueCount c"]
+        );
+        assert!(sent[1].2, "who is behind begins anew");
     }
 }

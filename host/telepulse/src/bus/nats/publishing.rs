@@ -8,7 +8,7 @@ use super::{
     window::Acknowledged,
 };
 use crate::{bus::EVENTS, clock};
-use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
+use async_nats::{HeaderMap, Message, StatusCode, Subscriber, client::PublishErrorKind};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
@@ -19,6 +19,9 @@ use tokio::time::{Instant, sleep_until};
 const BATCH: usize = 64;
 /// How long to wait after a refusal.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// JetStream does not take this message, and takes others: it is too large, or its headers are.
+const BAD: u16 = 400;
 
 /// What JetStream answers.
 #[derive(Debug, Default, Deserialize)]
@@ -31,10 +34,13 @@ struct Answer {
 #[derive(Debug, Deserialize)]
 struct Refusal {
     #[serde(default)]
+    code: u16,
+    #[serde(default)]
     description: String,
 }
 
 struct Sending {
+    number: u64,
     subject: String,
     reply: String,
     headers: HeaderMap,
@@ -102,11 +108,14 @@ impl Publishing {
         }
         let batch = self.batch(now);
         let is_full = batch.len() == BATCH;
-        for Sending { subject, reply, headers, payload } in batch {
+        for Sending { number, subject, reply, headers, payload } in batch {
             count(&self.node.figures.events_sent);
             let client = &self.node.client;
             let sent = client.publish_with_reply_and_headers(subject, reply, headers, payload);
             if let Err(error) = sent.await {
+                if error.kind() != PublishErrorKind::Send {
+                    self.give_up(number);
+                }
                 self.refused(&error.to_string());
                 return false;
             }
@@ -128,6 +137,7 @@ impl Publishing {
             let kind = super::super::stream::event_address(&label.kind);
             let address = kind.map_or_else(|_| format!("{EVENTS}.unknown"), |it| it.to_string());
             batch.push(Sending {
+                number,
                 subject: self.node.subjects.of(&address),
                 reply: format!("{}.{}.{number}", self.inbox, due.run),
                 headers,
@@ -144,6 +154,10 @@ impl Publishing {
         }
         let answer: Answer = serde_json::from_slice(&message.payload).unwrap_or_default();
         if let Some(refusal) = answer.error {
+            let is_under_way = self.node.outbox.lock().window.run() == run;
+            if refusal.code == BAD && is_under_way {
+                self.give_up(number);
+            }
             return self.refused_in(run, &refusal.description);
         }
         let at = (Instant::now(), clock::now());
@@ -162,6 +176,13 @@ impl Publishing {
         // One refusal of a run is as good as a hundred.
         if self.node.outbox.lock().window.run() == run {
             self.refused(why);
+        }
+    }
+
+    /// After some attempts.
+    fn give_up(&self, number: u64) {
+        if self.node.outbox.lock().refuse(number, clock::now()) {
+            tracing::error!(number, "an event is lost: NATS does not take it");
         }
     }
 

@@ -142,6 +142,24 @@ impl<T> Window<T> {
         self.go_back();
     }
 
+    /// What has this number and waits.
+    pub(super) fn get(&self, number: u64) -> Option<&T> {
+        self.items.get(self.place(number)?).map(|(_, item)| item)
+    }
+
+    /// Puts another in its place, whatever room it takes.
+    pub(super) fn replace(&mut self, number: u64, bytes: usize, item: T) {
+        let Some(place) = self.place(number).and_then(|place| self.items.get_mut(place)) else {
+            return;
+        };
+        self.bytes = self.bytes - place.0 + bytes;
+        *place = (bytes, item);
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok())
+    }
+
     /// Up to this number all was acknowledged.
     pub(super) fn done(&self) -> u64 {
         self.first - 1
@@ -215,6 +233,20 @@ mod tests {
         assert!(window.is_half_empty());
         assert_eq!(window.push(81, 'f'), Err('f'), "20 + 81 bytes");
         assert_eq!(window.push(80, 'f'), Ok(6));
+    }
+
+    #[test]
+    fn another_takes_the_place_and_the_number() {
+        let (mut window, now) = (window(&['a', 'b', 'c']), Instant::now());
+        sent(&mut window);
+        window.acknowledge(0, 1, 71, now);
+        assert_eq!((window.get(1), window.get(2), window.get(4)), (None, Some(&'b'), None));
+        window.replace(2, 50, 'x');
+        window.replace(1, 50, 'y');
+        window.replace(4, 50, 'z');
+        assert_eq!(window.bytes, 60);
+        window.go_back();
+        assert_eq!(sent(&mut window), [(1, 2, 'x'), (1, 3, 'c')]);
     }
 
     #[test]

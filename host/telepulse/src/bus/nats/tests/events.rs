@@ -168,3 +168,26 @@ async fn where_nats_forgot_all_everybody_begins_anew() {
     assert_eq!(read(&*other, 0), all);
     assert_eq!(all.iter().map(|(_, it)| *it).collect::<Vec<_>>(), (100..120).collect::<Vec<_>>());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_nats_never_takes_does_not_keep_those_behind_it() {
+    let server = NatsServer::start();
+    let (one, other) = two(&server).await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let found = jetstream.get_stream("TELEPULSE").await.unwrap().cached_info().config.clone();
+    let small = async_nats::jetstream::stream::Config { max_message_size: 2_000, ..found };
+    jetstream.update_stream(small).await.unwrap();
+    let large = telepulse_language::Event { queue: Some("q".repeat(1_500).into()), ..count(2) };
+    one.append(vec![count(1), large, count(3)]);
+    let last = settled(&*one).await;
+    until("the last", || other.stream().tail() == last).await;
+    for bus in [&one, &other] {
+        let oldest = bus.stream().read(0, 1).unwrap_err().oldest;
+        let entries = bus.stream().read(oldest - 1, 10).unwrap();
+        let kinds: Vec<&str> = entries.iter().map(|entry| entry.kind()).collect();
+        assert_eq!(kinds, ["resync", "queueCount"]);
+        assert_eq!(number(&entries[1].json()), 3);
+    }
+    assert_eq!(one.condition().unwrap().events_dropped, 1);
+}

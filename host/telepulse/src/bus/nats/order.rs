@@ -21,6 +21,17 @@ pub(super) struct Mark {
     pub(super) floor: u64,
 }
 
+/// What a reader does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is not the next: left out.
+    Out,
+    /// It is the next.
+    Next,
+    /// It is what follows a hole that nothing will fill any more.
+    AfterHole,
+}
+
 /// What one reader has seen.
 #[derive(Debug)]
 pub(super) struct Order {
@@ -35,6 +46,8 @@ struct Publisher {
     last: u64,
     /// Where in the stream something of it was seen last.
     seen: u64,
+    /// The next that counts follows a hole.
+    has_hole: bool,
 }
 
 impl Order {
@@ -48,25 +61,30 @@ impl Order {
         *self = Self::new(start);
     }
 
-    /// Whether the message at `seq` counts.
-    pub(super) fn accept(&mut self, seq: u64, mark: &Mark) -> bool {
+    /// Whether the message at `seq` counts. Others may have written any numbers.
+    pub(super) fn accept(&mut self, seq: u64, mark: &Mark) -> Place {
         let start = self.start;
         if !self.publishers.contains_key(&mark.from) {
             self.make_room();
         }
+        let has_read_all = start <= mark.floor.saturating_add(1);
         let publisher = self.publishers.entry(mark.from.clone()).or_insert_with(|| {
             // All that followed what was acknowledged has been read, and none of it was there; or what was
             // there before we began to read we cannot know, and take this as the next.
-            let has_read_all = start <= mark.floor + 1;
             let last = if has_read_all { mark.done } else { mark.number.saturating_sub(1) };
-            Publisher { last, seen: seq }
+            Publisher { last, seen: seq, has_hole: false }
         });
         publisher.seen = seq;
-        let counts = mark.number == publisher.last + 1;
-        if counts {
-            publisher.last = mark.number;
+        // What was acknowledged lay before this, where all has been read: NATS has lost it.
+        let is_hole = has_read_all && mark.done > publisher.last;
+        if is_hole {
+            (publisher.last, publisher.has_hole) = (mark.done, true);
         }
-        counts
+        if publisher.last.checked_add(1) != Some(mark.number) {
+            return Place::Out;
+        }
+        publisher.last = mark.number;
+        if std::mem::take(&mut publisher.has_hole) { Place::AfterHole } else { Place::Next }
     }
 
     fn make_room(&mut self) {
@@ -96,7 +114,8 @@ mod tests {
     fn twice_or_too_early_counts_not() {
         let mut order = Order::new(1);
         let mut check = |seq, number, expected| {
-            assert_eq!(order.accept(seq, &mark("a", number, 0, 0)), expected, "{seq}");
+            let place = order.accept(seq, &mark("a", number, 0, 0));
+            assert_eq!(place == Place::Next, expected, "{seq}");
         };
         check(1, 2, false);
         check(2, 3, false);
@@ -106,25 +125,55 @@ mod tests {
         check(6, 3, true);
         check(7, 5, false);
         check(8, 4, true);
-        assert!(order.accept(9, &mark("b", 1, 0, 5)), "another begins for itself");
+        let other = order.accept(9, &mark("b", 1, 0, 5));
+        assert_eq!(other, Place::Next, "another begins for itself");
     }
 
     #[test]
     fn who_begins_in_the_middle_takes_what_it_finds() {
         let mut order = Order::new(100);
-        assert!(order.accept(100, &mark("a", 57, 50, 90)), "51 to 56 were before");
-        assert!(order.accept(101, &mark("a", 58, 51, 91)));
-        assert!(!order.accept(102, &mark("b", 2, 0, 99)), "1 would have been read");
-        assert!(order.accept(103, &mark("b", 1, 0, 99)));
+        let mut take = |seq, mark| order.accept(seq, &mark);
+        assert_eq!(take(100, mark("a", 57, 50, 90)), Place::Next, "51 to 56 were before");
+        assert_eq!(take(101, mark("a", 58, 51, 91)), Place::Next);
+        assert_eq!(take(102, mark("b", 2, 0, 99)), Place::Out, "1 would have been read");
+        assert_eq!(take(103, mark("b", 1, 0, 99)), Place::Next);
         order.restart(200);
-        assert!(order.accept(200, &mark("a", 99, 80, 150)));
+        assert_eq!(order.accept(200, &mark("a", 99, 80, 150)), Place::Next);
+    }
+
+    #[test]
+    fn what_was_acknowledged_and_is_nowhere_is_a_hole_and_no_end() {
+        let mut order = Order::new(1);
+        let mut take = |seq, mark| order.accept(seq, &mark);
+        assert_eq!(take(1, mark("a", 1, 0, 0)), Place::Next);
+        // 2 to 5 were acknowledged, and NATS lost them.
+        assert_eq!(take(2, mark("a", 7, 5, 5)), Place::Out, "6 is on its way");
+        assert_eq!(take(3, mark("a", 6, 5, 5)), Place::AfterHole);
+        assert_eq!(take(4, mark("a", 7, 5, 5)), Place::Next);
+        order.restart(100);
+        let mut take = |seq, mark| order.accept(seq, &mark);
+        assert_eq!(take(100, mark("a", 9, 5, 50)), Place::Next);
+        assert_eq!(take(101, mark("a", 12, 10, 60)), Place::Out, "10 may be before our time");
+    }
+
+    #[test]
+    fn others_numbers_do_no_harm() {
+        let mut order = Order::new(1);
+        let most = u64::MAX;
+        for (number, done, floor) in [(most, most, most), (most, 0, most), (0, most, 0), (1, 0, 0)]
+        {
+            order.accept(1, &mark("a", number, done, floor));
+            Order::new(9).accept(9, &mark("a", number, done, floor));
+        }
+        assert_eq!(order.accept(2, &mark("b", 1, 0, 0)), Place::Next);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let mut order = Order::new(1);
         for number in 0..2 * PUBLISHERS as u64 {
-            assert!(order.accept(number + 1, &mark(&number.to_string(), 1, 0, number)));
+            let place = order.accept(number + 1, &mark(&number.to_string(), 1, 0, number));
+            assert_eq!(place, Place::Next);
         }
         assert_eq!(order.publishers.len(), PUBLISHERS);
     }
@@ -189,7 +238,11 @@ mod tests {
     fn read(stream: &[(Mark, u64)], start: usize) -> Vec<(usize, u64)> {
         let mut order = Order::new(start as u64 + 1);
         let from = stream.iter().enumerate().skip(start);
-        from.filter(|(at, (mark, _))| order.accept(*at as u64 + 1, mark))
+        from.filter(|(at, (mark, _))| {
+            let place = order.accept(*at as u64 + 1, mark);
+            assert_ne!(place, Place::AfterHole, "nothing was lost");
+            place == Place::Next
+        })
             .map(|(at, (_, item))| (at, *item))
             .collect()
     }

@@ -4,7 +4,7 @@ use super::{
     keeping::{self, Kept},
     label::{self, HEADER},
     node::{Connection, Node, Way, count},
-    order::Order,
+    order::{Order, Place},
 };
 use crate::bus::entry::Arrived;
 use async_nats::jetstream::{
@@ -121,7 +121,7 @@ impl Reading {
     async fn begin(&mut self) -> Result<Ordered, String> {
         let found = keeping::look(&self.jetstream, &self.wanted).await;
         let found = found.map_err(|error| error.to_string())?;
-        if found.epoch != self.kept.epoch {
+        if self.is_other(&found) {
             self.renew(found);
         }
         let deliver_policy = if self.next <= 1 {
@@ -140,12 +140,26 @@ impl Reading {
             .map_err(|error| format!("reading the event stream {name}: {error}"))
     }
 
-    /// The stream was made anew: its numbers are others, and so is its epoch.
+    /// Whether it is another stream than we read, or the same without what we have read of it.
+    fn is_other(&self, found: &Kept) -> bool {
+        found.epoch != self.kept.epoch || found.last.saturating_add(1) < self.next
+    }
+
+    /// The stream was made anew, or NATS has lost its end: its numbers are others. Where it is the same stream
+    /// the epoch is ours alone: what a client has of other events under these numbers must not go on here.
     fn renew(&mut self, found: Kept) {
-        tracing::warn!(stream = %found.name, "the event stream was made anew: clients begin anew");
+        let is_same = found.epoch == self.kept.epoch;
+        let (name, last) = (&found.name, found.last);
+        let epoch = if is_same {
+            tracing::error!(stream = %name, last, "NATS has lost the newest events: clients begin anew");
+            format!("{}-{last}", found.epoch)
+        } else {
+            tracing::warn!(stream = %name, "the event stream was made anew: clients begin anew");
+            found.epoch.clone()
+        };
         (self.next, self.has_lost) = (found.begin(self.history), false);
         self.order.restart(self.next);
-        self.node.board.stream.renew(&found.epoch, self.next - 1);
+        self.node.board.stream.renew(&epoch, self.next - 1);
         let done = {
             let mut outbox = self.node.outbox.lock();
             outbox.window.restart(found.last);
@@ -178,8 +192,10 @@ impl Reading {
             tracing::warn!(seq, "a message of the event stream is no event of ours: left out");
             return;
         };
-        if !self.order.accept(seq, &mark) {
-            return;
+        match self.order.accept(seq, &mark) {
+            Place::Out => return,
+            Place::Next => {}
+            Place::AfterHole => self.has_lost = true,
         }
         count(&self.node.figures.events_taken);
         if mark.from == self.node.name {

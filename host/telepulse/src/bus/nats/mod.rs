@@ -210,6 +210,7 @@ impl Parts<'_> {
             out,
             outbox: Mutex::new(Outbox::new(kept.last, room, most.saturating_sub(HEADERS))),
             filled: Notify::new(),
+            doubt: Notify::new(),
             waiting: Waiting::default(),
             asked: Asked::new(inboxes.asked.clone()),
             connection,

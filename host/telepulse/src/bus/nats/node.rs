@@ -38,6 +38,8 @@ pub(super) struct Node {
     pub(super) outbox: Mutex<Outbox>,
     /// Told when there is something new in the outbox.
     pub(super) filled: Notify,
+    /// Told when NATS seems to have no stream for events.
+    pub(super) doubt: Notify,
     pub(super) waiting: Waiting,
     pub(super) asked: Asked,
     pub(super) connection: watch::Receiver<Connection>,

@@ -150,6 +150,7 @@ impl Publishing {
     fn hear(&mut self, message: &Message) {
         let Some((run, number)) = asked(&message.subject) else { return };
         if message.status == Some(StatusCode::NO_RESPONDERS) {
+            self.node.doubt.notify_one();
             return self.refused_in(run, "NATS has no stream for events, or no JetStream");
         }
         let answer: Answer = serde_json::from_slice(&message.payload).unwrap_or_default();

@@ -19,13 +19,17 @@ use futures_util::{FutureExt, StreamExt};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{oneshot, watch},
-    time::{sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 /// So many are handed over at once.
 const BATCH: usize = 512;
 /// How long to wait before it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is looked whether the stream is still the one that we read: whoever reads it is not told.
+const LOOK: Duration = Duration::from_secs(3);
+/// How long that may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// How long JetStream may take to begin.
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -88,11 +92,14 @@ impl Reading {
         }
     }
 
-    /// Reads until the connection is another, or something goes wrong.
+    /// Reads until the connection or the stream is another, or something goes wrong.
     async fn read(&mut self, connection: &mut watch::Receiver<Connection>) -> Result<(), String> {
         let begun = timeout(BEGIN_WITHIN, self.begin()).await;
         let mut messages = begun.map_err(|_| "JetStream does not answer".to_owned())??;
         self.node.set_trouble(Way::In, None);
+        let node = self.node.clone();
+        let mut tick = interval_at(Instant::now() + LOOK, LOOK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let message = tokio::select! {
                 changed = connection.changed() => {
@@ -102,7 +109,15 @@ impl Reading {
                     }
                     continue;
                 }
-                message = messages.next() => message,
+                message = messages.next() => Some(message),
+                () = node.doubt.notified() => None,
+                _ = tick.tick() => None,
+            };
+            let Some(message) = message else {
+                if self.has_gone().await {
+                    return Ok(());
+                }
+                continue;
             };
             let mut arrived = Vec::new();
             let mut own = Vec::new();
@@ -118,8 +133,22 @@ impl Reading {
         }
     }
 
+    /// Whether the stream that we read is there no more. An answer that does not come says nothing.
+    async fn has_gone(&self) -> bool {
+        let look = async {
+            let found = keeping::look(&self.jetstream, &self.wanted).await;
+            found.is_ok_and(|found| self.is_other(&found))
+        };
+        timeout(LOOK_WITHIN, look).await.unwrap_or(false)
+    }
+
     async fn begin(&mut self) -> Result<Ordered, String> {
-        let found = keeping::look(&self.jetstream, &self.wanted).await;
+        let mut found = keeping::look(&self.jetstream, &self.wanted).await;
+        if found.as_ref().is_ok_and(|found| self.is_other(found)) {
+            // Who leads the stream since a moment ago may not know all of it yet.
+            sleep(PAUSE).await;
+            found = keeping::look(&self.jetstream, &self.wanted).await;
+        }
         let found = found.map_err(|error| error.to_string())?;
         if self.is_other(&found) {
             self.renew(found);

@@ -173,8 +173,7 @@ async fn where_nats_forgot_all_everybody_begins_anew() {
 async fn an_event_that_nats_never_takes_does_not_keep_those_behind_it() {
     let server = NatsServer::start();
     let (one, other) = two(&server).await;
-    let client = async_nats::connect(server.url()).await.unwrap();
-    let jetstream = async_nats::jetstream::new(client);
+    let jetstream = jetstream(&server).await;
     let found = jetstream.get_stream("TELEPULSE").await.unwrap().cached_info().config.clone();
     let small = async_nats::jetstream::stream::Config { max_message_size: 2_000, ..found };
     jetstream.update_stream(small).await.unwrap();
@@ -190,4 +189,42 @@ async fn an_event_that_nats_never_takes_does_not_keep_those_behind_it() {
         assert_eq!(number(&entries[1].json()), 3);
     }
     assert_eq!(one.condition().unwrap().events_dropped, 1);
+}
+
+/// What an operator may do to the stream.
+async fn jetstream(server: &NatsServer) -> async_nats::jetstream::Context {
+    async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_stream_is_removed_under_us_everybody_begins_anew() {
+    let server = NatsServer::start();
+    let (one, other) = two(&server).await;
+    one.append((0..100).map(count).collect());
+    settled(&*one).await;
+    until("all", || other.stream().tail() == 100).await;
+    let epoch = one.stream().epoch();
+    let jetstream = jetstream(&server).await;
+    jetstream.delete_stream("TELEPULSE").await.unwrap();
+    one.append((100..120).map(count).collect());
+    let last = settled(&*one).await;
+    until("the new stream", || other.stream().tail() == last).await;
+    assert_ne!(one.stream().epoch(), epoch);
+    assert_eq!(one.stream().epoch(), other.stream().epoch());
+    assert_eq!(read(&*one, 0), read(&*other, 0));
+    let counts: Vec<u32> = read(&*one, 0).iter().map(|(_, it)| *it).collect();
+    assert_eq!(counts, (100..120).collect::<Vec<_>>());
+    let connections = [&one, &other].map(|it| it.condition().unwrap().connections);
+    assert_eq!(connections, [1, 1], "the connection was there all the time");
+
+    // Nobody says anything, and another makes it anew.
+    let epoch = one.stream().epoch();
+    let config = jetstream.get_stream("TELEPULSE").await.unwrap().cached_info().config.clone();
+    jetstream.delete_stream("TELEPULSE").await.unwrap();
+    jetstream.create_stream(config).await.unwrap();
+    until("the third", || [&one, &other].iter().all(|it| it.stream().epoch() != epoch)).await;
+    other.append(vec![count(7)]);
+    let last = settled(&*other).await;
+    until("the event", || one.stream().tail() == last).await;
+    assert_eq!(read(&*one, 0), read(&*other, 0));
 }

@@ -69,6 +69,13 @@ impl Label {
         bytes <= MOST && write(self, mark).len() + NUMBERS <= MOST
     }
 
+    /// Whether this can be an event's JSON, into which a number can be put. Others may have written anything.
+    pub(super) fn suits(&self, json: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(json) else { return false };
+        let is_within = self.place > 0 && self.place < text.len() && text.is_char_boundary(self.place);
+        is_within && text.starts_with('{') && text.ends_with('}')
+    }
+
     /// The event with its number.
     pub(super) fn arrived(self, seq: u64, json: Bytes) -> Arrived {
         let Self { kind, server, agent, queue, place, is_after_loss } = self;
@@ -96,6 +103,26 @@ mod tests {
         assert_eq!(read(&written), Some((label, mark)));
         for foreign in ["", "[]", "[1,2]", "{}"] {
             assert_eq!(read(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_known() {
+        let label = |place| Label {
+            kind: "phoneNumber".into(),
+            server: "pbx1".into(),
+            agent: None,
+            queue: None,
+            place,
+            is_after_loss: false,
+        };
+        let json = "{\"type\":\"phoneNumber\",\"a\":\"ä\"}";
+        assert!(label(21).suits(json.as_bytes()));
+        for place in [0, json.len(), usize::MAX, json.find('ä').unwrap() + 1] {
+            assert!(!label(place).suits(json.as_bytes()), "{place}");
+        }
+        for foreign in [&b""[..], b"{", b"[1,2]", b"\"{}\"", b"{\xff\xff}", b"not JSON"] {
+            assert!(!label(1).suits(foreign), "{foreign:?}");
         }
     }
 

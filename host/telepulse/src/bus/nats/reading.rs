@@ -1,6 +1,7 @@
 //! The task that reads the event stream, as all nodes do, and puts what comes into this node's history.
 
 use super::{
+    complaint::Complaint,
     keeping::{self, Kept},
     label::{self, HEADER},
     node::{Connection, Node, Way, count},
@@ -47,6 +48,11 @@ pub(super) struct Reading {
     next: u64,
     /// Something was not read: whoever is behind must know.
     has_lost: bool,
+    /// The last number before the last gap, which was begun with.
+    before_gap: u64,
+    /// Nothing is in the stream that we have not read.
+    is_at_end: bool,
+    foreign: Complaint,
     /// Told once everything is here that was there when we came.
     caught_up: Option<oneshot::Sender<()>>,
 }
@@ -62,7 +68,22 @@ impl Reading {
         let next = kept.begin(history);
         node.board.stream.begin_at(next - 1);
         let (order, caught_up) = (Order::new(next), Some(caught_up));
-        Self { node, jetstream, wanted, kept, history, order, next, has_lost: false, caught_up }
+        let (has_lost, is_at_end, foreign) = Default::default();
+        let before_gap = next - 1;
+        Self {
+            node,
+            jetstream,
+            wanted,
+            kept,
+            history,
+            order,
+            next,
+            has_lost,
+            before_gap,
+            is_at_end,
+            foreign,
+            caught_up,
+        }
     }
 
     /// Until stopped.
@@ -117,6 +138,7 @@ impl Reading {
                 if self.has_gone().await {
                     return Ok(());
                 }
+                self.tell_of_gap();
                 continue;
             };
             let mut arrived = Vec::new();
@@ -163,10 +185,10 @@ impl Reading {
         let consumer = self.jetstream.create_consumer_on_stream(config, name).await;
         let consumer =
             consumer.map_err(|error| format!("reading the event stream {name}: {error}"))?;
-        consumer
-            .messages()
-            .await
-            .map_err(|error| format!("reading the event stream {name}: {error}"))
+        self.is_at_end = consumer.cached_info().num_pending == 0;
+        self.look();
+        let messages = consumer.messages().await;
+        messages.map_err(|error| format!("reading the event stream {}: {error}", self.kept.name))
     }
 
     /// Whether it is another stream than we read, or the same without what we have read of it.
@@ -187,6 +209,7 @@ impl Reading {
             found.epoch.clone()
         };
         (self.next, self.has_lost) = (found.begin(self.history), false);
+        self.before_gap = self.next - 1;
         self.order.restart(self.next);
         self.node.board.stream.renew(&epoch, self.next - 1);
         let done = {
@@ -206,25 +229,31 @@ impl Reading {
         arrived: &mut Vec<Arrived>,
         own: &mut Vec<(u64, u64)>,
     ) {
-        let Ok(seq) = message.info().map(|info| info.stream_sequence) else { return };
+        let Ok(info) = message.info() else { return };
+        let seq = info.stream_sequence;
         if seq < self.next {
             return;
         }
         if seq > self.next {
             // The stream's limits have taken what we had not read.
             self.order.restart(seq);
-            self.has_lost = true;
+            (self.has_lost, self.before_gap) = (true, self.next - 1);
         }
-        self.next = seq + 1;
+        (self.next, self.is_at_end) = (seq + 1, info.pending == 0);
         let label = message.headers.as_ref().and_then(|it| it.get(HEADER));
-        let Some((label, mark)) = label.and_then(|it| label::read(it.as_str())) else {
-            tracing::warn!(seq, "a message of the event stream is no event of ours: left out");
+        let label = label.and_then(|it| label::read(it.as_str()));
+        let Some((label, mark)) = label.filter(|(label, _)| label.suits(&message.payload)) else {
+            if let Some(times) = self.foreign.add(1, Instant::now()) {
+                tracing::warn!(seq, times, "messages of the event stream are no events: left out");
+            }
             return;
         };
         match self.order.accept(seq, &mark) {
             Place::Out => return,
             Place::Next => {}
-            Place::AfterHole => self.has_lost = true,
+            Place::AfterHole => {
+                (self.has_lost, self.before_gap) = (true, seq.saturating_sub(2));
+            }
         }
         count(&self.node.figures.events_taken);
         if mark.from == self.node.name {
@@ -239,12 +268,25 @@ impl Reading {
         let board = &self.node.board;
         board.stream.take_in(arrived, board.deliver());
         self.node.waiting.arrived(own);
+        self.tell_of_gap();
         self.look();
     }
 
-    /// Tells once we are where the stream was when we came.
+    /// What of ours NATS has taken and nobody can read any more was in the gap: those who wait for it are told
+    /// the number before it, which has left the history, so that they begin anew.
+    fn tell_of_gap(&self) {
+        let (done, floor) = {
+            let outbox = self.node.outbox.lock();
+            (outbox.window.done(), outbox.window.floor())
+        };
+        if floor < self.next {
+            self.node.waiting.arrived(&[(done, self.before_gap)]);
+        }
+    }
+
+    /// Tells once we are where the stream was when we came. Its newest message may have been removed.
     fn look(&mut self) {
-        if self.next > self.kept.last
+        if (self.is_at_end || self.next > self.kept.last)
             && let Some(caught_up) = self.caught_up.take()
         {
             // Who waits for it may have been stopped.

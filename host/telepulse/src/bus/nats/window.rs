@@ -165,6 +165,11 @@ impl<T> Window<T> {
         self.first - 1
     }
 
+    /// Where that one is in the stream.
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
     /// The run under way.
     pub(super) fn run(&self) -> u64 {
         self.run

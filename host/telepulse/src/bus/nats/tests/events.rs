@@ -228,3 +228,27 @@ async fn where_the_stream_is_removed_under_us_everybody_begins_anew() {
     until("the event", || one.stream().tail() == last).await;
     assert_eq!(read(&*one, 0), read(&*other, 0));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_write_into_the_stream_is_left_out_and_does_no_harm() {
+    let server = NatsServer::start();
+    let one = node(&server, "one").await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let most = u64::MAX;
+    for (label, payload) in [
+        (String::new(), "{}"),
+        (r#"["x",1,0,0,"queueCount","pbx1",null,null,5,false]"#.to_owned(), "rubbish"),
+        (r#"["x",1,0,0,"queueCount","pbx1",null,null,99,false]"#.to_owned(), "{\"a\":1}"),
+        (format!(r#"["y",{most},0,{most},"queueCount","pbx1",null,null,99,false]"#), "{}"),
+        (format!(r#"["z",{most},{most},{most},"queueCount","pbx1",null,null,1,false]"#), "{}"),
+    ] {
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Telepulse-Event", label);
+        let subject = "telepulse.event.queueCount";
+        client.publish_with_headers(subject, headers, payload.into()).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    one.append(vec![count(7)]);
+    assert_eq!(settled(&*one).await, 6);
+    assert_eq!(read(&*one, 0), [(6, 7)]);
+}

@@ -159,3 +159,22 @@ async fn platforms_with_other_prefixes_do_not_hear_each_other() {
     assert_eq!(seen.lock().len(), 1, "its own event");
     assert_eq!(one.condition().unwrap().nodes, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_starts_though_the_newest_event_was_removed() {
+    let server = NatsServer::start();
+    let bus = node(&server, "one").await;
+    bus.append((0..10).map(count).collect());
+    settled(&*bus).await;
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let stream = jetstream::new(client).get_stream("TELEPULSE").await.unwrap();
+    stream.delete_message(10).await.unwrap();
+    let started = timeout(Duration::from_secs(20), node(&server, "other")).await.unwrap();
+    assert_eq!(started.stream().tail(), 9);
+    for seq in 1..10 {
+        stream.delete_message(seq).await.unwrap();
+    }
+    let started = timeout(Duration::from_secs(20), node(&server, "third")).await.unwrap();
+    bus.append(vec![count(10)]);
+    until("the next", || started.stream().tail() == 11).await;
+}

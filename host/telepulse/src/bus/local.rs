@@ -57,7 +57,7 @@ impl Bus for LocalBus {
 
     fn when_in(&self, then: Reached) {
         // What was appended is in already.
-        then(self.board.stream.tail());
+        then.reached(self.board.stream.tail());
     }
 
     fn stream(&self) -> &Stream {

@@ -39,8 +39,25 @@ pub type Message = plugin_host::ports::BusEvent;
 /// The root of the event stream: [`Bus::append`] alone publishes below it.
 pub const EVENTS: &str = "telepulse.event";
 
-/// What is told a number of the stream.
-pub type Reached = Box<dyn FnOnce(u64) + Send>;
+/// Who is told a number of the stream.
+pub type Reached = Box<dyn Waits>;
+
+/// Waits for a number of the stream. Dropped, it is never told.
+pub trait Waits: Send {
+    /// Here it is.
+    fn reached(self: Box<Self>, seq: u64);
+
+    /// Whether nobody wants it any more.
+    fn has_gone(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnOnce(u64) + Send> Waits for F {
+    fn reached(self: Box<Self>, seq: u64) {
+        self(seq);
+    }
+}
 
 /// Whether an address is the root of the event stream or below it.
 fn is_event(address: &str) -> bool {
@@ -70,8 +87,8 @@ pub trait Bus: Send + Sync + 'static {
     /// there: the bus has them. For who has much else to do meanwhile, and bounds what is on its way.
     fn append_beside(&self, events: Vec<Event>, after: After);
 
-    /// Calls `then` once all that was appended here before is in the stream: with a number up to which
-    /// all of that is, and nothing that is appended here later.
+    /// Tells `then` once all that was appended here before is in the stream: a number up to which all of that
+    /// is, and nothing that is appended here later. Where too many wait already it is dropped at once.
     fn when_in(&self, then: Reached);
 
     /// The event stream with its history.

@@ -51,7 +51,7 @@ pub(super) fn count(count: u32) -> Event {
 /// Waits until all that was appended is in the stream; the number up to which it is.
 pub(super) async fn settled(bus: &dyn Bus) -> u64 {
     let (tell, told) = oneshot::channel();
-    bus.when_in(Box::new(move |seq| {
+    bus.when_in(Box::new(move |seq: u64| {
         // Who waits no more is not told.
         let _ = tell.send(seq);
     }));

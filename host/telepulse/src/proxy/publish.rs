@@ -4,7 +4,7 @@ use super::{
     away::Away,
     request::{Part, Status},
 };
-use crate::bus::{Address, Below, Bus, Leaves};
+use crate::bus::{Address, Below, Bus, Leaves, Waits};
 use ami_proto::Message;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -14,6 +14,25 @@ use tokio::sync::{oneshot, watch};
 /// From so many on, a batch is encoded on the bus's own thread while the link reads on; for fewer,
 /// waking that thread would cost more than it saves.
 const MANY: usize = 32;
+
+/// A part of a query that lacks its number.
+struct Answer {
+    server: String,
+    items: Snapshot,
+    reply: oneshot::Sender<Part>,
+}
+
+impl Waits for Answer {
+    fn reached(self: Box<Self>, seq: u64) {
+        let Self { server, items, reply } = *self;
+        // Whoever asked may have gone: nobody to tell.
+        let _ = reply.send(Part { server, seq, items });
+    }
+
+    fn has_gone(&self) -> bool {
+        self.reply.is_closed()
+    }
+}
 
 /// The voice of one server on the bus.
 pub(super) struct Publisher {
@@ -64,13 +83,12 @@ impl Publisher {
     pub(super) fn part(&mut self, items: Snapshot, reply: oneshot::Sender<Part>) {
         self.flush();
         let server = self.server.to_string();
-        // Whoever asked may have gone: nobody to tell.
-        let answer = move |seq| drop(reply.send(Part { server, seq, items }));
+        let answer = Box::new(Answer { server, items, reply });
         if self.away.is_none() {
-            self.bus.when_in(Box::new(answer));
+            self.bus.when_in(answer);
         } else {
             let bus = self.bus.clone();
-            self.send(Vec::new(), move || bus.when_in(Box::new(answer)));
+            self.send(Vec::new(), move || bus.when_in(answer));
         }
     }
 

@@ -4,6 +4,11 @@ use crate::bus::Reached;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 
+/// So many may wait, each with all that it will say then.
+const MOST: usize = 4096;
+/// Fewer are not looked through for those that have gone.
+const FEW: usize = 16;
+
 /// Those who wait, in the order in which what they wait for was said.
 #[derive(Default)]
 pub(super) struct Waiting {
@@ -13,6 +18,8 @@ pub(super) struct Waiting {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<(u64, Reached)>,
+    /// With so many it is looked who has gone.
+    look_at: usize,
     /// Up to this number of ours all has come in.
     done: u64,
 }
@@ -29,12 +36,12 @@ impl Waiting {
         let mut queue = self.queue.lock();
         let last = last();
         if last > queue.done {
-            queue.waiting.push_back((last, then));
+            queue.enter(last, then);
             return;
         }
         let tail = tail();
         drop(queue);
-        then(tail);
+        then.reached(tail);
     }
 
     /// Our numbers have come in, with these in the stream, and can be read there.
@@ -49,7 +56,20 @@ impl Waiting {
         }
         drop(queue);
         for (then, seq) in ready {
-            then(seq);
+            then.reached(seq);
+        }
+    }
+}
+
+impl Queue {
+    /// While NATS is away nobody is told, and who has asked goes and asks again.
+    fn enter(&mut self, last: u64, then: Reached) {
+        if self.waiting.len() >= self.look_at.max(FEW) {
+            self.waiting.retain(|(_, then)| !then.has_gone());
+            self.look_at = (self.waiting.len() * 2).min(MOST);
+        }
+        if self.waiting.len() < MOST {
+            self.waiting.push_back((last, then));
         }
     }
 }
@@ -57,14 +77,16 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::Waits;
     use std::sync::Arc;
+    use tokio::sync::oneshot::{self, error::TryRecvError};
 
     #[test]
     fn each_hears_the_number_of_what_was_last_said_before() {
         let (waiting, heard) = (Waiting::default(), Arc::new(Mutex::new(Vec::new())));
         let wait = |last: u64| {
             let heard = heard.clone();
-            waiting.until(|| last, || 1000, Box::new(move |seq| heard.lock().push((last, seq))));
+            waiting.until(|| last, || 1000, Box::new(move |seq: u64| heard.lock().push((last, seq))));
         };
         wait(0);
         assert_eq!(*heard.lock(), [(0, 1000)], "nothing was said");
@@ -77,5 +99,42 @@ mod tests {
         assert_eq!(heard.lock()[3..], [(3, 70)]);
         wait(4);
         assert_eq!(heard.lock()[4..], [(4, 1000)]);
+    }
+
+    /// Waits as who holds the other end does.
+    struct Asker(oneshot::Sender<u64>);
+
+    impl Waits for Asker {
+        fn reached(self: Box<Self>, seq: u64) {
+            let _ = self.0.send(seq);
+        }
+
+        fn has_gone(&self) -> bool {
+            self.0.is_closed()
+        }
+    }
+
+    #[test]
+    fn who_has_gone_is_forgotten_and_there_is_an_end_to_those_who_wait() {
+        let waiting = Waiting::default();
+        let ask = || {
+            let (tell, told) = oneshot::channel();
+            waiting.until(|| 1, || 0, Box::new(Asker(tell)));
+            told
+        };
+        let first = ask();
+        (0..10 * MOST).for_each(|_| drop(ask()));
+        assert!(waiting.queue.lock().waiting.len() <= FEW);
+        let mut told: Vec<_> = (0..MOST + 100).map(|_| ask()).collect();
+        assert_eq!(waiting.queue.lock().waiting.len(), MOST);
+        let last = told.last_mut().unwrap();
+        assert_eq!(last.try_recv(), Err(TryRecvError::Closed), "it is told at once");
+        told.truncate(10);
+        let mut late = ask();
+        assert_eq!(late.try_recv(), Err(TryRecvError::Empty), "there is room again");
+        waiting.arrived(&[(1, 77)]);
+        for mut told in told.into_iter().chain([first, late]) {
+            assert_eq!(told.try_recv(), Ok(77));
+        }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use leaves::Leaves;
 pub use local::LocalBus;
 pub use nats::{NatsBus, StartError};
 pub use plugin_host::ports::{EventSink, Guard};
+pub(crate) use stream::Stand;
 pub use stream::{Missed, Stream};
 
 use bytes::Bytes;

@@ -58,6 +58,15 @@ struct Ring {
     room: usize,
 }
 
+/// Where a numbering stands: the three belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stand {
+    pub(crate) epoch: Arc<str>,
+    pub(crate) generation: u64,
+    /// The number of the newest event; 0 before the first.
+    pub(crate) seq: u64,
+}
+
 /// What was asked for has left the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the oldest event in the history is {oldest}")]
@@ -82,6 +91,13 @@ impl Stream {
     /// Changes with the epoch: what was read before has no number in this one.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Epoch and newest number, as of one moment.
+    pub(crate) fn stand(&self) -> Stand {
+        // Whoever makes the stream anew holds it.
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        Stand { epoch: self.epoch(), generation: self.generation(), seq: tail.last }
     }
 
     /// The number of the newest event; 0 before the first.
@@ -259,6 +275,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
     use telepulse_language::{QueueCount, Stamped, Timestamp};
 
     fn event(count: u32) -> Event {
@@ -353,6 +370,18 @@ mod tests {
         assert_eq!(entry.address().as_str(), "telepulse.event.queueCount");
         assert_eq!((entry.kind(), &*entry.server), ("queueCount", "pbx1"));
         assert_eq!((entry.agent.as_deref(), entry.queue.as_deref()), (None, Some("sales")));
+    }
+
+    #[test]
+    fn a_stand_is_of_one_moment() {
+        let stream = Stream::new("0".into(), 3);
+        thread::scope(|scope| {
+            scope.spawn(|| (1..2_000).for_each(|it| stream.renew(&it.to_string(), it)));
+            while stream.tail() < 1_999 {
+                let Stand { epoch, generation, seq } = stream.stand();
+                assert_eq!((&*epoch, seq), (&*generation.to_string(), generation));
+            }
+        });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::serve::reply;
 use crate::{
-    bus::{Bus, Headers},
+    bus::{Bus, Headers, Stand},
     history::{self, History},
     proxy::{Ask, LinkHandle, Part, Registry},
 };
@@ -15,6 +15,9 @@ use telepulse_language::{
     Code, Device, Filter, Principal, Query, QueryKind, QueryResult, Refusal, Server, Snapshot,
 };
 use tokio::sync::oneshot;
+
+/// So often a query is run while the event stream is made anew.
+const ATTEMPTS: usize = 2;
 
 /// Answers one query with a reply whose result is a [`QueryResult`].
 pub(super) async fn answer(
@@ -38,7 +41,7 @@ pub(super) async fn answer(
         let result = match query.query {
             QueryKind::EndedCalls => ended(history, bus, who, &query).await?,
             QueryKind::Devices => devices(registry, bus, who, &query.filter).await,
-            _ => run(registry, bus, who, &query).await,
+            _ => run(registry, bus, who, &query).await?,
         };
         serde_json::to_value(result)
             .map_err(|error| Refusal::new(Code::Internal, format!("the answer: {error}")))
@@ -53,9 +56,9 @@ async fn ended(
     who: Option<&Principal>,
     query: &Query,
 ) -> Result<QueryResult, Refusal> {
-    let (epoch, seq) = (bus.stream().epoch().to_string(), bus.stream().tail());
+    let Stand { epoch, seq, .. } = bus.stream().stand();
     let history::Part { items, next } = history.page(query, who).await?;
-    Ok(QueryResult { seq, epoch, items, next, parts: Vec::new() })
+    Ok(QueryResult { seq, epoch: epoch.to_string(), items, next, parts: Vec::new() })
 }
 
 /// What ARI tells is no part of the event stream: the answer is true as of now.
@@ -65,14 +68,14 @@ async fn devices(
     who: Option<&Principal>,
     filter: &Filter,
 ) -> QueryResult {
-    let (epoch, seq) = (bus.stream().epoch().to_string(), bus.stream().tail());
+    let Stand { epoch, seq, .. } = bus.stream().stand();
     let links = asked(registry, filter);
     let parts = join_all(links.iter().map(|link| link.devices(filter.clone()))).await;
     let may_see = |device: &Device| {
         who.is_none_or(|who| who.may_see(Some(&device.server), Some(&device.agent), None))
     };
     let items = values(parts.into_iter().flatten().filter(may_see).collect());
-    QueryResult { seq, epoch, items, next: None, parts: Vec::new() }
+    QueryResult { seq, epoch: epoch.to_string(), items, next: None, parts: Vec::new() }
 }
 
 /// The servers that a filter lets through.
@@ -87,15 +90,34 @@ async fn run(
     bus: &dyn Bus,
     who: Option<&Principal>,
     query: &Query,
-) -> QueryResult {
+) -> Result<QueryResult, Refusal> {
+    for _ in 0..ATTEMPTS {
+        // Read before any part: the whole is true at least up to here.
+        let before = bus.stream().stand();
+        let generation = before.generation;
+        let result = result(registry, before, who, query).await?;
+        // Numbers of another stream mean nothing in this one.
+        if bus.stream().stand().generation == generation {
+            return Ok(result);
+        }
+    }
+    let why = "the event stream is made anew just now; try again later";
+    Err(Refusal::new(Code::ServerUnavailable, why))
+}
+
+async fn result(
+    registry: &Registry,
+    Stand { epoch, seq: floor, .. }: Stand,
+    who: Option<&Principal>,
+    query: &Query,
+) -> Result<QueryResult, Refusal> {
     let links = asked(registry, &query.filter);
-    // Read before any part: the whole is true at least up to here.
-    let floor = bus.stream().tail();
     let parts = if query.query == QueryKind::Servers {
         Vec::new()
     } else {
         join_all(links.iter().cloned().map(|link| part(link, query.clone()))).await
     };
+    let parts: Vec<_> = parts.into_iter().collect::<Result<_, _>>()?;
     let servers = links.iter().map(|link| link.status.borrow().item(&link.server.id)).collect();
     let (whole, parts) = merge(parts.into_iter().flatten().collect(), servers);
     let whole = match who {
@@ -103,19 +125,30 @@ async fn run(
         None => whole,
     };
     let seq = parts.iter().map(|(_, seq)| *seq).min().unwrap_or(floor).max(floor);
-    QueryResult {
+    Ok(QueryResult {
         seq,
-        epoch: bus.stream().epoch().to_string(),
+        epoch: epoch.to_string(),
         items: items(query.query, whole),
         next: None,
         parts: if query.query == QueryKind::Snapshot { parts } else { Vec::new() },
-    }
+    })
 }
 
-async fn part(link: LinkHandle, query: Query) -> Option<Part> {
+/// None where the server is asked too much, or was stopped.
+async fn part(link: LinkHandle, query: Query) -> Result<Option<Part>, Refusal> {
     let (reply, answer) = oneshot::channel();
-    link.ask(Ask::Query { query, reply }).ok()?;
-    answer.await.ok()
+    if link.ask(Ask::Query { query, reply }).is_err() {
+        return Ok(None);
+    }
+    match answer.await {
+        Ok(part) => Ok(Some(part)),
+        Err(_) if link.asks.is_closed() => Ok(None),
+        // The bus lets no more wait for it.
+        Err(_) => {
+            let why = "too many queries wait for the event stream; try again later";
+            Err(Refusal::new(Code::TooManyRequests, why))
+        }
+    }
 }
 
 fn merge(parts: Vec<Part>, servers: Vec<Server>) -> (Snapshot, Vec<(String, u64)>) {

@@ -6,9 +6,12 @@ use super::{
     node::{Connection, Figures, count},
 };
 use crate::config::{Nats, NatsLogin};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError, connection::State};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 /// How long one attempt may take.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -16,6 +19,8 @@ const WITHIN: Duration = Duration::from_secs(5);
 const PING: Duration = Duration::from_secs(5);
 /// Between two attempts to come back.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often it is looked whether we have heard all.
+const LOOK: Duration = Duration::from_secs(1);
 /// A subscription may fall so many messages behind.
 const BEHIND: usize = 65_536;
 
@@ -28,6 +33,7 @@ pub(super) async fn connect(
     let (connection, receiver) = watch::channel(Connection { is_up: true, times: 1 });
     let (figures, told) = (figures.clone(), Arc::new(Complaint::default()));
     let connection = Arc::new(connection);
+    let held = connection.clone();
     let options =
         options(settings).await?.name(format!("telepulse {node}")).event_callback(move |event| {
             happened(&event, &connection, &figures, &told);
@@ -45,6 +51,7 @@ pub(super) async fn connect(
         };
         StartError::Away { places: places(), why }
     })?;
+    tokio::spawn(look_after(client.clone(), held));
     let info = client.server_info();
     if !info.auth_required && !info.tls_required {
         tracing::warn!(
@@ -83,6 +90,34 @@ async fn options(settings: &Nats) -> Result<ConnectOptions, StartError> {
         options = options.add_client_certificate(cert.clone(), key.clone());
     }
     Ok(options)
+}
+
+/// Puts right what we hold of the connection until nobody wants to know it: the client drops what it has to
+/// tell when it has much to tell.
+async fn look_after(client: Client, connection: Arc<watch::Sender<Connection>>) {
+    let mut was_wrong = false;
+    loop {
+        tokio::select! {
+            () = connection.closed() => return,
+            () = sleep(LOOK) => {}
+        }
+        let is_up = client.connection_state() == State::Connected;
+        was_wrong = correct(&connection, is_up, was_wrong);
+    }
+}
+
+/// What was wrong a while ago already will not be told any more. Whether it is wrong now.
+fn correct(connection: &watch::Sender<Connection>, is_up: bool, was_wrong: bool) -> bool {
+    let is_wrong = connection.borrow().is_up != is_up;
+    if !(is_wrong && was_wrong) {
+        return is_wrong;
+    }
+    tracing::warn!(is_up, "the state of the connection to NATS was not told");
+    connection.send_modify(|now| {
+        now.is_up = is_up;
+        now.times += u64::from(is_up);
+    });
+    false
 }
 
 fn happened(
@@ -128,5 +163,24 @@ fn happened(
             }
         }
         Event::LameDuckMode | Event::Draining => tracing::info!("NATS: {event}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_told_is_put_right_after_a_while() {
+        let (connection, now) = watch::channel(Connection { is_up: false, times: 3 });
+        let connection = &connection;
+        assert!(!correct(connection, false, false));
+        assert!(correct(connection, true, false), "it may be on its way");
+        assert!(!correct(connection, false, true), "it came");
+        assert_eq!(*now.borrow(), Connection { is_up: false, times: 3 });
+        assert!(!correct(connection, true, true));
+        assert_eq!(*now.borrow(), Connection { is_up: true, times: 4 }, "all begins anew");
+        assert!(!correct(connection, false, true));
+        assert_eq!(*now.borrow(), Connection { is_up: false, times: 4 });
     }
 }

@@ -36,6 +36,8 @@ pub(super) const NOBODY: &str = "nobody";
 
 /// So many requests of this node may wait for other nodes.
 const WAITING: usize = 4096;
+/// Their answers that are not whole yet may have so many bytes.
+const BYTES: usize = 512 << 20;
 /// Room for what headers say.
 const HEADERS: usize = 4096;
 
@@ -51,6 +53,8 @@ pub(super) struct Asked {
 struct Waiting {
     next: u64,
     by_number: FxHashMap<u64, Pending>,
+    /// What has come of all answers.
+    bytes: usize,
 }
 
 struct Pending {
@@ -87,12 +91,33 @@ impl Asked {
         let number = message.subject.rsplit('.').next().and_then(|it| it.parse().ok());
         let Some(number) = number else { return };
         let mut waiting = self.waiting.lock();
-        let Some(pending) = waiting.by_number.get_mut(&number) else { return };
-        let Some(outcome) = outcome(&mut pending.parts, message) else { return };
-        if let Some(pending) = waiting.by_number.remove(&number) {
+        let Some(outcome) = waiting.take(number, message, BYTES) else { return };
+        if let Some(pending) = waiting.remove(number) {
             // Who waits no more needs no answer.
             let _ = pending.answer.send(outcome);
         }
+    }
+}
+
+impl Waiting {
+    /// What becomes of a request with what comes for it, if that is known then.
+    fn take(
+        &mut self,
+        number: u64,
+        message: Message,
+        most: usize,
+    ) -> Option<Result<Bytes, Refused>> {
+        let parts = &mut self.by_number.get_mut(&number)?.parts;
+        let before = parts.bytes();
+        let outcome = outcome(parts, message);
+        self.bytes += parts.bytes() - before;
+        if outcome.is_none() && self.bytes > most { Some(Err(Refused::Full)) } else { outcome }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Pending> {
+        let pending = self.by_number.remove(&number)?;
+        self.bytes -= pending.parts.bytes();
+        Some(pending)
     }
 }
 
@@ -131,7 +156,7 @@ struct Forget {
 
 impl Drop for Forget {
     fn drop(&mut self) {
-        self.node.asked.waiting.lock().by_number.remove(&self.number);
+        self.node.asked.waiting.lock().remove(self.number);
     }
 }
 
@@ -203,4 +228,39 @@ fn written(headers: &Headers) -> Vec<(&'static str, String)> {
     written.extend(plugin.as_deref().map(|plugin| (PLUGIN, escaped(plugin))));
     written.extend(trace.as_deref().map(|trace| (TRACE, escaped(trace))));
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(index: usize, count: usize, bytes: usize) -> Message {
+        let mut headers = HeaderMap::new();
+        headers.insert(PART, parts::name(index, count));
+        let (payload, headers) = (vec![b'x'; bytes].into(), Some(headers));
+        let (reply, status, description, length) = Default::default();
+        Message { subject: "a".into(), reply, payload, headers, status, description, length }
+    }
+
+    #[test]
+    fn what_has_come_of_all_answers_is_bounded() {
+        let asked = Asked::new("a".to_owned());
+        let enter = || asked.enter(oneshot::channel().0).unwrap();
+        let (one, other) = (enter(), enter());
+        let mut waiting = asked.waiting.lock();
+        assert_eq!(waiting.take(one, part(0, 60_000, 600), 1_000), None);
+        assert_eq!(waiting.take(one, part(0, 60_000, 600), 1_000), None, "twice is once");
+        assert_eq!(waiting.take(other, part(0, 2, 600), 1_000), Some(Err(Refused::Full)));
+        assert_eq!(waiting.take(9, part(0, 2, 600), 1_000), None, "nobody asked");
+        assert_eq!(waiting.bytes, 1_200);
+        waiting.remove(other);
+        assert_eq!(waiting.bytes, 600);
+        waiting.remove(one);
+        assert_eq!(waiting.bytes, 0);
+        drop(waiting);
+        let small = enter();
+        let mut waiting = asked.waiting.lock();
+        let whole = waiting.take(small, part(0, 1, 5_000), 1_000);
+        assert_eq!(whole, Some(Ok(vec![b'x'; 5_000].into())), "it is whole and goes at once");
+    }
 }

@@ -1,6 +1,9 @@
 //! Messages that are no events: out of this node's queue, and from NATS to whoever subscribed here.
 
-use super::node::{Node, Out, count};
+use super::{
+    node::{Node, Out, count},
+    outlet::Queued,
+};
 use crate::bus::is_event;
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt;
@@ -15,13 +18,15 @@ pub(super) const SERVER: &str = "Telepulse-Server";
 
 /// Sends what is in the queue until stopped. What waits while NATS is away is let go: it would come late, and
 /// a request would be carried out when nobody waits for it any more.
-pub(super) async fn send_out(node: Arc<Node>, mut queue: mpsc::Receiver<Out>) {
+pub(super) async fn send_out(node: Arc<Node>, mut queue: mpsc::Receiver<Queued>) {
     loop {
-        let out = tokio::select! {
+        let queued = tokio::select! {
             () = node.stop.cancelled() => return,
-            out = queue.recv() => out,
+            queued = queue.recv() => queued,
         };
-        let Some(Out { subject, reply, headers, payload, deadline }) = out else { return };
+        // It takes room until it is sent.
+        let Some(Queued { out, room: _room }) = queued else { return };
+        let Out { subject, reply, headers, payload, deadline } = out;
         if !node.is_up() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             count(&node.figures.messages_dropped);
             continue;

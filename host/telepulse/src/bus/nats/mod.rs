@@ -15,6 +15,7 @@ mod messages;
 mod node;
 mod order;
 mod outbox;
+mod outlet;
 mod parts;
 mod publishing;
 mod reading;
@@ -37,8 +38,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use interest::Peers;
 use keeping::Kept;
-use node::{Connection, Figures, Node, Out};
+use node::{Connection, Figures, Node};
 use outbox::Outbox;
+use outlet::Outlet;
 use parking_lot::Mutex;
 use publishing::Publishing;
 use reading::Reading;
@@ -65,8 +67,6 @@ use window::Room;
 
 /// How much may wait for NATS, and be on its way there.
 const ROOM: Room = Room { events: 200_000, bytes: 128 << 20, under_way: 1024 };
-/// So many messages may wait to be sent to other nodes.
-const QUEUE: usize = 8192;
 /// What the headers of an event may take of what NATS takes at once: the label, the name of the node in it,
 /// and what NATS adds.
 const HEADERS: usize = label::MOST + 1024;
@@ -146,7 +146,7 @@ impl NatsBus {
         let kept = keeping::keep(&jetstream, wanted.clone()).await?;
         let inboxes = Inboxes::open(&client).await?;
         let stop = CancellationToken::new();
-        let (out, queue) = mpsc::channel(QUEUE);
+        let (out, queue) = Outlet::open();
         let parts = Parts { name, subjects, client, connection, figures, room, history };
         let node = parts.node(&kept, &inboxes, out, stop.clone());
         let others = node.client.subscribe(node.subjects.nodes()).await.map_err(lost)?;
@@ -195,7 +195,7 @@ impl Parts<'_> {
         self,
         kept: &Kept,
         inboxes: &Inboxes,
-        out: mpsc::Sender<Out>,
+        out: Outlet,
         stop: CancellationToken,
     ) -> Arc<Node> {
         let Self { name, subjects, client, connection, figures, room, history } = self;

@@ -1,8 +1,8 @@
 //! What the tasks of one node share.
 
 use super::{
-    asking::Asked, complaint::Complaint, interest::Peers, outbox::Outbox, subjects::Subjects,
-    waiting::Waiting,
+    asking::Asked, complaint::Complaint, interest::Peers, outbox::Outbox, outlet::Outlet,
+    subjects::Subjects, waiting::Waiting,
 };
 use crate::{
     bus::{Address, switchboard::Switchboard},
@@ -18,7 +18,7 @@ use std::sync::{
 };
 use telepulse_language::{Event, SmolStr};
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ pub(super) struct Node {
     pub(super) most: usize,
     pub(super) peers: ArcSwap<Peers>,
     /// Messages on their way out.
-    pub(super) out: mpsc::Sender<Out>,
+    pub(super) out: Outlet,
     pub(super) outbox: Mutex<Outbox>,
     /// Told when there is something new in the outbox.
     pub(super) filled: Notify,
@@ -129,7 +129,7 @@ impl Node {
 
     /// Queues a message; whether there was room, and NATS is there.
     pub(super) fn send(&self, out: Out) -> bool {
-        let is_queued = self.is_up() && self.out.try_send(out).is_ok();
+        let is_queued = self.is_up() && self.out.try_send(out);
         if !is_queued {
             count(&self.figures.messages_dropped);
             if let Some(dropped) = self.figures.messages_complaint.add(1, Instant::now()) {

@@ -1,6 +1,7 @@
 //! Answers larger than NATS takes at once travel in parts. Pure.
 
 use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// An answer may have so many bytes.
 pub(super) const MOST: usize = 256 << 20;
@@ -33,8 +34,9 @@ pub(super) fn read_name(name: &str) -> Option<(usize, usize)> {
 /// The parts of one answer that have come.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    got: Vec<Option<Bytes>>,
-    missing: usize,
+    /// No more than what came: how many there are to be is another's word.
+    got: BTreeMap<usize, Bytes>,
+    count: usize,
     bytes: usize,
 }
 
@@ -43,6 +45,11 @@ pub(super) struct Parts {
 pub(super) struct Misfit;
 
 impl Parts {
+    /// The bytes of what has come.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes a part; answers the whole with the last one.
     pub(super) fn take(
         &mut self,
@@ -51,27 +58,27 @@ impl Parts {
         part: Bytes,
     ) -> Result<Option<Bytes>, Misfit> {
         if self.got.is_empty() {
-            self.got.resize(count, None);
-            self.missing = count;
+            self.count = count;
         }
-        let known = self.got.len();
-        let place = self.got.get_mut(index).filter(|_| count == known).ok_or(Misfit)?;
-        if place.is_none() {
-            self.missing -= 1;
-            self.bytes += part.len();
-            *place = Some(part);
+        if count != self.count || index >= count {
+            return Err(Misfit);
+        }
+        let bytes = part.len();
+        if let Entry::Vacant(place) = self.got.entry(index) {
+            place.insert(part);
+            self.bytes += bytes;
         }
         if self.bytes > MOST {
             return Err(Misfit);
         }
-        if self.missing > 0 {
+        if self.got.len() < self.count {
             return Ok(None);
         }
-        if let [only] = &mut self.got[..] {
-            return Ok(only.take());
+        if self.count == 1 {
+            return Ok(self.got.remove(&0));
         }
         let mut whole = BytesMut::with_capacity(self.bytes);
-        self.got.iter().flatten().for_each(|part| whole.extend_from_slice(part));
+        self.got.values().for_each(|part| whole.extend_from_slice(part));
         Ok(Some(whole.freeze()))
     }
 }

@@ -90,7 +90,7 @@ fn hand_over(node: &Arc<Node>, message: Message, server: &mpsc::Sender<Incoming>
             let subject = reply_to.clone();
             let out = Out { subject, reply: None, headers, payload, deadline: Some(deadline) };
             // An answer with a part missing is none: this task can wait for room.
-            if !node.is_up() || node.out.send(out).await.is_err() {
+            if !node.is_up() || !node.out.send(out).await {
                 return;
             }
         }

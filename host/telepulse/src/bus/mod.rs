@@ -146,7 +146,8 @@ pub struct Condition {
     pub events_taken: u64,
     /// Events that are not acknowledged yet.
     pub events_waiting: u64,
-    /// Events that were lost, because NATS was away for too long; a `resync` made up for them.
+    /// Events that were lost, because NATS was away for too long or did not take them; a `resync` made up for
+    /// them.
     pub events_dropped: u64,
     /// Messages that did not go to other nodes.
     pub messages_dropped: u64,

@@ -74,7 +74,7 @@ const HEADERS: usize = label::MOST + 1024;
 const WITHIN: Duration = Duration::from_secs(5);
 /// How long it may take to read the history.
 const CATCH_UP: Duration = Duration::from_mins(2);
-/// How long events that were said last may take to get out.
+/// How long events and answers that were said last may take to get out.
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// A bus that reaches the other nodes of a platform.
@@ -216,6 +216,8 @@ impl Parts<'_> {
             connection,
             figures,
             troubles: Mutex::default(),
+            answering: TaskTracker::new(),
+            closing: stop.child_token(),
             stop,
         })
     }
@@ -299,7 +301,8 @@ impl Bus for NatsBus {
     ) -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
         let receiver = self.node.board.requests.serve(address, capacity)?;
         if let Some(server) = self.node.board.requests.server(address) {
-            self.runtime.spawn(serving::serve(self.node.clone(), address.clone(), server));
+            let serve = serving::serve(self.node.clone(), address.clone(), server);
+            self.node.answering.spawn_on(serve, &self.runtime);
         }
         Ok(receiver)
     }
@@ -329,8 +332,15 @@ impl Bus for NatsBus {
     fn stop(&self) -> BoxFuture<'static, ()> {
         let (node, tasks) = (self.node.clone(), self.tasks.clone());
         Box::pin(async move {
+            // Who asked us is answered; who asks now is told that we are no more, or another takes it.
+            node.closing.cancel();
+            node.answering.close();
             let until = Instant::now() + GOODBYE;
-            while node.outbox.lock().window.len() > 0 && node.is_up() && Instant::now() < until {
+            let is_done = || {
+                let is_answered = node.answering.is_empty() && node.out.is_empty();
+                is_answered && node.outbox.lock().window.len() == 0
+            };
+            while !is_done() && node.is_up() && Instant::now() < until {
                 sleep(Duration::from_millis(10)).await;
             }
             let left = node.outbox.lock().window.len();

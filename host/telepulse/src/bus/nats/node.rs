@@ -21,7 +21,7 @@ use tokio::{
     sync::{Notify, watch},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// One process on the bus.
 pub(super) struct Node {
@@ -46,6 +46,10 @@ pub(super) struct Node {
     pub(super) figures: Arc<Figures>,
     /// Why events do not come in or go out, though NATS is there.
     pub(super) troubles: Mutex<[Option<String>; 2]>,
+    /// Requests of other nodes that are served here, and their answers.
+    pub(super) answering: TaskTracker,
+    /// No more requests of other nodes are taken.
+    pub(super) closing: CancellationToken,
     pub(super) stop: CancellationToken,
 }
 

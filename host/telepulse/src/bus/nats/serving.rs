@@ -28,11 +28,11 @@ const DRAIN: Duration = Duration::from_secs(2);
 /// Room for what headers say of a part.
 const HEADERS: usize = 1024;
 
-/// Takes the requests of other nodes to an address until nobody here serves it.
+/// Takes the requests of other nodes to an address until nobody here serves it, or this node stops.
 pub(super) async fn serve(node: Arc<Node>, address: Address, server: mpsc::Sender<Incoming>) {
     let subject = node.subjects.of(address.as_str());
     let requests = tokio::select! {
-        () = node.stop.cancelled() => return,
+        () = node.closing.cancelled() => return,
         requests = node.client.queue_subscribe(subject, GROUP.to_owned()) => requests,
     };
     match requests {
@@ -44,7 +44,7 @@ pub(super) async fn serve(node: Arc<Node>, address: Address, server: mpsc::Sende
 async fn take(node: &Arc<Node>, mut requests: Subscriber, server: &mpsc::Sender<Incoming>) {
     loop {
         let message = tokio::select! {
-            () = node.stop.cancelled() => break,
+            () = node.closing.cancelled() => break,
             () = server.closed() => break,
             message = requests.next() => message,
         };
@@ -76,11 +76,15 @@ fn hand_over(node: &Arc<Node>, message: Message, server: &mpsc::Sender<Incoming>
         Ok(()) => {}
     }
     let node = node.clone();
-    tokio::spawn(async move {
-        let answer = match timeout_at(deadline, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_dropped)) => unanswered(),
-            Err(_elapsed) => return,
+    let answering = node.answering.clone();
+    answering.spawn(async move {
+        let answer = tokio::select! {
+            () = node.stop.cancelled() => return,
+            answer = timeout_at(deadline, answer) => match answer {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_dropped)) => unanswered(),
+                Err(_elapsed) => return,
+            },
         };
         let parts = parts::split(answer, node.most.saturating_sub(HEADERS));
         let count = parts.len();

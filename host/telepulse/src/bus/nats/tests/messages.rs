@@ -159,3 +159,31 @@ async fn while_nats_is_away_each_node_serves_itself() {
     served.recv().await.unwrap().reply.send("again".into()).unwrap();
     assert_eq!(timeout(SOON, asked).await.unwrap().unwrap(), Ok("again".into()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_asked_before_it_stops_still_answers() {
+    let server = NatsServer::start();
+    let (one, other) = two(&server).await;
+    let to = address("telepulse.query");
+    let mut served = other.serve(&to, 9).unwrap();
+    let ask = || tokio::spawn(one.request(&to, Bytes::new(), Headers::within(SOON)));
+    let incoming = loop {
+        let asked = ask();
+        match timeout(Duration::from_millis(300), served.recv()).await {
+            Ok(incoming) => break (incoming.unwrap(), asked),
+            Err(_) => drop(asked),
+        }
+    };
+    let (incoming, asked) = incoming;
+    let started = tokio::time::Instant::now();
+    let stopping = tokio::spawn(other.stop());
+    sleep(Duration::from_millis(500)).await;
+    assert!(!stopping.is_finished(), "somebody waits for an answer");
+    let large: Bytes = vec![b'x'; 20 << 20].into();
+    incoming.reply.send(large.clone()).unwrap();
+    assert!(timeout(SOON, asked).await.unwrap().unwrap() == Ok(large), "to the last part");
+    timeout(SOON, stopping).await.unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    let late = one.request(&to, Bytes::new(), Headers::within(SOON)).await;
+    assert_eq!(late, Err(RequestError::NobodyServes(to.to_string())));
+}

@@ -260,7 +260,8 @@ impl Ring {
     fn place_after(&self, after: u64) -> usize {
         let Some(oldest) = self.entries.front() else { return 0 };
         // Where there are no gaps it is known without looking.
-        let guess = usize::try_from(after.saturating_add(1).saturating_sub(oldest.seq)).unwrap_or(usize::MAX);
+        let guess = usize::try_from(after.saturating_add(1).saturating_sub(oldest.seq))
+            .unwrap_or(usize::MAX);
         if guess
             .checked_sub(1)
             .and_then(|it| self.entries.get(it))

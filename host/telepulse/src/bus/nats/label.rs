@@ -72,7 +72,8 @@ impl Label {
     /// Whether this can be an event's JSON, into which a number can be put. Others may have written anything.
     pub(super) fn suits(&self, json: &[u8]) -> bool {
         let Ok(text) = std::str::from_utf8(json) else { return false };
-        let is_within = self.place > 0 && self.place < text.len() && text.is_char_boundary(self.place);
+        let is_within =
+            self.place > 0 && self.place < text.len() && text.is_char_boundary(self.place);
         is_within && text.starts_with('{') && text.ends_with('}')
     }
 

@@ -243,8 +243,8 @@ mod tests {
             assert_ne!(place, Place::AfterHole, "nothing was lost");
             place == Place::Next
         })
-            .map(|(at, (_, item))| (at, *item))
-            .collect()
+        .map(|(at, (_, item))| (at, *item))
+        .collect()
     }
 
     proptest! {

@@ -221,9 +221,8 @@ mod tests {
         let room = Room { events: 4, bytes: usize::MAX, under_way: 9 };
         let mut outbox = Outbox::new(0, room, 10_000);
         outbox.push(vec![event("a", 1), event("b", 2), event("c", 3)], Timestamp(0));
-        let mut refuse = |number, times| {
-            (0..times).filter(|_| outbox.refuse(number, Timestamp(1_000))).count()
-        };
+        let mut refuse =
+            |number, times| (0..times).filter(|_| outbox.refuse(number, Timestamp(1_000))).count();
         assert_eq!(refuse(2, REFUSALS - 1), 0);
         assert_eq!(refuse(1, 1), 0, "not the same one after the other");
         assert_eq!(refuse(2, REFUSALS - 1), 0);

@@ -86,7 +86,11 @@ mod tests {
         let (waiting, heard) = (Waiting::default(), Arc::new(Mutex::new(Vec::new())));
         let wait = |last: u64| {
             let heard = heard.clone();
-            waiting.until(|| last, || 1000, Box::new(move |seq: u64| heard.lock().push((last, seq))));
+            waiting.until(
+                || last,
+                || 1000,
+                Box::new(move |seq: u64| heard.lock().push((last, seq))),
+            );
         };
         wait(0);
         assert_eq!(*heard.lock(), [(0, 1000)], "nothing was said");

@@ -61,7 +61,7 @@ impl Label {
         let Self { kind, server, agent, queue, .. } = self;
         let optional = [agent, queue].into_iter().flatten();
         let texts = [kind, server].into_iter().chain(optional);
-        let bytes: usize = texts.map(|text| text.len()).sum();
+        let bytes: usize = texts.map(SmolStr::len).sum();
         if bytes * WIDEST + NUMBERS <= MOST {
             return true;
         }
@@ -146,7 +146,7 @@ mod tests {
             ("\u{1}".repeat(1_200), false),
         ] {
             let label = label(agent);
-            assert_eq!(label.fits(), fits, "{}", label.agent.as_ref().map_or(0, |it| it.len()));
+            assert_eq!(label.fits(), fits, "{}", label.agent.as_ref().map_or(0, SmolStr::len));
             let mark = Mark { from: SmolStr::default(), number, done: number, floor: number };
             assert!(!fits || write(&label, mark).len() <= MOST);
         }

@@ -10,6 +10,8 @@ pub mod auth;
 pub mod bus;
 pub mod cli;
 mod clock;
+#[cfg(test)]
+mod cluster;
 pub mod config;
 mod core;
 pub mod demo;

@@ -116,7 +116,7 @@ fn bus(of: &Condition) {
         ("telepulse_bus_events_taken_total", "Events that came from NATS", of.events_taken),
         (
             "telepulse_bus_events_dropped_total",
-            "Events lost because NATS was away for too long; a resync made up for them",
+            "Events lost because NATS was away for too long or did not take them; a resync made up for them",
             of.events_dropped,
         ),
         (

@@ -47,7 +47,10 @@ use reading::Reading;
 use std::{
     io,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use subjects::Subjects;
@@ -211,6 +214,7 @@ impl Parts<'_> {
             outbox: Mutex::new(Outbox::new(kept.last, room, most.saturating_sub(HEADERS))),
             filled: Notify::new(),
             doubt: Notify::new(),
+            sure: AtomicU64::default(),
             waiting: Waiting::default(),
             asked: Asked::new(inboxes.asked.clone()),
             connection,
@@ -310,7 +314,7 @@ impl Bus for NatsBus {
     fn condition(&self) -> Option<Condition> {
         let node = &self.node;
         let figures = &node.figures;
-        let read = |figure: &std::sync::atomic::AtomicU64| figure.load(Ordering::Relaxed);
+        let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
         let (waiting, dropped) = {
             let outbox = node.outbox.lock();
             (outbox.window.len() as u64, outbox.dropped)

@@ -40,6 +40,8 @@ pub(super) struct Node {
     pub(super) filled: Notify,
     /// Told when NATS seems to have no stream for events.
     pub(super) doubt: Notify,
+    /// On which connection, by its count, the stream is known to be the one that we read; 0 for none.
+    pub(super) sure: AtomicU64,
     pub(super) waiting: Waiting,
     pub(super) asked: Asked,
     pub(super) connection: watch::Receiver<Connection>,
@@ -148,6 +150,25 @@ impl Node {
 
     pub(super) fn is_up(&self) -> bool {
         self.connection.borrow().is_up
+    }
+
+    /// Whether what is sent into the stream goes into the one that is read here. Else those who wait for it
+    /// could be told a number of another one.
+    pub(super) fn is_sure_of_stream(&self) -> bool {
+        let connection = *self.connection.borrow();
+        connection.is_up && self.sure.load(Ordering::Acquire) == connection.times
+    }
+
+    /// The stream is the one that we read, on the connection of this count.
+    pub(super) fn be_sure(&self, connection: u64) {
+        self.sure.store(connection, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// It may be another one: nothing is sent until it has been looked at.
+    pub(super) fn be_in_doubt(&self) {
+        self.sure.store(0, Ordering::Release);
+        self.doubt.notify_one();
     }
 
     /// Changes what is known of other nodes, and tells who hangs on it.

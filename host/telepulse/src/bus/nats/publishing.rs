@@ -103,7 +103,7 @@ impl Publishing {
     /// Sends some; whether there may be more.
     async fn send(&mut self) -> bool {
         let now = Instant::now();
-        if !self.node.is_up() || now < self.paused {
+        if !self.node.is_sure_of_stream() || now < self.paused {
             return false;
         }
         let batch = self.batch(now);
@@ -150,7 +150,7 @@ impl Publishing {
     fn hear(&mut self, message: &Message) {
         let Some((run, number)) = asked(&message.subject) else { return };
         if message.status == Some(StatusCode::NO_RESPONDERS) {
-            self.node.doubt.notify_one();
+            self.node.be_in_doubt();
             return self.refused_in(run, "NATS has no stream for events, or no JetStream");
         }
         let answer: Answer = serde_json::from_slice(&message.payload).unwrap_or_default();

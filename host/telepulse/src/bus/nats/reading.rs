@@ -115,10 +115,12 @@ impl Reading {
 
     /// Reads until the connection or the stream is another, or something goes wrong.
     async fn read(&mut self, connection: &mut watch::Receiver<Connection>) -> Result<(), String> {
+        let node = self.node.clone();
+        let times = connection.borrow().times;
         let begun = timeout(BEGIN_WITHIN, self.begin()).await;
         let mut messages = begun.map_err(|_| "JetStream does not answer".to_owned())??;
-        self.node.set_trouble(Way::In, None);
-        let node = self.node.clone();
+        node.set_trouble(Way::In, None);
+        node.be_sure(times);
         let mut tick = interval_at(Instant::now() + LOOK, LOOK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -138,6 +140,7 @@ impl Reading {
                 if self.has_gone().await {
                     return Ok(());
                 }
+                node.be_sure(times);
                 self.tell_of_gap();
                 continue;
             };

@@ -1,0 +1,28 @@
+//! What nodes write for each other.
+
+use serde::{Deserialize, Serialize};
+
+/// What a node says of itself with every beat.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NodeRecord {
+    /// Its name in the configuration, for people.
+    pub(crate) name: String,
+    /// How it is.
+    pub(crate) state: NodeState,
+    /// Whether it keeps connections to servers (the role `proxy`).
+    pub(crate) is_proxy: bool,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum NodeState {
+    /// It is there.
+    #[default]
+    Alive,
+    /// It hands over what it has, and takes nothing.
+    Draining,
+    /// It has said good-bye, or others found it silent for too long. That is for ever: a node that was
+    /// only cut off comes back as another incarnation.
+    Gone,
+}

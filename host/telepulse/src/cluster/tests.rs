@@ -104,7 +104,7 @@ impl World {
         for index in 0..nodes {
             let pace = 970 + world.chance(60);
             let origin = world.chance(1_000_000);
-            let node = world.incarnate(index, 0, origin, pace);
+            let node = Self::incarnate(index, 0, origin, pace);
             world.nodes.push(node);
         }
         world
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// A node that has read all there is.
-    fn incarnate(&self, index: usize, incarnation: u32, origin: u64, pace: u64) -> Node {
+    fn incarnate(index: usize, incarnation: u32, origin: u64, pace: u64) -> Node {
         let mut view = Ownership::new(
             &format!("n{index}.{incarnation}"),
             &format!("n{index}"),
@@ -159,7 +159,7 @@ impl World {
 
     fn restart(&mut self, index: usize) {
         let Node { incarnation, origin, pace, is_cut, .. } = self.nodes[index];
-        let node = self.incarnate(index, incarnation + 1, origin, pace);
+        let node = Self::incarnate(index, incarnation + 1, origin, pace);
         self.nodes[index] = Node { is_cut, ..node };
     }
 
@@ -226,7 +226,9 @@ impl World {
         if now >= node.ticked + TICK {
             node.ticked = now;
             let orders = node.view.tick(node.clock(now));
-            orders.into_iter().for_each(|order| self.carry_out(index, order));
+            for order in orders {
+                self.carry_out(index, order);
+            }
         }
     }
 

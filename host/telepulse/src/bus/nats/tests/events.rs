@@ -233,7 +233,7 @@ async fn where_the_stream_is_removed_under_us_everybody_begins_anew() {
 async fn what_others_write_into_the_stream_is_left_out_and_does_no_harm() {
     let server = NatsServer::start();
     let one = node(&server, "one").await;
-    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = jetstream(&server).await;
     let most = u64::MAX;
     for (label, payload) in [
         (String::new(), "{}"),
@@ -245,9 +245,10 @@ async fn what_others_write_into_the_stream_is_left_out_and_does_no_harm() {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert("Telepulse-Event", label);
         let subject = "telepulse.event.queueCount";
-        client.publish_with_headers(subject, headers, payload.into()).await.unwrap();
+        let sent = jetstream.publish_with_headers(subject, headers, payload.into()).await.unwrap();
+        // It is in the stream.
+        sent.await.unwrap();
     }
-    client.flush().await.unwrap();
     one.append(vec![count(7)]);
     assert_eq!(settled(&*one).await, 6);
     assert_eq!(read(&*one, 0), [(6, 7)]);

@@ -8,13 +8,12 @@ pub mod ami;
 pub mod asterisk;
 #[cfg(feature = "crm")]
 pub mod crm;
+pub mod daemon;
 pub mod fault_proxy;
 pub mod languages;
-pub mod nats;
 pub mod phones;
 pub mod ports;
 pub mod recording;
-pub mod redis;
 pub mod storm;
 mod template;
 pub mod wait;

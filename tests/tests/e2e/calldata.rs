@@ -18,10 +18,9 @@ use std::{
 };
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
+    daemon::{Daemon, REDIS},
     phones::{Call, Phone},
-    ports,
-    redis::Redis,
-    wait,
+    ports, wait,
 };
 
 const ANI: &str = "38511234567";
@@ -138,7 +137,7 @@ async fn only_those_with_the_right_come_in() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_draw_from_one_pool_and_no_number_comes_twice() -> Result<()> {
     const NUMBERS: usize = 10_000;
-    let redis = Redis::start().await?;
+    let redis = Daemon::start(REDIS).await?;
     let toml = format!("[store]\npath = \"data\"\nkind = \"redis\"\nurl = \"{}\"\n", redis.url());
     let mut nodes = Vec::new();
     for _ in 0..2 {
@@ -179,7 +178,7 @@ async fn two_nodes_draw_from_one_pool_and_no_number_comes_twice() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_goes_and_comes_back() -> Result<()> {
-    let mut redis = Redis::start().await?;
+    let mut redis = Daemon::start(REDIS).await?;
     let toml = format!("[store]\npath = \"data\"\nkind = \"redis\"\nurl = \"{}\"\n", redis.url());
     let platform = Platform::builder().store(&toml).start().await?;
     let own = "[settings.pools]\nDNIS-ANI = [\"50000-59999\"]\n";

@@ -7,9 +7,12 @@ use crate::{
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use telepulse_language::{Event, QueueCount, Timestamp};
-use telepulse_tests::{nats::Nats, wait};
+use telepulse_tests::{
+    daemon::{Daemon, NATS},
+    wait,
+};
 
-async fn node(nats: &Nats, name: &str) -> Result<Platform> {
+async fn node(nats: &Daemon, name: &str) -> Result<Platform> {
     let bus =
         format!("[node]\nname = \"{name}\"\n[bus]\nkind = \"nats\"\nurl = \"{}\"\n", nats.url());
     Platform::builder().raw(&bus).start().await
@@ -44,7 +47,7 @@ async fn told(client: &mut Client, counts: std::ops::Range<u32>) -> Result<Vec<u
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_goes_on_where_it_was_after_its_host_was_restarted_and_on_another() -> Result<()> {
-    let nats = Nats::start().await?;
+    let nats = Daemon::start(NATS).await?;
     let (one, other) = (node(&nats, "one").await?, node(&nats, "other").await?);
     let mut here = Client::connect(one.ws_port, TOKEN).await?;
     let mut there = Client::connect(other.ws_port, TOKEN).await?;
@@ -80,7 +83,7 @@ async fn a_client_goes_on_where_it_was_after_its_host_was_restarted_and_on_anoth
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_nats_is_away_a_node_is_not_ready_and_then_goes_on() -> Result<()> {
-    let mut nats = Nats::start().await?;
+    let mut nats = Daemon::start(NATS).await?;
     let platform = node(&nats, "one").await?;
     let ready =
         async || anyhow::Ok(reqwest::get(platform.admin("/readyz")).await?.status().as_u16());

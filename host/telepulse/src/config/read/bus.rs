@@ -8,21 +8,8 @@ use crate::config::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// Keys that only NATS has.
-const OF_NATS: [&str; 12] = [
-    "url",
-    "prefix",
-    "user",
-    "password",
-    "token",
-    "credentials",
-    "ca",
-    "cert",
-    "key",
-    "storage",
-    "replicas",
-    "historyMiB",
-];
+/// Keys that every bus has; all others are NATS's.
+const OF_ALL: [&str; 2] = ["kind", "history"];
 
 pub(super) fn bus(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Bus {
     reader.known(fields, &schema::BUS);
@@ -33,7 +20,7 @@ pub(super) fn bus(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Bus {
     let nats = match is_nats {
         Some(true) => self::nats(reader, fields),
         Some(false) => {
-            for key in OF_NATS.into_iter().chain(["historyHours"]) {
+            for key in schema::BUS.keys.iter().filter(|key| !OF_ALL.contains(key)) {
                 if fields.get(key).is_some() {
                     let message = "is for kind = \"nats\": write that, or remove it";
                     reader.mistake(fields, key, message);

@@ -335,7 +335,7 @@ async fn a_refused_login_is_told_and_the_manager_goes_on() -> Result<()> {
 
     // The right password, by another configuration: ARI comes, the link and its calls go on.
     let right = platform.changed(|text| text.replace("not-the-one", pbx.ari_password()))?;
-    let changes = platform.app.reconfigure(right).await.servers;
+    let changes = platform.app.reconfigure(right).await?.servers;
     ensure!(changes.changed == ["pbx1"], "{changes:?}");
     ari_state(&platform, "pbx1", "CONNECTED").await?;
     let goes_on = async || -> Result<()> {

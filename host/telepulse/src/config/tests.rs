@@ -1,15 +1,22 @@
 //! Configurations, good and bad, as data.
 
 use super::*;
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
+    sync::LazyLock,
 };
 use tracing_subscriber::filter::LevelFilter;
 
 const TOKEN: &str = "sha256:2a97516c354b68848cdbd8f54a226a0a55b21ed138e207ad6c5cbb9c00aa5aea";
 const SERVER: &str = "[[server]]\nid='pbx1'\nhost='h'\nusername='u'\nsecret='s'\n";
+
+/// Two certificates with their keys.
+static PAIRS: LazyLock<[CertifiedKey<KeyPair>; 2]> = LazyLock::new(|| {
+    ["a", "b"].map(|name| generate_simple_self_signed([name.to_owned()]).unwrap())
+});
 
 fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -17,13 +24,11 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, Mistakes> {
     let files = |path: &Path| match path.to_str() {
         Some("/etc/tp/secrets/pbx1") => Ok("from a file\r\n".to_owned()),
         Some("/empty") => Ok("\n".to_owned()),
-        // Any bytes do: certificates are looked into when a connection is made.
         Some("/etc/tp/ca.pem" | "/etc/tp/pbx-ca.pem" | "/etc/tp/telepulse.pem") => {
-            Ok("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned())
+            Ok(PAIRS[0].cert.pem())
         }
-        Some("/etc/tp/telepulse.key") => {
-            Ok("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".to_owned())
-        }
+        Some("/etc/tp/telepulse.key") => Ok(PAIRS[0].signing_key.serialize_pem()),
+        Some("/etc/tp/other.key") => Ok(PAIRS[1].signing_key.serialize_pem()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
     let file = Path::new("/etc/tp/tp.toml");
@@ -243,6 +248,11 @@ fn mistakes_of_a_server() {
             "7: server.tls.ca: /etc/tp/secrets/pbx1: holds no certificate (-----BEGIN CERTIFICATE-----)",
         ),
         ("[server.tls]\ncert='ca.pem'", "7: server.tls.cert: needs key, its private key"),
+        (
+            "[server.tls]\ncert='telepulse.pem'\nkey='other.key'",
+            "8: server.tls.key: /etc/tp/other.key: does not go with /etc/tp/telepulse.pem: \
+             keys may not be consistent: KeyMismatch",
+        ),
         (
             "[server.filter]\nexclude=['hangup']",
             "7: server.filter.exclude: holds Hangup, without which the model would be wrong",

@@ -5,6 +5,7 @@ use super::{
     describe::describe,
     keep::{KeepError, Kept},
     link::{self, Goal},
+    prepare::{Unusable, prepared},
     request::{Ask, LinkHandle},
 };
 use crate::{
@@ -12,9 +13,10 @@ use crate::{
     config::Server,
 };
 use arc_swap::ArcSwap;
+use call_model::Pbx;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use telepulse_language::{Code, Permission, Refusal};
 use tokio::{sync::Mutex, time::timeout};
 
@@ -38,8 +40,8 @@ pub struct ServerChanges {
     pub changed: Vec<String>,
     /// Those that are gone.
     pub removed: Vec<String>,
-    /// Those that cannot be used, and why.
-    pub failed: Vec<String>,
+    /// Those that the configuration says something else of, and that stay as the admin API left them.
+    pub overruled: Vec<String>,
 }
 
 struct Shared {
@@ -92,13 +94,26 @@ impl Registry {
         self.shared.links.load_full()
     }
 
+    /// Servers of whom the configuration does not decide: they were changed or removed over the API.
+    pub(crate) async fn overruled(&self) -> BTreeSet<String> {
+        self.shared.kept.lock().await.kept.overruled()
+    }
+
     /// Runs what another configuration says, with what was changed over the API since. Servers that
-    /// are the same go on untouched.
-    pub(crate) async fn reconfigure(&self, configured: Vec<Server>) -> ServerChanges {
+    /// are the same go on untouched. What can fail comes first: if one server cannot be used, nothing
+    /// was touched.
+    pub(crate) async fn reconfigure(
+        &self,
+        configured: Vec<Server>,
+    ) -> Result<ServerChanges, Unusable> {
         let mut keeper = self.shared.kept.lock().await;
+        let wanted = keeper.kept.over(&configured);
+        let fresh = prepared(&keeper.kept.over(&keeper.configured), &wanted)?;
+        let mut changes = ServerChanges {
+            overruled: keeper.overruled_in(&configured),
+            ..ServerChanges::default()
+        };
         keeper.configured = configured;
-        let wanted = keeper.kept.over(&keeper.configured);
-        let mut changes = ServerChanges::default();
         for (id, link) in self.links().iter() {
             if !wanted.iter().any(|server| server.id == *id) {
                 end(link).await;
@@ -106,28 +121,17 @@ impl Registry {
                 changes.removed.push(id.clone());
             }
         }
-        for server in wanted {
+        for (server, pbx) in fresh {
             let id = server.id.clone();
-            let told = match self.links().get(&id) {
-                Some(link) if *link.server == server => continue,
-                Some(_) => &mut changes.changed,
-                None => &mut changes.added,
-            };
-            match self.begin(server).await {
-                Ok(handle) => {
-                    if keeper.kept.stopped.contains(&id) {
-                        handle.goal.send_replace(Goal::Stop);
-                    }
-                    self.edit(|links| drop(links.insert(id.clone(), handle)));
-                    told.push(id);
-                }
-                Err(error) => {
-                    tracing::error!(server = id, error, "server cannot be used");
-                    changes.failed.push(format!("server {id}: {error}"));
-                }
+            let is_known = self.links().contains_key(&id);
+            let handle = self.begin(server, pbx).await;
+            if keeper.kept.stopped.contains(&id) {
+                handle.goal.send_replace(Goal::Stop);
             }
+            self.edit(|links| drop(links.insert(id.clone(), handle)));
+            if is_known { changes.changed.push(id) } else { changes.added.push(id) }
         }
-        changes
+        Ok(changes)
     }
 
     /// Ends every task: logs off and closes.
@@ -206,11 +210,11 @@ impl Registry {
     /// Writes the file first: what was answered as done survives a crash.
     async fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
         let id = server.id.clone();
+        let pbx = link::model(&server).map_err(|error| Refusal::field("extensions", error))?;
         let goes_on =
             self.links().get(&id).is_some_and(|old| old.server.is_same_but_for_ari(&server));
         keeper.update(|kept| kept.put(server.clone(), goes_on))?;
-        let handle =
-            self.begin(server).await.map_err(|error| Refusal::field("extensions", error))?;
+        let handle = self.begin(server, pbx).await;
         let description = describe(&handle);
         self.edit(|links| drop(links.insert(id, handle)));
         Ok(description)
@@ -218,18 +222,16 @@ impl Registry {
 
     /// Starts a server's tasks, in place of those that it had. Where nothing but ARI differs the link
     /// and its calls go on.
-    async fn begin(&self, server: Server) -> Result<LinkHandle, String> {
+    async fn begin(&self, server: Server, pbx: Pbx) -> LinkHandle {
         let bus = &self.shared.bus;
         let old = self.links().get(&server.id).cloned();
         if let Some(old) = old.as_ref().filter(|old| old.server.is_same_but_for_ari(&server)) {
-            return Ok(old.with_ari(server, bus).await);
+            return old.with_ari(server, bus).await;
         }
-        // One that cannot be begun leaves the one before as it is.
-        let pbx = link::model(&server)?;
         if let Some(old) = &old {
             end(old).await;
         }
-        Ok(link::spawn(server, pbx, bus.clone()))
+        link::spawn(server, pbx, bus.clone())
     }
 
     async fn remove(&self, id: &str) -> Result<Value, Refusal> {
@@ -281,6 +283,13 @@ impl Registry {
 }
 
 impl Keeper {
+    /// Servers of which another configuration says something else, in vain.
+    fn overruled_in(&self, configured: &[Server]) -> Vec<String> {
+        let of = |list: &[Server], id: &str| list.iter().find(|it| it.id == id).cloned();
+        let differs = |id: &String| of(&self.configured, id) != of(configured, id);
+        self.kept.overruled().into_iter().filter(differs).collect()
+    }
+
     fn update(&mut self, change: impl FnOnce(&mut Kept)) -> Result<(), Refusal> {
         let mut kept = self.kept.clone();
         change(&mut kept);

@@ -379,6 +379,15 @@ pub trait Listeners: Send + Sync + 'static {
         path: &str,
         handler: Arc<dyn HttpHandler>,
     ) -> BoxFuture<'static, Result<Guard, String>>;
+
+    /// Tells whoever asks below a path that its plugin is not there yet, until the guard is dropped. It takes
+    /// the path from nobody: where another answers at the very path, that one does.
+    fn announce(
+        &self,
+        plugin: &str,
+        listen: SocketAddr,
+        path: &str,
+    ) -> BoxFuture<'static, Result<Guard, String>>;
 }
 
 /// A body of an HTTP message on its way through the host.

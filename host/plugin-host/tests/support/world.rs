@@ -6,8 +6,18 @@ mod kept;
 use super::PATIENCE;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use plugin_host::{PolicyGrant, ports::{Body, BusEvent, CommandHandler, ConnectionSink, EventSink, Frame, Guard, Happening, HttpFailure, HttpHandler, Live, OpenInfo, PolicyHandler, Ports, Request, Verdict}};
-use std::{any::Any, collections::BTreeMap, sync::{Arc, Mutex, MutexGuard}};
+use plugin_host::{
+    PolicyGrant,
+    ports::{
+        Body, BusEvent, CommandHandler, ConnectionSink, EventSink, Frame, Guard, Happening,
+        HttpFailure, HttpHandler, Live, OpenInfo, PolicyHandler, Ports, Verdict,
+    },
+};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
 use telepulse_language::{Principal, Refusal};
 use tokio::sync::watch;
 

@@ -26,7 +26,7 @@ fn unusable(like: &Server) -> Server {
 /// `a` is changed, `b` removed, one is added, and fewer commands are let through.
 fn changed(before: &Config, added: Server) -> Config {
     let mut config = before.clone();
-    config.servers[0].context = "elsewhere".to_owned();
+    "elsewhere".clone_into(&mut config.servers[0].context);
     config.servers.pop();
     config.servers.push(added);
     config.commands.per_second = NonZeroU32::MIN;
@@ -71,7 +71,7 @@ async fn a_configuration_that_fails_while_it_is_put_in_force_leaves_all_as_it_wa
 async fn all_servers_that_cannot_be_used_are_named_at_once() {
     let stage = two_servers().await;
     let mut bad = changed(&stage.config, unusable(&stage.config.servers[0]));
-    bad.servers[0].extensions = "(".to_owned();
+    "(".clone_into(&mut bad.servers[0].extensions);
     let refused = stage.app.reconfigure(bad).await.unwrap_err().to_string();
     assert!(refused.contains("server a: ") && refused.contains("server c: "), "{refused}");
     stage.app.shutdown().await;

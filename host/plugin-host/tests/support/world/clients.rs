@@ -3,8 +3,10 @@
 use super::{Port, Subscribed};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http_body_util::{BodyExt};
-use plugin_host::{ports::{Attached, Bus, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard, HttpHandler, Listeners, Live, Request}};
+use plugin_host::ports::{
+    Attached, Bus, CloseReason, ConnectionSink, Connections, EventSink, Frame, Guard, HttpHandler,
+    Listeners, Live, Request,
+};
 use std::{net::SocketAddr, sync::Arc};
 use telepulse_language::{Filter, Principal};
 

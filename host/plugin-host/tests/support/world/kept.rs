@@ -1,11 +1,17 @@
 //! Values, messages and figures; commands and policies; requests to outside.
 
-use super::{Port};
+use super::{Inner, OnDrop, Port};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Full};
-use plugin_host::{Origin, PolicyGrant, ports::{Body, CommandHandler, Commands, Extent, Guard, Journal, Kv, KvChange, KvDone, KvKeys, Measure, Metrics, Outgoing, OutgoingError, Policies, PolicyHandler, Request, Timeouts}};
-use std::{sync::Arc};
+use plugin_host::{
+    Origin, PolicyGrant,
+    ports::{
+        Body, CommandHandler, Commands, Extent, Guard, Journal, Kv, KvChange, KvDone, KvKeys,
+        Measure, Metrics, Outgoing, OutgoingError, Policies, PolicyHandler, Timeouts,
+    },
+};
+use std::sync::Arc;
 
 /// Values without any time: they are kept until they are taken.
 impl Kv for Port {

@@ -155,11 +155,10 @@ impl HttpHandler for Endless {
         _: http::Request<Body>,
         _: Option<Arc<Principal>>,
     ) -> BoxFuture<'static, Result<http::Response<Body>, HttpFailure>> {
-        let held = self.0.clone();
-        let more = futures_util::stream::repeat_with(move || {
-            // It is held as an open file would be.
-            let _held = &held;
-            Ok(hyper::body::Frame::data(Bytes::from_static(&[0; 64 << 10])))
+        // It is held as an open file would be.
+        let more = futures_util::stream::unfold(self.0.clone(), async |held| {
+            let piece = hyper::body::Frame::data(Bytes::from(vec![0; 64 << 10]));
+            Some((Ok(piece), held))
         });
         let body = http_body_util::StreamBody::new(more).boxed_unsync();
         Box::pin(std::future::ready(Ok(http::Response::new(body))))

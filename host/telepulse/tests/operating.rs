@@ -234,3 +234,39 @@ fn a_reload_says_which_servers_stay_as_the_admin_api_left_them() {
                 a, b; other limits on commands\n";
     assert!(told.ends_with(done), "{told}");
 }
+
+#[test]
+fn a_server_is_changed_in_what_is_given_and_nothing_else() {
+    let bench = Bench::new();
+    bench.write("");
+    let _running = bench.start();
+    let secret = bench.folder.path().join("secret");
+    std::fs::write(&secret, "a canary\n").unwrap();
+    let secret = format!("--secret=file:{}", secret.display());
+    let add = ["servers", "add", "a", "--host=127.0.0.1", "--port=1", "--username=u", &secret];
+    let (code, told, wrong) = bench.admin(&add);
+    assert_eq!(code, Some(0), "{wrong}");
+    assert!(told.starts_with("server a: added\nserver a: it is "), "{told}");
+    assert!(wrong.contains("telepulse servers change a --") || wrong.contains("manager.conf"));
+
+    let change = ["servers", "change", "a", "--context=from-internal", "--max-calls=7"];
+    let (code, told, wrong) = bench.admin(&change);
+    assert!(code == Some(0) && told.starts_with("server a: changed; it is "), "{told}{wrong}");
+    let (_, listed, _) = bench.admin(&["servers", "list", "--json"]);
+    let server = &serde_json::from_str::<Value>(&listed).unwrap()["items"][0];
+    for (key, expected) in [
+        ("host", json!("127.0.0.1")),
+        ("port", json!(1)),
+        ("context", json!("from-internal")),
+        ("maxCalls", json!(7)),
+        ("device", json!("PJSIP/{ext}")),
+    ] {
+        assert_eq!(server[key], expected, "{key}");
+    }
+    // What is kept goes nowhere else.
+    let (code, _, wrong) = bench.admin(&["servers", "change", "a", "--host=127.0.0.2"]);
+    assert_eq!(code, Some(1));
+    assert!(wrong.contains("secret: is needed") && !wrong.contains("canary"), "{wrong}");
+    let (code, _, wrong) = bench.admin(&["servers", "change", "b", "--port=2"]);
+    assert!(code == Some(1) && wrong.contains("there is no server"), "{wrong}");
+}

@@ -108,7 +108,19 @@ impl Plan {
             None => Code::RejectedByServer,
         };
         let place = if step == 0 { String::new() } else { format!(" (step {})", step + 1) };
-        Err(Refusal::new(code, format!("Asterisk refused{place}: {words}")))
+        let way_out = self.looked_up(step, &lower);
+        Err(Refusal::new(code, format!("Asterisk refused{place}: {words}{way_out}")))
+    }
+
+    /// Where a number was looked up that is not there.
+    fn looked_up(&self, step: usize, words: &str) -> String {
+        let context = self.actions.get(step).and_then(|action| action.get("Context"));
+        match context.filter(|_| words.contains("extension does not exist")) {
+            Some(context) => {
+                format!(" It was looked up in the context {context:?}, the server's `context`.")
+            }
+            None => String::new(),
+        }
     }
 }
 

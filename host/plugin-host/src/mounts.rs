@@ -20,6 +20,8 @@ pub(crate) struct Mounts {
     subscription: Option<(Vec<Pattern>, Guard)>,
     websockets: BTreeMap<Mount, (Vec<String>, Guard)>,
     routes: BTreeMap<Place, (Arc<Route>, Guard)>,
+    /// Paths of a plugin that does not run yet, or any more.
+    announced: Vec<Guard>,
     commands: BTreeMap<String, Guard>,
 }
 
@@ -56,11 +58,34 @@ impl Owner<'_> {
 }
 
 impl Mounts {
-    /// Unmounts everything; a subscription that is durable goes on without its plugin.
+    /// Unmounts everything; a subscription that is durable goes on without its plugin, and what is announced
+    /// stays so.
     pub(crate) fn clear(&mut self, home: &Handle, is_durable: bool) {
         let _home = home.enter();
         let subscription = self.subscription.take().filter(|_| is_durable);
-        *self = Self { subscription, ..Self::default() };
+        let announced = std::mem::take(&mut self.announced);
+        *self = Self { subscription, announced, ..Self::default() };
+    }
+
+    /// Has whoever asks on these paths be told that the plugin is to come.
+    pub(crate) async fn announce(&mut self, owner: &Owner<'_>, routes: &[Mount]) {
+        let mut announced = Vec::new();
+        for Mount { listen, path, .. } in routes {
+            let listeners = &owner.ports.listeners;
+            match owner.at_home(|| listeners.announce(owner.name, *listen, path)).await {
+                Ok(guard) => announced.push(guard),
+                // It is told again, and as what it is, when the path is mounted.
+                Err(error) => tracing::debug!(plugin = owner.name, error, "not announced"),
+            }
+        }
+        self.conceal(owner.home);
+        self.announced = announced;
+    }
+
+    /// Announces nothing any more.
+    pub(crate) fn conceal(&mut self, home: &Handle) {
+        let _home = home.enter();
+        self.announced.clear();
     }
 
     /// Makes it so. On an error what was mounted before is still, or again, mounted.
@@ -98,6 +123,7 @@ impl Mounts {
                 route.set_right(mount.right.as_deref());
             }
         }
+        self.conceal(owner.home);
         self.subscribe(owner, if surface.subscriber { &rights.grants.subscribe } else { &[] });
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::{
     ctx::Identity,
     durable::Durable,
     folder::Source,
-    grants::{Grants, PolicyGrant},
+    grants::{Grants, Mount, PolicyGrant},
     http::HttpSlot,
     instance::Instance,
     mailbox::{Inbox, mailbox},
@@ -179,6 +179,7 @@ impl Task {
         drop(self.others.rest().await);
         self.unmount();
         self.mounts.clear(&self.shared.home, false);
+        self.mounts.conceal(&self.shared.home);
         self.be_asked(None);
         self.shared.board.remove(self.identity.name.as_str());
         // Nothing of it is left when they hear of it.
@@ -260,10 +261,11 @@ impl Task {
         {
             // Before the plugin is there: until it decides, its grant says what counts; and what it is
             // to do is kept for it.
-            if self.current.is_none()
-                && let Err(error) = self.keep_messages(&manifest.grants).await
-            {
-                tracing::error!(plugin = %self.identity.name, error, "its messages are not kept");
+            if self.current.is_none() {
+                if let Err(error) = self.keep_messages(&manifest.grants).await {
+                    tracing::error!(plugin = %self.identity.name, error, "its messages are not kept");
+                }
+                self.announce(&manifest.grants.routes).await;
             }
             self.be_asked(manifest.grants.policy);
         }
@@ -352,10 +354,14 @@ impl Task {
         self.preparing = None;
         self.probation = None;
         self.restart_at = None;
-        self.current = None;
+        let current = self.current.take();
         self.restarts.clear();
         let instances = self.rest().await;
         self.unmount();
+        match current.filter(|it| state == State::Failed && it.build.surface().http) {
+            Some(failed) => self.announce(&failed.rights.grants.routes).await,
+            None => self.mounts.conceal(&self.shared.home),
+        }
         drain(&self.identity, instances).await;
         self.status.state = state;
     }
@@ -377,6 +383,12 @@ impl Task {
         let mut instances = instances.into_iter();
         self.instance = instances.next();
         self.others.work(instances);
+    }
+
+    /// Has whoever asks on these paths be told that the plugin does not run, until it does.
+    async fn announce(&mut self, routes: &[Mount]) {
+        let (mounts, owner) = self.mounts();
+        mounts.announce(&owner, routes).await;
     }
 
     /// Sees to it that the plugin is asked about these commands, and no others.

@@ -103,6 +103,22 @@ async fn requests_are_answered_one_at_a_time_and_failures_stay_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_paths_of_a_plugin_that_does_not_run_are_announced() {
+    let rig = Rig::with(&[("web", b"no component", WEB)]).await;
+    assert_eq!(rig.host.show("web").unwrap().state, State::Failed);
+    assert_eq!(rig.world.announced(), ["/"]);
+    let wasm = guest("web");
+    rig.put("web.wasm", &wasm);
+    rig.runs("web", &wasm).await;
+    assert_eq!(rig.world.announced(), [""; 0], "it answers itself");
+    assert_eq!(rig.world.get("/", "/x").await, Ok((200, "you asked for /x".to_owned())));
+    // Whoever stopped it does not want it to come.
+    rig.host.stop("web").await.unwrap();
+    assert_eq!(rig.world.announced(), [""; 0]);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_instance_serves_again_and_acts_for_whoever_asks() {
     let rig = Rig::with(&[("web", &guest("web"), WEB)]).await;
     let world = &rig.world;

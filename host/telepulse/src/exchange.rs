@@ -5,7 +5,7 @@ use http::{
     Method, Request, StatusCode, Uri, header, request,
     uri::{Authority, PathAndQuery},
 };
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::error::Error;
@@ -14,6 +14,28 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+
+/// Why a request has no answer that can be used. Worded for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AskError {
+    /// It was answered, with more than is read.
+    #[error("answers {status} with more than {most} bytes")]
+    TooLong {
+        /// What the answer's head says.
+        status: StatusCode,
+        /// How much is read.
+        most: usize,
+    },
+    /// It was not answered.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<String> for AskError {
+    fn from(why: String) -> Self {
+        Self::Failed(why)
+    }
+}
 
 /// Host (of an IPv6 address without its brackets) and port of a URL; `None` if it names no host.
 pub(crate) fn endpoint(url: &Uri) -> Option<(&str, u16)> {
@@ -30,14 +52,14 @@ pub(crate) fn request(method: Method, url: &Uri) -> request::Builder {
 }
 
 /// Connects to where `url` is, encrypted with `tls` if there is one, sends a request and reads the answer,
-/// whose body may have `most` bytes. The error is for the operator.
+/// whose body may have `most` bytes.
 pub(crate) async fn ask(
     url: &Uri,
     tls: Option<&TlsConnector>,
     request: Request<Full<Bytes>>,
     most: usize,
-) -> Result<(StatusCode, Bytes), String> {
-    let (host, port) = endpoint(url).ok_or("names no host")?;
+) -> Result<(StatusCode, Bytes), AskError> {
+    let (host, port) = endpoint(url).ok_or_else(|| "names no host".to_owned())?;
     let stream = TcpStream::connect((host, port)).await;
     let stream = stream.map_err(|error| format!("{host}:{port}: {error}"))?;
     let answer = match tls {
@@ -49,7 +71,10 @@ pub(crate) async fn ask(
         }
         None => exchange(stream, request, most).await,
     };
-    answer.map_err(|error| error.to_string())
+    answer.map_err(|error| match error.downcast::<AskError>() {
+        Ok(error) => *error,
+        Err(error) => AskError::Failed(error.to_string()),
+    })
 }
 
 /// Sends a request over `stream` and reads the answer, whose body may have `most` bytes.
@@ -69,6 +94,9 @@ where
         Ok(body) => Ok((head.status, body.to_bytes())),
         // What is said about a failure is not needed to know of it.
         Err(_) if !head.status.is_success() => Ok((head.status, Bytes::new())),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(AskError::TooLong { status: head.status, most }.into())
+        }
         Err(error) => Err(error),
     }
 }

@@ -189,7 +189,8 @@ async fn servers_are_added_and_listed() {
     assert_eq!(out, expected);
     let add = ["servers", "add", "pbx1", "--host=h", "--username=u", "--secret=env:SECRET"];
     let (code, out, _) = call(&add).await;
-    assert_eq!((code, out.as_str()), (Some(0), "server pbx1: added; it is CONNECTING\n"));
+    let told = "server pbx1: added\nserver pbx1: it is CONNECTING\n";
+    assert_eq!((code, out.as_str()), (Some(0), told));
     let (code, _, error) = call(&[&add[..], &["--port=1"]].concat()).await;
     assert_eq!((code, error.as_str()), (Some(1), "telepulse: port: is wrong\\u001b[2J\n"));
     let (code, _, error) =

@@ -31,6 +31,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("bin/telepulse check", "the same"),
     ("asterisk -rx", "on an Asterisk machine: the end-to-end tests"),
     ("telepulse servers add pbx1 --host pbx.example", "by TLS: the end-to-end tests"),
+    ("telepulse servers change", "the servers of the demo stay as they are: `operating`"),
     ("telepulse reload", "of a configuration, which the demo has none of: `operating`"),
     ("curl https://", "somebody else's server"),
     ("docker run", "somebody else's image; the tests of traces have a collector of their own"),

@@ -119,30 +119,54 @@ impl Drop for Running {
     }
 }
 
+/// A program that runs in a folder of its own, whose configuration is written anew.
+struct Bench {
+    folder: TempDir,
+    port: u16,
+    url: String,
+}
+
+impl Bench {
+    /// Not started yet.
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
+        let port = free_port();
+        Self { folder, port, url: format!("http://127.0.0.1:{port}") }
+    }
+
+    fn write(&self, more: &str) {
+        let text = format!("[admin]\nlisten = '127.0.0.1:{}'\n{more}", self.port);
+        std::fs::write(self.folder.path().join("x.toml"), text).unwrap();
+    }
+
+    fn start(&self) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_telepulse"));
+        command.args(["run", "--config", "x.toml"]).current_dir(self.folder.path()).env_clear();
+        let running = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let running = Running(running);
+        let began = Instant::now();
+        while self.admin(&["top"]).0 != Some(0) {
+            assert!(began.elapsed() < Duration::from_secs(30), "it runs");
+        }
+        running
+    }
+
+    fn admin(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        call(self.folder.path(), &[words, &["--admin", &self.url]].concat())
+    }
+}
+
 #[test]
 fn a_reload_is_tried_then_used_and_a_bad_file_changes_nothing() {
-    let folder = TempDir::new().unwrap();
-    std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
-    let port = free_port();
-    let url = format!("http://127.0.0.1:{port}");
-    let write = |more: &str| {
-        let text = format!("[admin]\nlisten = '127.0.0.1:{port}'\n{more}");
-        std::fs::write(folder.path().join("x.toml"), text).unwrap();
-    };
-    write("");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_telepulse"));
-    command.args(["run", "--config", "x.toml"]).current_dir(folder.path()).env_clear();
-    let _running = Running(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let began = Instant::now();
-    while call(folder.path(), &["top", "--admin", &url]).0 != Some(0) {
-        assert!(began.elapsed() < Duration::from_secs(30), "it runs");
-    }
-    let reload =
-        |words: &[&str]| call(folder.path(), &[&["reload", "--admin", &url], words].concat());
-    assert_eq!(reload(&["--dry-run"]), (Some(0), "nothing differs\n".to_owned(), String::new()));
+    let bench = Bench::new();
+    bench.write("");
+    let _running = bench.start();
+    let tried = bench.admin(&["reload", "--dry-run"]);
+    assert_eq!(tried, (Some(0), "nothing differs\n".to_owned(), String::new()));
     let server = "[[server]]\nid='a'\nhost='127.0.0.1'\nport=1\nusername='u'\nsecret='a canary'\n";
-    write(&format!("{server}[log]\nlevel='debug'\n"));
-    let (code, tried, _) = reload(&["--dry-run"]);
+    bench.write(&format!("{server}[log]\nlevel='debug'\n"));
+    let (code, tried, _) = bench.admin(&["reload", "--dry-run"]);
     assert_eq!(code, Some(0));
     for expected in [
         "+ server.a.host: \"127.0.0.1\"\n",
@@ -153,13 +177,13 @@ fn a_reload_is_tried_then_used_and_a_bad_file_changes_nothing() {
         assert!(tried.contains(expected), "{expected}: {tried}");
     }
     assert!(!tried.contains("canary"));
-    let listed = || call(folder.path(), &["servers", "list", "--admin", &url]).1;
+    let listed = || bench.admin(&["servers", "list"]).1;
     assert!(!listed().contains("127.0.0.1"), "a trial changes nothing");
-    let (code, done, _) = reload(&[]);
+    let (code, done, _) = bench.admin(&["reload"]);
     assert!(code == Some(0) && done.contains("in force: servers added: a"), "{done}");
     assert!(listed().contains("127.0.0.1"));
-    write("[log]\nlevel='loud'\n[bus]\nhistory=0\n");
-    let (code, refused, _) = reload(&[]);
+    bench.write("[log]\nlevel='loud'\n[bus]\nhistory=0\n");
+    let (code, refused, _) = bench.admin(&["reload"]);
     assert_eq!(code, Some(1));
     assert!(
         refused.starts_with("nothing was changed; the configuration has mistakes:\n"),
@@ -167,4 +191,82 @@ fn a_reload_is_tried_then_used_and_a_bad_file_changes_nothing() {
     );
     assert!(refused.contains("x.toml:4: log.level") && refused.contains("x.toml:6: bus.history"));
     assert!(listed().contains("127.0.0.1"), "what was in force stays so");
+}
+
+#[test]
+fn a_reload_says_which_servers_stay_as_the_admin_api_left_them() {
+    let bench = Bench::new();
+    let server = |id: &str, host: &str| {
+        format!("[[server]]\nid='{id}'\nhost='{host}'\nport=1\nusername='u'\nsecret='s'\n")
+    };
+    // Over the admin API `a` was changed and `b` removed; `old` is of a version that took such patterns.
+    let kept = |id: &str, extensions: &str| {
+        json!({ "id": id, "host": "127.0.0.9", "port": 1, "username": "u", "secret": "s",
+            "extensions": extensions })
+    };
+    let kept = json!({ "servers": [kept("a", "^1"), kept("old", "(")], "removed": ["b"] });
+    let data = bench.folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("servers.json"), kept.to_string()).unwrap();
+    bench.write(&server("a", "127.0.0.1"));
+    let _running = bench.start();
+
+    let more = ["a", "b", "c"].map(|id| server(id, "127.0.0.2")).concat();
+    bench.write(&more);
+    for words in [&["reload", "--dry-run"][..], &["reload"]] {
+        let (code, told, _) = bench.admin(words);
+        assert_eq!(code, Some(0), "{told}");
+        for expected in [
+            "~ server.a.host: \"127.0.0.1\" -> \"127.0.0.2\"  (no effect: servers.json holds)\n",
+            "+ server.b.host: \"127.0.0.2\"  (no effect: servers.json holds)\n",
+            "+ server.c.host: \"127.0.0.2\"\n",
+        ] {
+            assert!(told.contains(expected), "{expected}: {told}");
+        }
+    }
+    let (_, listed, _) = bench.admin(&["servers", "list"]);
+    assert!(listed.contains("127.0.0.9") && listed.contains("127.0.0.2"), "{listed}");
+    assert!(!listed.lines().any(|line| line.starts_with("b ")), "{listed}");
+    // What the two say of others is told, too.
+    bench.write(&(more.replace("127.0.0.2", "127.0.0.3") + "[commands]\nperSecond = 5\n"));
+    let (_, told, _) = bench.admin(&["reload"]);
+    let done = "in force: servers changed: c; as the admin API left them, whatever the file says: \
+                a, b; other limits on commands\n";
+    assert!(told.ends_with(done), "{told}");
+}
+
+#[test]
+fn a_server_is_changed_in_what_is_given_and_nothing_else() {
+    let bench = Bench::new();
+    bench.write("");
+    let _running = bench.start();
+    let secret = bench.folder.path().join("secret");
+    std::fs::write(&secret, "a canary\n").unwrap();
+    let secret = format!("--secret=file:{}", secret.display());
+    let add = ["servers", "add", "a", "--host=127.0.0.1", "--port=1", "--username=u", &secret];
+    let (code, told, wrong) = bench.admin(&add);
+    assert_eq!(code, Some(0), "{wrong}");
+    assert!(told.starts_with("server a: added\nserver a: it is "), "{told}");
+    assert!(wrong.contains("telepulse servers change a --") || wrong.contains("manager.conf"));
+
+    let change = ["servers", "change", "a", "--context=from-internal", "--max-calls=7"];
+    let (code, told, wrong) = bench.admin(&change);
+    assert!(code == Some(0) && told.starts_with("server a: changed; it is "), "{told}{wrong}");
+    let (_, listed, _) = bench.admin(&["servers", "list", "--json"]);
+    let server = &serde_json::from_str::<Value>(&listed).unwrap()["items"][0];
+    for (key, expected) in [
+        ("host", json!("127.0.0.1")),
+        ("port", json!(1)),
+        ("context", json!("from-internal")),
+        ("maxCalls", json!(7)),
+        ("device", json!("PJSIP/{ext}")),
+    ] {
+        assert_eq!(server[key], expected, "{key}");
+    }
+    // What is kept goes nowhere else.
+    let (code, _, wrong) = bench.admin(&["servers", "change", "a", "--host=127.0.0.2"]);
+    assert_eq!(code, Some(1));
+    assert!(wrong.contains("secret: is needed") && !wrong.contains("canary"), "{wrong}");
+    let (code, _, wrong) = bench.admin(&["servers", "change", "b", "--port=2"]);
+    assert!(code == Some(1) && wrong.contains("there is no server"), "{wrong}");
 }

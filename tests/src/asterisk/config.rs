@@ -50,8 +50,9 @@ const TEMPLATES: [(&str, &str); 16] = templates![
 /// The password of the ARI user `telepulse`.
 pub(super) const ARI_PASSWORD: &str = "another secret for tests";
 
-/// What ARI takes beyond the modules that every instance has.
-const ARI_MODULES: [&str; 12] = [
+/// What ARI takes beyond the modules that every instance has. Without `res_stasis_device_state`: with it ARI
+/// can hang for ever when a client goes (asterisk/asterisk#2170), as it does here once in a few runs.
+const ARI_MODULES: [&str; 11] = [
     "app_stasis",
     "res_ari",
     "res_ari_applications",
@@ -59,7 +60,6 @@ const ARI_MODULES: [&str; 12] = [
     "res_ari_events",
     "res_ari_model",
     "res_stasis_answer",
-    "res_stasis_device_state",
     "res_stasis_playback",
     "res_stasis_recording",
     "res_stasis_snoop",

@@ -211,7 +211,7 @@ async fn after_a_cut_the_table_is_as_asterisk_lists_it() -> Result<()> {
     let Some(mut pbx) = start(name).await? else { return Ok(()) };
     let proxy = FaultProxy::start(pbx.http()).await?;
     let manager = format!(
-        "[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = 2\n\
+        "[[server]]\nid = \"pbx1\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = 3\n\
          username = \"{}\"\nsecret = \"{}\"\n",
         pbx.manager().port(),
         pbx.username(),
@@ -247,7 +247,10 @@ async fn after_a_cut_the_table_is_as_asterisk_lists_it() -> Result<()> {
         .await
         .with_context(|| format!("{fault:?}"))?;
         proxy.set(Fault::None);
-        ari_state(&platform, "pbx1", "CONNECTED").await?;
+        // Whoever says nothing for long is sent away.
+        client.ok(json!({"action": "ping"})).await?;
+        let connected = ari_state(&platform, "pbx1", "CONNECTED").await;
+        connected.with_context(|| format!("after {fault:?}"))?;
         equals_the_listing(&mut client, &pbx).await.with_context(|| format!("{fault:?}"))?;
     }
     let shown = platform.server("pbx1").await?;
@@ -335,7 +338,7 @@ async fn a_refused_login_is_told_and_the_manager_goes_on() -> Result<()> {
 
     // The right password, by another configuration: ARI comes, the link and its calls go on.
     let right = platform.changed(|text| text.replace("not-the-one", pbx.ari_password()))?;
-    let changes = platform.app.reconfigure(right).await.servers;
+    let changes = platform.app.reconfigure(right).await?.servers;
     ensure!(changes.changed == ["pbx1"], "{changes:?}");
     ari_state(&platform, "pbx1", "CONNECTED").await?;
     let goes_on = async || -> Result<()> {

@@ -160,7 +160,7 @@ async fn a_configuration_read_again_touches_what_differs_and_nothing_else() -> R
         with_token + &Platform::builder().server("pbx2", &second).text()
     })?;
     let (done, closed_clerk) = tokio::join!(platform.app.reconfigure(more), closed(clerk));
-    assert_eq!(done.to_string(), "servers added: pbx2; users changed: clerk");
+    assert_eq!(done?.to_string(), "servers added: pbx2; users changed: clerk");
     let (after, code) = closed_clerk?;
     assert!(after < Duration::from_secs(1) && code == 4401, "{after:?} {code}");
     platform.connected("pbx2").await?;
@@ -177,7 +177,7 @@ async fn a_configuration_read_again_touches_what_differs_and_nothing_else() -> R
     })?;
     let (done, closed_clerk) = tokio::join!(platform.app.reconfigure(less), closed(clerk));
     assert_eq!(
-        done.to_string(),
+        done?.to_string(),
         "servers removed: pbx2; users changed: clerk; other limits on commands; \
          only after a restart: [bus]"
     );

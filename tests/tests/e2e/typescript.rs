@@ -118,7 +118,7 @@ async fn the_client_goes_on_where_it_was_however_often_it_is_cut() -> Result<()>
 
     // The rights are gone: it gives up, and says so.
     let without = platform.changed(|text| text.replace("name = \"test\"", "name = \"other\""))?;
-    platform.app.reconfigure(without).await;
+    platform.app.reconfigure(without).await?;
     let end = client.until(|_, told| told["state"] == "closed").await?;
     assert!(end["reason"].as_str().is_some_and(|why| why.contains("log in again")), "{end}");
     platform.stop().await;

@@ -268,7 +268,14 @@ fn asterisks_words_are_understood() {
     check(json!({"action": "hangup", "agent": "101"}), "No such channel", None);
     check(json!({"action": "hangup", "channel": "1.1"}), "No such channel", Some("notFound"));
     let dial = json!({"action": "dial", "from": "101", "to": "1"});
-    check(dial, "Extension does not exist.", Some("rejectedByServer"));
+    check(dial.clone(), "Extension does not exist.", Some("rejectedByServer"));
+    // The way out: it is the context that is wrong most often.
+    let refused = plan(&mut pbx(), &dial).unwrap();
+    let words = parse("Response: Error\nMessage: Extension does not exist.\n");
+    let told = refused.check(0, &words).unwrap_err().message;
+    assert!(
+        told.ends_with("It was looked up in the context \"internal\", the server's `context`.")
+    );
 }
 
 #[test]

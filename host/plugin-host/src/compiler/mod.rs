@@ -102,6 +102,8 @@ impl Compiler {
         if let Some(component) = self.load(&path) {
             return Ok(component);
         }
+        let kib = wasm.len() / 1024;
+        tracing::info!(kib, "compiling a plugin; what comes of it is kept for the next start");
         match &self.program {
             Some(program) => self.compile_outside(program, wasm, path),
             None => self.compile_here(wasm, &path),

@@ -34,6 +34,8 @@ pub enum Outcome {
     },
     /// It has these mistakes, each with its place; what was in force stays so.
     Bad(Vec<(String, String)>),
+    /// It has none, but could not be put in force for these reasons; nothing was touched.
+    Unusable(Vec<(String, String)>),
 }
 
 pub(super) async fn reload(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
@@ -64,17 +66,21 @@ pub(super) async fn reload(State(api): State<Api>, request: Request) -> Result<R
             Json(json!({ "applied": !is_trial, "changes": changes, "told": told })).into_response()
         }
         Outcome::Bad(mistakes) => {
-            let mistakes: Vec<Value> = mistakes
-                .iter()
-                .map(|(place, text)| json!({ "where": place, "what": text }))
-                .collect();
-            let body = json!({
-                "type": "about:blank", "title": "Bad Request", "status": 400, "code": "badRequest",
-                "detail": "the configuration has mistakes; the one in force stays so",
-                "mistakes": mistakes,
-            });
-            let kind = [(axum::http::header::CONTENT_TYPE, "application/problem+json")];
-            (StatusCode::BAD_REQUEST, kind, body.to_string()).into_response()
+            refused("the configuration has mistakes; the one in force stays so", &mistakes)
+        }
+        Outcome::Unusable(reasons) => {
+            refused("the configuration cannot be used; everything is as it was", &reasons)
         }
     })
+}
+
+fn refused(detail: &str, mistakes: &[(String, String)]) -> Response {
+    let mistakes: Vec<Value> =
+        mistakes.iter().map(|(place, text)| json!({ "where": place, "what": text })).collect();
+    let body = json!({
+        "type": "about:blank", "title": "Bad Request", "status": 400, "code": "badRequest",
+        "detail": detail, "mistakes": mistakes,
+    });
+    let kind = [(axum::http::header::CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::BAD_REQUEST, kind, body.to_string()).into_response()
 }

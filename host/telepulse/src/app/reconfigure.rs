@@ -6,7 +6,7 @@ use crate::{
     auth::Auth,
     config::{self, Change, Config, User},
     core::Pace,
-    proxy::ServerChanges,
+    proxy::{ServerChanges, Unusable},
 };
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
@@ -16,14 +16,14 @@ const ONCE_MORE: Duration = Duration::from_millis(300);
 /// What another configuration did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reconfigured {
+    /// What differed, key by key, secrets left out.
+    pub changes: Vec<Change>,
     /// Servers.
     pub servers: ServerChanges,
     /// Users who are new, gone, or other than before; their connections were closed.
     pub users: Vec<String>,
     /// Whether the limits on commands are others.
     pub commands: bool,
-    /// Why nothing was changed after all: all that had been changed was changed back.
-    pub refused: Option<String>,
     /// Sections that differ and need a restart; those of before stay in force.
     pub later: Vec<&'static str>,
 }
@@ -36,14 +36,16 @@ impl App {
 
     /// What another configuration would change, secrets left out.
     pub async fn changes(&self, new: &Config) -> Vec<Change> {
-        config::diff(&*self.config.lock().await, new)
+        config::diff(&*self.config.lock().await, new, &self.registry.overruled().await)
     }
 
     /// Puts another configuration in force: servers, users and the limits on commands. What did not
     /// change is not touched; connections of users who are gone, or have other rights or another
-    /// token or password, are closed (4401).
-    pub async fn reconfigure(&self, new: Config) -> Reconfigured {
+    /// token or password, are closed (4401). Where a server cannot be used nothing was touched, and the
+    /// configuration of before stays in force.
+    pub async fn reconfigure(&self, new: Config) -> Result<Reconfigured, Unusable> {
         let mut config = self.config.lock().await;
+        let changes = config::diff(&config, &new, &self.registry.overruled().await);
         let later = [
             ("node", config.node != new.node),
             ("auth.jwt", config.jwt != new.jwt || (new.jwt.is_some() && config.roles != new.roles)),
@@ -57,13 +59,8 @@ impl App {
             ("telemetry", config.telemetry != new.telemetry),
         ];
         let later = later.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
-        // First what could fail: nothing else is changed before it is done.
-        let servers = self.registry.reconfigure(new.servers.clone()).await;
-        if let Some(why) = servers.failed.first() {
-            let why = why.clone();
-            self.registry.reconfigure(config.servers.clone()).await;
-            return Reconfigured { refused: Some(why), ..Reconfigured::default() };
-        }
+        // All that can fail is in here, and fails before it has changed anything: there is nothing to undo.
+        let servers = self.registry.reconfigure(new.servers.clone()).await?;
         let users = different(&config.users, &new.users);
         if !users.is_empty() {
             self.change_users(&new.users, users.clone());
@@ -78,13 +75,8 @@ impl App {
         config.users = new.users;
         config.commands = new.commands;
         config.servers = new.servers;
-        Reconfigured {
-            servers,
-            users: users.into_iter().collect(),
-            commands,
-            refused: None,
-            later: later.collect(),
-        }
+        let (users, later) = (users.into_iter().collect(), later.collect());
+        Ok(Reconfigured { changes, servers, users, commands, later })
     }
 
     fn change_users(&self, users: &[User], changed: BTreeSet<String>) {
@@ -112,14 +104,12 @@ fn different(old: &[User], new: &[User]) -> BTreeSet<String> {
 
 impl fmt::Display for Reconfigured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(why) = &self.refused {
-            return write!(f, "everything is as it was: {why}");
-        }
-        let ServerChanges { added, changed, removed, failed: _ } = &self.servers;
+        let ServerChanges { added, changed, removed, overruled } = &self.servers;
         let lists = [
             ("servers added", added),
             ("servers changed", changed),
             ("servers removed", removed),
+            ("as the admin API left them, whatever the file says", overruled),
             ("users changed", &self.users),
         ];
         let mut told = Vec::new();

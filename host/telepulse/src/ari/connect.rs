@@ -65,7 +65,12 @@ pub(super) async fn events(server: &Server, ari: &ServerAri) -> Result<Socket, F
             Err(error) => Err(unfit(error)),
         }
     };
-    let late = || Failed::Away(format!("{place} did not answer within 5 s"));
+    let late = || {
+        Failed::Away(format!(
+            "{place} did not answer within 5 s; if it stays so, Asterisk's ARI hangs, of which \
+             docs/ari.md tells the way out"
+        ))
+    };
     timeout(CONNECT_TIMEOUT, opening).await.unwrap_or_else(|_| Err(late()))
 }
 

@@ -75,8 +75,9 @@ async fn get(url: &str) -> Result<Bytes, String> {
     } else {
         None
     };
-    match exchange::ask(&url, tls.as_ref(), request, LARGEST).await? {
-        (status, keys) if status.is_success() => Ok(keys),
-        (status, _) => Err(format!("answers {status}")),
+    match exchange::ask(&url, tls.as_ref(), request, LARGEST).await {
+        Ok((status, keys)) if status.is_success() => Ok(keys),
+        Ok((status, _)) => Err(format!("answers {status}")),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -10,12 +10,20 @@ use clap::Args;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use serde_json::Value;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 /// How long an answer may take; compiling a large component takes a while.
 const WITHIN: Duration = Duration::from_mins(2);
+/// After so long somebody who looks is told what is waited for.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// How long connecting may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The most bytes of an answer.
@@ -61,9 +69,7 @@ impl Client {
         content: Content,
     ) -> anyhow::Result<Value> {
         let request = self.request(method, path, content)?;
-        let (status, body) = timeout(WITHIN, self.send(request))
-            .await
-            .with_context(|| format!("{} does not answer", self.admin))??;
+        let (status, body) = self.answered(request).await?;
         read(status, &body)
     }
 
@@ -75,9 +81,7 @@ impl Client {
         content: Content,
     ) -> anyhow::Result<(bool, Value)> {
         let request = self.request(method, path, content)?;
-        let (status, body) = timeout(WITHIN, self.send(request))
-            .await
-            .with_context(|| format!("{} does not answer", self.admin))??;
+        let (status, body) = self.answered(request).await?;
         if status == StatusCode::BAD_REQUEST
             && let Ok(answer) = serde_json::from_slice::<Value>(&body)
             && answer["mistakes"].is_array()
@@ -105,6 +109,28 @@ impl Client {
             Content::Component(bytes) => ("application/wasm", bytes),
         };
         Ok(request.header(header::CONTENT_TYPE, kind).body(Full::new(bytes))?)
+    }
+
+    /// Sends a request and waits for the answer, not without a word where somebody looks.
+    async fn answered(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
+        let mut answer = pin!(timeout(WITHIN, self.send(request)));
+        let answered = if let Ok(answered) = timeout(AT_ONCE, &mut answer).await {
+            answered
+        } else {
+            self.tell_what_is_waited_for();
+            answer.await
+        };
+        answered.with_context(|| format!("{} does not answer", self.admin))?
+    }
+
+    fn tell_what_is_waited_for(&self) {
+        if io::stderr().is_terminal() {
+            eprintln!(
+                "waiting for {}: a TelePulse that starts for the first time compiles its plugins \
+                 before it answers",
+                self.admin
+            );
+        }
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {

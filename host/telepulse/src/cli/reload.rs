@@ -38,7 +38,9 @@ pub(super) async fn run(Options { dry_run, client }: Options) -> anyhow::Result<
 /// What is told of an answer.
 fn text(answer: &Value, paint: Paint) -> String {
     if let Some(mistakes) = answer["mistakes"].as_array() {
-        let head = paint.red("nothing was changed; the configuration has mistakes:");
+        let detail = word(&answer["detail"]);
+        let why = detail.split(';').next().unwrap_or_default();
+        let head = paint.red(&format!("nothing was changed; {why}:"));
         let line =
             |mistake: &Value| format!("{}: {}\n", word(&mistake["where"]), word(&mistake["what"]));
         return format!("{head}\n{}", mistakes.iter().map(line).collect::<String>());
@@ -68,7 +70,11 @@ fn line(change: &Value, paint: Paint) -> String {
             paint.yellow(&format!("~ {key}: {before} -> {after}"))
         }
     };
-    let later = if change["needsRestart"] == true { "  (after a restart)" } else { "" };
+    let later = match (&change["needsRestart"], &change["overruled"]) {
+        (Value::Bool(true), _) => "  (after a restart)",
+        (_, Value::Bool(true)) => "  (no effect: servers.json holds)",
+        _ => "",
+    };
     format!("{line}{later}\n")
 }
 
@@ -86,11 +92,13 @@ mod tests {
         let answer = json!({ "applied": false, "changes": [
             { "key": "server.a.host", "before": "\"x\"", "after": "\"y\"", "needsRestart": false },
             { "key": "server.b.host", "after": "\"z\"", "needsRestart": false },
+            { "key": "server.c.port", "after": "1", "needsRestart": false, "overruled": true },
             { "key": "log.level", "before": "\"info\"", "needsRestart": true },
         ]});
         assert_eq!(
             text(&answer, Paint::OFF),
             "~ server.a.host: \"x\" -> \"y\"\n+ server.b.host: \"z\"\n\
+             + server.c.port: 1  (no effect: servers.json holds)\n\
              - log.level: \"info\"  (after a restart)\nnothing was changed: this was a trial\n"
         );
         assert_eq!(
@@ -101,7 +109,14 @@ mod tests {
             text(&json!({ "applied": false, "changes": [] }), Paint::OFF),
             "nothing differs\n"
         );
-        let bad = json!({ "mistakes": [{ "where": "x.toml:1", "what": "is wrong" }] });
-        assert!(text(&bad, Paint::OFF).ends_with("mistakes:\nx.toml:1: is wrong\n"));
+        let bad = json!({
+            "detail": "the configuration cannot be used; everything is as it was",
+            "mistakes": [{ "where": "x.toml", "what": "server c: tls.ca: is gone" }],
+        });
+        assert_eq!(
+            text(&bad, Paint::OFF),
+            "nothing was changed; the configuration cannot be used:\n\
+             x.toml: server c: tls.ca: is gone\n"
+        );
     }
 }

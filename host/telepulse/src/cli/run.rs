@@ -9,7 +9,9 @@ use crate::{
     app::App,
     config::{Change, Config, Log, Mistakes, Source},
     demo::{self, Demo},
-    logging, memory, service,
+    logging, memory,
+    proxy::Unusable,
+    service,
 };
 use anyhow::{Context as _, bail};
 use serde_json::json;
@@ -56,17 +58,21 @@ async fn reread(app: &App, file: &Path, order: Option<Order>) {
 }
 
 async fn put_in_force(app: &App, file: &Path, config: Config) -> Outcome {
-    let changes = app.changes(&config).await;
-    let done = app.reconfigure(config).await;
-    for change in &changes {
+    let done = match app.reconfigure(config).await {
+        Ok(done) => done,
+        Err(Unusable(why)) => {
+            tracing::error!(
+                config = %file.display(), "the configuration stays as it was: {}", why.join("; ")
+            );
+            let place = file.display().to_string();
+            return Outcome::Unusable(why.into_iter().map(|why| (place.clone(), why)).collect());
+        }
+    };
+    for change in &done.changes {
         tracing::info!(config = %file.display(), "changed: {change}");
     }
     tracing::info!(config = %file.display(), "read again: {done}");
-    let told = done.to_string();
-    match done.refused {
-        Some(why) => Outcome::Bad(vec![(file.display().to_string(), why)]),
-        None => good(&changes, told),
-    }
+    good(&done.changes, done.to_string())
 }
 
 fn good(changes: &[Change], told: String) -> Outcome {

@@ -1,10 +1,13 @@
 //! `servers`: list and change the Asterisk servers of a running TelePulse.
 
+mod change;
+
 use super::{
     client::{Client, Content, segment},
     doctor, output, secret, texts,
 };
 use crate::config::Server;
+use change::Change;
 use clap::{Args, Subcommand};
 use http::Method;
 use serde_json::{Value, json};
@@ -21,6 +24,9 @@ pub(super) enum Order {
     /// Add a server; it is kept across a restart.
     #[command(after_long_help = texts::ADD)]
     Add(Box<Add>),
+    /// Change settings of a server; what is not given stays as it is.
+    #[command(after_long_help = texts::CHANGE)]
+    Change(Box<Change>),
     /// Remove a server.
     #[command(after_long_help = texts::REMOVE)]
     Remove(Named),
@@ -51,15 +57,32 @@ pub(super) struct Add {
     /// Name or IP address of the machine.
     #[arg(long)]
     host: String,
-    /// Port of its manager interface [default: 5038].
-    #[arg(long)]
-    port: Option<u16>,
     /// User of manager.conf.
     #[arg(long)]
     username: String,
     /// Where that user's secret is: env:NAME, file:PATH, or - for the standard input.
     #[arg(long, value_name = "SOURCE", default_value = "-")]
     secret: secret::Source,
+    #[command(flatten)]
+    settings: Settings,
+    /// Events that are not wanted, whatever plugin subscribes to them.
+    #[arg(long, value_name = "EVENT", value_delimiter = ',')]
+    exclude: Vec<String>,
+    #[command(flatten)]
+    ari: Ari,
+    /// Do not look whether the server can be used.
+    #[arg(long)]
+    no_doctor: bool,
+    #[command(flatten)]
+    client: Client,
+}
+
+/// How a server is reached and read.
+#[derive(Args)]
+struct Settings {
+    /// Port of its manager interface [default: 5038].
+    #[arg(long)]
+    port: Option<u16>,
     /// How to log in [default: md5].
     #[arg(long, value_parser = ["md5", "plain"])]
     auth: Option<String>,
@@ -83,16 +106,23 @@ pub(super) struct Add {
     keep_alive: Option<u32>,
     #[command(flatten)]
     tls: Tls,
-    /// Events that are not wanted, whatever plugin subscribes to them.
-    #[arg(long, value_name = "EVENT", value_delimiter = ',')]
-    exclude: Vec<String>,
-    #[command(flatten)]
-    ari: Ari,
-    /// Do not look whether the server can be used.
-    #[arg(long)]
-    no_doctor: bool,
-    #[command(flatten)]
-    client: Client,
+}
+
+impl Settings {
+    /// As the API takes them.
+    fn fields(&self) -> [(&'static str, Option<Value>); 9] {
+        [
+            ("port", self.port.map(Value::from)),
+            ("auth", self.auth.clone().map(Value::from)),
+            ("device", self.device.clone().map(Value::from)),
+            ("context", self.context.clone().map(Value::from)),
+            ("voicemail", self.voicemail.clone().map(Value::from)),
+            ("extensions", self.extensions.clone().map(Value::from)),
+            ("maxCalls", self.max_calls.map(Value::from)),
+            ("keepAlive", self.keep_alive.map(Value::from)),
+            ("tls", self.tls.body()),
+        ]
+    }
 }
 
 /// ARI; a server without these has none.
@@ -184,13 +214,13 @@ impl Order {
                 let server = Server::from_json(body.clone()).ok();
                 let content = Content::Json(body);
                 let added = add.client.call(Method::POST, "/servers", content).await?;
-                tell(&add.client, &add.id, "added", &added)?;
                 // What the host took it could not: files that are not on this machine.
                 match server.filter(|_| !add.no_doctor && !add.client.json) {
-                    Some(server) => doctor::short(&server).await,
-                    None => Ok(()),
+                    Some(server) => look(&add.client, &server, &added).await,
+                    None => tell(&add.client, &add.id, "added", &added),
                 }
             }
+            Self::Change(change) => change.carry_out().await,
             Self::Remove(Named { id, client }) => {
                 let path = format!("/servers/{}", segment(&id));
                 let removed = client.call(Method::DELETE, &path, Content::Nothing).await?;
@@ -215,24 +245,28 @@ impl Add {
     /// The server as the API takes it; what is not said is left to its defaults.
     fn body(&self, secret: &str, ari: Option<Value>) -> Value {
         let exclude = (!self.exclude.is_empty()).then(|| json!({ "exclude": self.exclude }));
-        given([
+        let own = [
             ("id", Some(self.id.as_str().into())),
             ("host", Some(self.host.as_str().into())),
-            ("port", self.port.map(Value::from)),
             ("username", Some(self.username.as_str().into())),
             ("secret", Some(secret.into())),
-            ("auth", self.auth.clone().map(Value::from)),
-            ("device", self.device.clone().map(Value::from)),
-            ("context", self.context.clone().map(Value::from)),
-            ("voicemail", self.voicemail.clone().map(Value::from)),
-            ("extensions", self.extensions.clone().map(Value::from)),
-            ("maxCalls", self.max_calls.map(Value::from)),
-            ("keepAlive", self.keep_alive.map(Value::from)),
-            ("tls", self.tls.body()),
             ("filter", exclude),
             ("ari", ari),
-        ])
+        ];
+        given(own.into_iter().chain(self.settings.fields()))
     }
+}
+
+/// Looks whether a server that was just added can be used, and tells how it is by then.
+async fn look(client: &Client, server: &Server, added: &Value) -> anyhow::Result<()> {
+    tell(client, &server.id, "added", &Value::Null)?;
+    doctor::short(server).await?;
+    let path = format!("/servers/{}", segment(&server.id));
+    // It is added whatever comes of this.
+    let now = client.call(Method::GET, &path, Content::Nothing).await.ok();
+    let state = now.as_ref().unwrap_or(added)["state"].as_str().unwrap_or_default();
+    let text = format!("server {}: it is {state}", server.id);
+    Ok(writeln!(io::stdout(), "{}", output::inert(&text, false))?)
 }
 
 async fn list(client: &Client) -> anyhow::Result<()> {

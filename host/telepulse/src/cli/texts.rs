@@ -80,6 +80,12 @@ pub(super) const ADD: &str = "Examples:
 
 Then it is looked, from this machine, whether the server can be used: what is wrong is told, and the \
 server is added all the same. --no-doctor leaves that out.";
+pub(super) const CHANGE: &str = "Examples:
+  telepulse servers change pbx1 --context from-internal
+  telepulse servers change pbx1 --port 5039 --tls-ca pbx-ca.pem --secret env:PBX1_SECRET
+
+What is not given stays as it is. A secret is needed again where host, port or user change: the one \
+that is kept is sent nowhere else.";
 pub(super) const REMOVE: &str = "Example:
   telepulse servers remove pbx1";
 pub(super) const RESTART: &str = "Example:

@@ -10,6 +10,8 @@ use std::{
 
 /// Sections that are put in force while calls go on; others need a restart.
 const LIVE: [&str; 4] = ["server", "auth.user", "auth.role", "commands"];
+/// The section of servers, with the dot before their ids.
+const SERVERS: &str = "server.";
 /// What is shown of a secret.
 const HIDDEN: &str = "(hidden)";
 
@@ -27,6 +29,10 @@ pub struct Change {
     pub after: Option<String>,
     /// Whether it takes a restart.
     pub needs_restart: bool,
+    /// Whether it has no effect: it is of a server that was changed or removed over the admin API, and
+    /// what was said there holds.
+    #[serde(rename = "overruled", skip_serializing_if = "std::ops::Not::not")]
+    pub is_overruled: bool,
 }
 
 impl fmt::Display for Change {
@@ -37,7 +43,11 @@ impl fmt::Display for Change {
             (None, Some(after)) => write!(f, "+ {}: {after}", self.key)?,
             (None, None) => write!(f, "~ {}", self.key)?,
         }
-        if self.needs_restart { f.write_str("  (after a restart)") } else { Ok(()) }
+        match (self.needs_restart, self.is_overruled) {
+            (true, _) => f.write_str("  (after a restart)"),
+            (false, true) => f.write_str("  (no effect: servers.json holds)"),
+            (false, false) => Ok(()),
+        }
     }
 }
 
@@ -49,8 +59,9 @@ struct Leaf {
 
 type Leaves = BTreeMap<String, Leaf>;
 
-/// All keys that differ, in the order of their names.
-pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
+/// All keys that differ, in the order of their names. Of the servers `overruled` the configuration does not
+/// decide.
+pub fn diff(old: &Config, new: &Config, overruled: &BTreeSet<String>) -> Vec<Change> {
     // JSON Web Tokens are read by the roles of the start.
     let are_roles_kept = old.jwt.is_some() || new.jwt.is_some();
     let (old, new) = (leaves(old), leaves(new));
@@ -70,15 +81,21 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
                 before: before.map(shown),
                 after: after.map(shown),
                 needs_restart: !is_live || (are_roles_kept && key.starts_with("auth.role.")),
+                is_overruled: server_of(key).is_some_and(|id| overruled.contains(id)),
             })
         })
         .collect()
 }
 
+/// The id of the server that a key is of.
+fn server_of(key: &str) -> Option<&str> {
+    key.strip_prefix(SERVERS)?.split('.').next()
+}
+
 fn leaves(config: &Config) -> Leaves {
     let mut leaves = Leaves::new();
     for server in &config.servers {
-        put(&mut leaves, &format!("server.{}", server.id), &json!(server));
+        put(&mut leaves, &format!("{SERVERS}{}", server.id), &json!(server));
     }
     for user in &config.users {
         self::user(&mut leaves, user);
@@ -239,7 +256,8 @@ mod tests {
     }
 
     fn told(old: &str, new: &str) -> Vec<String> {
-        diff(&config(old), &config(new)).iter().map(ToString::to_string).collect()
+        let changes = diff(&config(old), &config(new), &BTreeSet::new());
+        changes.iter().map(ToString::to_string).collect()
     }
 
     const PBX: &str = "[[server]]\nid='pbx1'\nhost='a'\nusername='u'\nsecret='hunter2'\n";
@@ -252,6 +270,18 @@ mod tests {
             told(PBX, &other),
             ["~ server.pbx1.host: \"a\" -> \"b\"", "~ server.pbx1.secret: (hidden) -> (hidden)",]
         );
+    }
+
+    #[test]
+    fn what_the_admin_api_has_changed_since_is_marked() {
+        let (old, new) = (config(PBX), config(&PBX.replace("'a'", "'b'")));
+        let of = |id: &str| diff(&old, &new, &BTreeSet::from([id.to_owned()]));
+        assert_eq!(
+            of("pbx1")[0].to_string(),
+            "~ server.pbx1.host: \"a\" -> \"b\"  (no effect: servers.json holds)"
+        );
+        assert_eq!(json!(of("pbx1")[0])["overruled"], true);
+        assert_eq!(json!(of("pbx")[0]).get("overruled"), None, "another server");
     }
 
     #[test]

@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use telepulse_language::Refusal;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tokio_rustls::rustls::{
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    sign::CertifiedKey,
+};
 
 /// TLS for one server. An empty table is enough where a public authority signed its certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,14 @@ impl ServerTls {
         match (&self.cert, &self.key) {
             (Some(_), None) => wrong.push(("cert", "needs key, its private key".to_owned())),
             (None, Some(_)) => wrong.push(("key", "needs cert, its certificate".to_owned())),
+            (Some(cert), Some(key)) if wrong.is_empty() => {
+                if let (Ok(chain), Ok(pem)) = (read(cert), read(key))
+                    && let Err(why) = pair(chain.as_bytes(), pem.as_bytes())
+                {
+                    let (key, cert) = (key.display(), cert.display());
+                    wrong.push(("key", format!("{key}: does not go with {cert}: {why}")));
+                }
+            }
             _ => {}
         }
         wrong
@@ -90,6 +102,12 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, S
         Ok(_) => Err("holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned()),
         Err(error) => Err(format!("is not PEM: {error}")),
     }
+}
+
+/// A certificate, with its chain, and its private key: each PEM.
+pub(crate) fn pair(chain: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
+    CertifiedKey::from_der(certificates(chain)?, private_key(key)?, &ring::default_provider())
+        .map_err(|error| error.to_string())
 }
 
 /// The private key of a PEM file.

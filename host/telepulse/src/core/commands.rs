@@ -88,7 +88,7 @@ impl Desk {
             rights::may_give(&action, who.as_deref())?;
             let mut span = note.trace().step(Name::Serve(plugin.name()));
             span.say_with(key::PLUGIN, || Some(plugin.name().to_owned()));
-            let served = plugin.carry_out(request, who).await;
+            let served = span.during(plugin.carry_out(request, who)).await;
             if let Err(refusal) = &served {
                 span.refuse(refusal);
             }

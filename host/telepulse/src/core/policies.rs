@@ -73,7 +73,7 @@ impl Policies {
         let entries = self.0.entries.load_full();
         for entry in entries.iter().filter(|entry| entry.grant.covers(action)) {
             let mut span = trace.step(Name::Policy(&entry.plugin));
-            let verdict = entry.verdict(&envelope, who).await;
+            let verdict = span.during(entry.verdict(&envelope, who)).await;
             entry.say(&mut span, &verdict);
             let verdict = match verdict {
                 Ok(verdict) => verdict,

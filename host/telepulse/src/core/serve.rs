@@ -81,7 +81,7 @@ async fn manage(
         _ => tracer.asked(Name::Command("proxy.command"), headers.trace.as_deref()),
     };
     say_who(&mut span, headers, || format!("proxy.command:{command}"));
-    let result = links.command(headers, fields).await;
+    let result = span.during(Box::pin(links.command(headers, fields))).await;
     if let Err(refusal) = &result {
         span.refuse(refusal);
     }

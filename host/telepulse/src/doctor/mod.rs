@@ -2,6 +2,7 @@
 //! mends it. Facts are gathered by a thin shell (`gather/`); what they mean is said by rules (`rules/`),
 //! which are pure.
 
+mod added;
 pub mod conf;
 pub mod facts;
 mod finding;
@@ -35,18 +36,20 @@ impl Report {
         self.findings.iter().any(Finding::is_trouble)
     }
 
-    fn add(&mut self, facts: &ServerFacts) {
+    /// Adds what is found of a server, which is one of the configuration or of the admin API.
+    fn add(&mut self, facts: &ServerFacts, is_configured: bool) {
         self.seen.push(seen(facts));
         let now = i64::try_from(clock::now_ms() / 1000).unwrap_or(i64::MAX);
-        self.findings.extend(rules::of_server(facts, now));
+        let findings = rules::of_server(facts, now).into_iter();
+        self.findings.extend(findings.map(|it| if is_configured { it } else { added::told(it) }));
     }
 }
 
-/// Looks at one server.
+/// Looks at one server that was added over the admin API.
 pub async fn server(server: &Server, looks: &Looks) -> Report {
     let facts = gather::of_server(server, looks).await;
     let mut report = Report::default();
-    report.add(&facts);
+    report.add(&facts, false);
     report
 }
 
@@ -74,7 +77,9 @@ pub async fn everything(
     for server in asked {
         tell(&server.id);
         let facts = gather::of_server(server, looks).await;
-        report.add(&facts);
+        let is_configured =
+            local.used.as_ref().is_some_and(|used| used.config.servers.contains(server));
+        report.add(&facts, is_configured);
     }
     Some(report)
 }

@@ -40,4 +40,14 @@ impl Listeners for ListenersPort {
         let mount = HttpMount { plugin: plugin.into(), handler };
         Box::pin(async move { pool.mount_http(listen, &path, mount) })
     }
+
+    fn announce(
+        &self,
+        plugin: &str,
+        listen: SocketAddr,
+        path: &str,
+    ) -> BoxFuture<'static, Result<Guard, String>> {
+        let (pool, plugin, path) = (Arc::clone(&self.pool), plugin.into(), path.to_owned());
+        Box::pin(async move { pool.announce(listen, &path, plugin) })
+    }
 }

@@ -80,6 +80,12 @@ impl Kept {
         self.servers.push(server);
     }
 
+    /// Those of whom the configuration does not decide.
+    pub(super) fn overruled(&self) -> BTreeSet<String> {
+        let servers = self.servers.iter().map(|server| &server.id);
+        servers.chain(&self.removed).cloned().collect()
+    }
+
     /// The servers to run: those of the configuration, with what was changed since.
     pub(super) fn over(&self, configured: &[Server]) -> Vec<Server> {
         let kept = |id: &str| self.servers.iter().any(|server| server.id == id);

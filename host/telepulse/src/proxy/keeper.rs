@@ -20,6 +20,8 @@ pub(super) struct Keeper {
     pub(super) kept: Kept,
     pub(super) configured: Vec<Server>,
     at: At,
+    /// Another node's change came in between ours, and is not in force here yet.
+    is_behind: bool,
 }
 
 /// Where it is kept.
@@ -35,7 +37,7 @@ impl Keeper {
             At::File(path) => Kept::load(path)?,
             At::Shared { .. } => Kept::default(),
         };
-        let mut keeper = Self { kept, configured, at };
+        let mut keeper = Self { kept, configured, at, is_behind: false };
         keeper.read_again().await.map_err(|why| KeepError::Shared { why })?;
         Ok(keeper)
     }
@@ -79,25 +81,38 @@ impl Keeper {
         Err(Refusal::new(Code::Conflict, why))
     }
 
-    /// Takes what another node has changed; whether that is new.
-    pub(super) fn take(&mut self, Version { revision, bytes }: &Version) -> Result<bool, String> {
-        let At::Shared { revision: known, .. } = &mut self.at else { return Ok(false) };
+    /// Takes what was changed; whether something of it is not in force here yet.
+    pub(super) fn take(&mut self, version: &Version) -> Result<bool, String> {
+        self.learn(version)?;
+        Ok(std::mem::take(&mut self.is_behind))
+    }
+
+    fn learn(&mut self, Version { revision, bytes }: &Version) -> Result<(), String> {
+        let At::Shared { revision: known, .. } = &mut self.at else { return Ok(()) };
         if *revision == *known {
-            return Ok(false);
+            return Ok(());
         }
         let kept = read(bytes)?;
         *known = *revision;
         // Where NATS has lost all of it, this node still knows.
-        let Some(kept) = kept else { return Ok(false) };
-        let is_new = kept != self.kept;
-        self.kept = kept;
-        Ok(is_new)
+        if let Some(kept) = kept {
+            self.is_behind |= kept != self.kept;
+            self.kept = kept;
+        }
+        Ok(())
+    }
+
+    /// Servers of which another configuration says something else, in vain.
+    pub(super) fn overruled_in(&self, configured: &[Server]) -> Vec<String> {
+        let of = |list: &[Server], id: &str| list.iter().find(|it| it.id == id).cloned();
+        let differs = |id: &String| of(&self.configured, id) != of(configured, id);
+        self.kept.overruled().into_iter().filter(differs).collect()
     }
 
     async fn read_again(&mut self) -> Result<(), String> {
         let At::Shared { value, .. } = &self.at else { return Ok(()) };
         let version = value.read().await?;
-        self.take(&version).map(drop)
+        self.learn(&version)
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     keep::KeepError,
     keeper::{At, Keeper},
     link,
+    prepare::{Unusable, prepared, usable},
     request::{Ask, LinkHandle},
 };
 use crate::{
@@ -17,11 +18,12 @@ use crate::{
     telemetry::Tracer,
 };
 use arc_swap::ArcSwap;
+use call_model::Pbx;
 use futures_util::future::join_all;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Weak},
     time::Duration,
@@ -55,8 +57,8 @@ pub struct ServerChanges {
     pub changed: Vec<String>,
     /// Those that are gone.
     pub removed: Vec<String>,
-    /// Those that cannot be used, and why.
-    pub failed: Vec<String>,
+    /// Those that the configuration says something else of, and that stay as the admin API left them.
+    pub overruled: Vec<String>,
 }
 
 struct Shared {
@@ -85,7 +87,7 @@ impl Registry {
         let (links, kept) = (ArcSwap::default(), Mutex::new(keeper));
         let registry = Self { shared: Arc::new(Shared { bus, cluster, links, kept }) };
         let keeper = registry.shared.kept.lock().await;
-        registry.bring_in_line(&keeper).await;
+        registry.take_over(&keeper).await;
         drop(keeper);
         if let Some(value) = registry.shared.cluster.servers() {
             let (told, versions) = mpsc::channel(1);
@@ -110,16 +112,37 @@ impl Registry {
         self.shared.links.load_full()
     }
 
-    /// Runs what another configuration says, with what was changed over the API since. Servers that
-    /// are the same go on untouched.
-    pub(crate) async fn reconfigure(&self, configured: Vec<Server>) -> ServerChanges {
-        let mut keeper = self.shared.kept.lock().await;
-        keeper.configured = configured;
-        self.bring_in_line(&keeper).await
+    /// Servers of whom the configuration does not decide: they were changed or removed over the API.
+    pub(crate) async fn overruled(&self) -> BTreeSet<String> {
+        self.shared.kept.lock().await.kept.overruled()
     }
 
-    /// Runs what is to run.
-    async fn bring_in_line(&self, keeper: &Keeper) -> ServerChanges {
+    /// Runs what another configuration says, with what was changed over the API since. Servers that
+    /// are the same go on untouched. What can fail comes first: if one server cannot be used, nothing
+    /// was touched.
+    pub(crate) async fn reconfigure(
+        &self,
+        configured: Vec<Server>,
+    ) -> Result<ServerChanges, Unusable> {
+        let mut keeper = self.shared.kept.lock().await;
+        let wanted = keeper.kept.over(&configured);
+        let fresh = prepared(&keeper.kept.over(&keeper.configured), &wanted)?;
+        let overruled = keeper.overruled_in(&configured);
+        keeper.configured = configured;
+        let changes = self.bring_in_line(&keeper, fresh).await;
+        Ok(ServerChanges { overruled, ..changes })
+    }
+
+    /// Runs what is kept, whatever ran before: at the start, and when another node has changed it.
+    async fn take_over(&self, keeper: &Keeper) {
+        let before: Vec<Server> =
+            self.links().values().map(|link| (*link.server).clone()).collect();
+        let fresh = usable(&before, &keeper.wanted());
+        self.bring_in_line(keeper, fresh).await;
+    }
+
+    /// Runs what is to run; `fresh` are those that do not run so yet.
+    async fn bring_in_line(&self, keeper: &Keeper, fresh: Vec<(Server, Pbx)>) -> ServerChanges {
         let wanted = keeper.wanted();
         let mut changes = ServerChanges::default();
         for (id, link) in self.links().iter() {
@@ -128,28 +151,15 @@ impl Registry {
                 changes.removed.push(id.clone());
             }
         }
-        for server in wanted {
+        for (server, pbx) in fresh {
             let id = server.id.clone();
-            let goal = keeper.goal(&id);
-            let told = match self.links().get(&id) {
-                Some(link) if *link.server == server => {
-                    link.goal.send_if_modified(|old| old.follow(goal));
-                    continue;
-                }
-                Some(_) => &mut changes.changed,
-                None => &mut changes.added,
-            };
-            match self.begin(server, goal).await {
-                Ok(handle) => {
-                    self.edit(|links| drop(links.insert(id.clone(), handle)));
-                    told.push(id);
-                }
-                // The configuration was checked; what is kept can be of an older version.
-                Err(error) => {
-                    tracing::error!(server = id, error, "server cannot be used");
-                    changes.failed.push(format!("server {id}: {error}"));
-                }
-            }
+            let is_known = self.links().contains_key(&id);
+            let handle = self.begin(server, pbx, keeper.goal(&id)).await;
+            self.edit(|links| drop(links.insert(id.clone(), handle)));
+            if is_known { changes.changed.push(id) } else { changes.added.push(id) }
+        }
+        for link in self.links().values() {
+            link.goal.send_if_modified(|old| old.follow(keeper.goal(&link.server.id)));
         }
         changes
     }
@@ -270,12 +280,12 @@ impl Registry {
     /// Writes the file first: what was answered as done survives a crash.
     async fn put(&self, keeper: &mut Keeper, server: Server) -> Result<Value, Refusal> {
         let id = server.id.clone();
+        let pbx = link::model(&server).map_err(|error| Refusal::field("extensions", error))?;
         let goes_on =
             self.links().get(&id).is_some_and(|old| old.server.is_same_but_for_ari(&server));
         keeper.update(|kept| kept.put(server.clone(), goes_on)).await?;
         let goal = keeper.goal(&id);
-        let begun = self.begin(server, goal).await;
-        let handle = begun.map_err(|error| Refusal::field("extensions", error))?;
+        let handle = self.begin(server, pbx, goal).await;
         let description = describe(&handle);
         self.edit(|links| drop(links.insert(id, handle)));
         Ok(description)
@@ -283,19 +293,17 @@ impl Registry {
 
     /// Starts a server's tasks, in place of those that it had. Where nothing but ARI differs the link
     /// and its calls go on.
-    async fn begin(&self, server: Server, goal: Goal) -> Result<LinkHandle, String> {
+    async fn begin(&self, server: Server, pbx: Pbx, goal: Goal) -> LinkHandle {
         let bus = &self.shared.bus;
         let old = self.links().get(&server.id).cloned();
         if let Some(old) = old.as_ref().filter(|old| old.server.is_same_but_for_ari(&server)) {
-            return Ok(old.with_ari(server, bus).await);
+            return old.with_ari(server, bus).await;
         }
-        // One that cannot be begun leaves the one before as it is.
-        let pbx = link::model(&server)?;
         if let Some(old) = &old {
             end(old).await;
         }
         let place = self.shared.cluster.places().of(&server.id);
-        Ok(link::spawn(server, pbx, bus.clone(), place, goal))
+        link::spawn(server, pbx, bus.clone(), place, goal)
     }
 
     async fn remove(&self, id: &str) -> Result<Value, Refusal> {
@@ -354,7 +362,7 @@ async fn follow(shared: Weak<Shared>, mut versions: mpsc::Receiver<Version>) {
         let registry = Registry { shared };
         let mut keeper = registry.shared.kept.lock().await;
         match keeper.take(&version) {
-            Ok(true) => drop(registry.bring_in_line(&keeper).await),
+            Ok(true) => registry.take_over(&keeper).await,
             Ok(false) => {}
             Err(why) => tracing::error!("{why}"),
         }

@@ -55,6 +55,17 @@ pub(crate) async fn open(server: &Server) -> Result<Halves, String> {
     opened.unwrap_or_else(|_| Err(format!("{place} did not answer within 5 s")))
 }
 
+/// Whether a server's settings and the files that they name can be used; nobody is connected to.
+pub(super) fn check(server: &Server) -> Result<(), String> {
+    if let Some(tls) = &server.tls {
+        client(tls)?;
+    }
+    match server.ari.as_ref().and_then(|ari| ari.ca.as_deref()) {
+        Some(ca) => tls::roots(ca).map(drop).map_err(|error| format!("ari.ca: {error}")),
+        None => Ok(()),
+    }
+}
+
 pub(crate) async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((host, port)).await?;
     // Commands are short and must not wait for each other.

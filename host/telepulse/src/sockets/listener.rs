@@ -7,6 +7,7 @@ use super::{
 };
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -71,6 +72,12 @@ async fn serve(
     // What is written is whole: waiting for more would only delay it.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(peer = %caller.peer, %error, "no TCP_NODELAY");
+    }
+    // A write waits for room in the socket, which says nothing of whether the client still reads: a slow one
+    // makes room seldom. The kernel knows who takes nothing at all.
+    let most = u32::try_from(settings.idle_timeout.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = sockopt::set_tcp_user_timeout(&socket, most) {
+        tracing::debug!(peer = %caller.peer, %error, "no TCP_USER_TIMEOUT");
     }
     match desk.tls.clone() {
         None => serve_http(socket, caller, desk, settings, stop).await,

@@ -65,6 +65,9 @@ pub struct Settings {
     pub ping_every: Duration,
     /// How long a WebSocket client may take nothing of what is sent to it.
     pub stall_timeout: Duration,
+    /// How long any client may acknowledge nothing of what is sent to it: then the connection ends, and with
+    /// it whatever is read for it, as a file is.
+    pub idle_timeout: Duration,
     /// How long a closed WebSocket waits for the client's side of it.
     pub close_timeout: Duration,
     /// What may wait for one client.
@@ -100,6 +103,7 @@ impl Default for Settings {
             bytes_a_second: A_MEBIBYTE,
             ping_every: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_mins(1),
             close_timeout: Duration::from_secs(5),
             outbox: Room { events: 1024, event_bytes: 256 << 10, bytes: 8 << 20 },
             vacant_for: Duration::from_secs(2),

@@ -104,6 +104,17 @@ impl ListenerPool {
         Ok(Box::new(mounted))
     }
 
+    /// Tells whoever asks below a path that this plugin is not there yet.
+    pub(crate) fn announce(
+        &self,
+        listen: SocketAddr,
+        path: &str,
+        plugin: Arc<str>,
+    ) -> Result<Guard, String> {
+        let mounted = self.mount(listen, |routes, id| routes.announce(id, path, plugin))?;
+        Ok(Box::new(mounted))
+    }
+
     fn mount(
         &self,
         listen: SocketAddr,

@@ -43,6 +43,17 @@ pub(super) fn too_many(detail: &str) -> Response<Body> {
     response
 }
 
+/// 503, and when to come again.
+pub(super) fn not_running(plugin: &str) -> Response<Body> {
+    let detail = format!(
+        "{plugin}: the plugin is not running: it is being started, or GET /plugins on the admin API says \
+         why not"
+    );
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "serverUnavailable", &detail);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
 /// What a client did wrong with its body.
 pub(super) fn body(failure: BodyFailure) -> Response<Body> {
     let (status, code) = match failure {
@@ -59,7 +70,7 @@ pub(super) fn failure(plugin: &str, failure: HttpFailure) -> Response<Body> {
         HttpFailure::NobodyAsks => return unauthorized(&failure.to_string()),
         HttpFailure::Body(failure) => return body(failure),
         HttpFailure::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
-        HttpFailure::NotRunning => (StatusCode::SERVICE_UNAVAILABLE, "serverUnavailable"),
+        HttpFailure::NotRunning => return not_running(plugin),
         HttpFailure::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         HttpFailure::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
     };

@@ -63,22 +63,24 @@ impl Desk {
             return problem::problem(StatusCode::BAD_REQUEST, "badRequest", detail);
         }
         let path = request.uri().path();
-        let (websocket, http) = {
+        let (websocket, http, awaited) = {
             let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-            (routes.websocket(path).cloned(), routes.http(path).cloned())
+            let (websocket, http) = (routes.websocket(path), routes.http(path));
+            (websocket.cloned(), http.cloned(), routes.awaited(path).cloned())
         };
-        match (websocket, http) {
-            (Some(mount), _)
+        match (websocket, http, awaited) {
+            (Some(mount), ..)
                 if upgrade::is_wanted(&request) || event_stream::is_wanted(&request) =>
             {
                 self.let_in(caller, mount, request).await
             }
-            (_, Some(mount)) => self.hand_over(caller, mount, request).await,
-            (Some(_), None) => {
+            (.., Some(plugin)) => problem::not_running(&plugin),
+            (_, Some(mount), None) => self.hand_over(caller, mount, request).await,
+            (Some(_), None, None) => {
                 let detail = "this is a WebSocket: connect with ws://";
                 problem::problem(StatusCode::UPGRADE_REQUIRED, "badRequest", detail)
             }
-            (None, None) => {
+            (None, None, None) => {
                 problem::problem(StatusCode::NOT_FOUND, "notFound", "nothing answers on this path")
             }
         }
@@ -124,7 +126,8 @@ impl Desk {
         let who = principal.as_deref();
         let mut span = traced::begin(&settings.tracer, &mut request, &mount.plugin, who);
         traced::say(&mut span, self.tls.is_some());
-        let response = match mount.handler.handle(request, principal).await {
+        let answered = span.during(mount.handler.handle(request, principal)).await;
+        let response = match answered {
             Ok(response) => response,
             Err(failure) => problem::failure(&mount.plugin, failure),
         };

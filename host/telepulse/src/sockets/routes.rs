@@ -9,6 +9,8 @@ pub(super) struct Routes {
     websockets: HashMap<String, (u64, WebSocketMount)>,
     /// The longest path first.
     http: Vec<(u64, String, HttpMount)>,
+    /// Paths of plugins that do not run yet. The longest first.
+    announced: Vec<(u64, String, Arc<str>)>,
 }
 
 /// A path where WebSockets are accepted.
@@ -65,13 +67,27 @@ impl Routes {
         Ok(())
     }
 
+    /// Has a path be a plugin's that is to come.
+    pub(super) fn announce(
+        &mut self,
+        id: u64,
+        path: &str,
+        plugin: Arc<str>,
+    ) -> Result<(), MountError> {
+        let path = normal(path)?;
+        let place = self.announced.partition_point(|(_, other, _)| other.len() > path.len());
+        self.announced.insert(place, (id, path.to_owned(), plugin));
+        Ok(())
+    }
+
     pub(super) fn unmount(&mut self, id: u64) {
         self.websockets.retain(|_, (mounted, _)| *mounted != id);
         self.http.retain(|(mounted, _, _)| *mounted != id);
+        self.announced.retain(|(mounted, _, _)| *mounted != id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.websockets.is_empty() && self.http.is_empty()
+        self.websockets.is_empty() && self.http.is_empty() && self.announced.is_empty()
     }
 
     /// Who accepts WebSockets on exactly this path.
@@ -81,12 +97,25 @@ impl Routes {
 
     /// Who answers requests to this path: the longest one that it is under.
     pub(super) fn http(&self, path: &str) -> Option<&HttpMount> {
-        let above = |mounted: &str| {
-            let below = path.strip_prefix(mounted.trim_end_matches('/'));
-            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-        };
-        self.http.iter().find(|(_, mounted, _)| above(mounted)).map(|(_, _, mount)| mount)
+        self.mounted(path).map(|(_, _, mount)| mount)
     }
+
+    /// Who is to answer them, and does not run: who has a longer path than all who do.
+    pub(super) fn awaited(&self, path: &str) -> Option<&Arc<str>> {
+        let answered = self.mounted(path).map_or(0, |(_, mounted, _)| mounted.len());
+        let awaited = self.announced.iter().find(|(_, announced, _)| is_under(path, announced));
+        awaited.filter(|(_, announced, _)| announced.len() > answered).map(|(_, _, plugin)| plugin)
+    }
+
+    fn mounted(&self, path: &str) -> Option<&(u64, String, HttpMount)> {
+        self.http.iter().find(|(_, mounted, _)| is_under(path, mounted))
+    }
+}
+
+/// Whether a path is this one or below it, between slashes.
+fn is_under(path: &str, above: &str) -> bool {
+    let below = path.strip_prefix(above.trim_end_matches('/'));
+    below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
 /// Without a slash at the end, but for the root.
@@ -157,6 +186,29 @@ mod tests {
         routes.unmount(1);
         check(&routes, "/v10", None);
         check(&routes, "/v1/x/y", Some("extra"));
+    }
+
+    #[test]
+    fn a_path_that_is_announced_is_waited_for_where_nobody_has_a_longer_one() {
+        let mut routes = Routes::default();
+        routes.mount_http(1, "/", http("panel")).unwrap();
+        routes.announce(2, "/v1/", "rest".into()).unwrap();
+        let check = |routes: &Routes, path: &str, expected: Option<&str>| {
+            assert_eq!(routes.awaited(path).map(|plugin| &**plugin), expected, "{path}");
+        };
+        check(&routes, "/v1/calls", Some("rest"));
+        check(&routes, "/v10", None);
+        check(&routes, "/", None);
+        routes.mount_http(3, "/v1/x", http("extra")).unwrap();
+        check(&routes, "/v1/x/y", None);
+        // It takes the path from nobody, and comes to it as anybody does.
+        routes.mount_http(4, "/v1", http("other")).unwrap();
+        check(&routes, "/v1/calls", None);
+        routes.unmount(4);
+        check(&routes, "/v1/calls", Some("rest"));
+        routes.unmount(2);
+        check(&routes, "/v1/calls", None);
+        assert!(routes.announce(5, "v1", "rest".into()).is_err());
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! The collector: one HTTP request for some spans (OTLP 1.x, protobuf).
 
 use super::TelemetryError;
-use crate::{config, exchange, tls};
+use crate::{
+    config,
+    exchange::{self, AskError},
+    tls,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::Full;
@@ -62,7 +66,14 @@ impl Collector {
         let request = self.request(body.clone()).map_err(|error| later(error.to_string()))?;
         let asked = exchange::ask(&self.url, self.tls.as_ref(), request, LARGEST);
         let late = |_| later(format!("no answer within {} s", WITHIN.as_secs()));
-        let (status, answer) = timeout(WITHIN, asked).await.map_err(late)?.map_err(later)?;
+        let (status, answer) = match timeout(WITHIN, asked).await.map_err(late)? {
+            Ok(answered) => answered,
+            // It took them: that it says too much of it is no reason to send them again.
+            Err(AskError::TooLong { status, .. }) if status.is_success() => {
+                return Ok(Rejected::default());
+            }
+            Err(error) => return Err(later(error.to_string())),
+        };
         if !status.is_success() {
             return Err(Failure {
                 why: format!("it answers {status}"),

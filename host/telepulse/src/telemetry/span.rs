@@ -14,7 +14,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::SdkTracer;
 use std::sync::Arc;
-use telepulse_language::Refusal;
+use telepulse_language::{Code, Refusal};
 
 /// The longest text in a span, in bytes.
 pub(super) const LONGEST: usize = 200;
@@ -156,5 +156,25 @@ impl Span {
     /// The same in the language's words.
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         self.fail(|| refusal.code.word(), &refusal.message);
+    }
+
+    /// Does a part of its work. Where that is broken off, by a deadline or because nobody waits for it any
+    /// more, the span has failed.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut unfinished = Unfinished(Some(self));
+        let done = work.await;
+        unfinished.0 = None;
+        done
+    }
+}
+
+/// Says of a span, when it is dropped, that its work was not done.
+struct Unfinished<'s>(Option<&'s mut Span>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Some(span) = self.0.take() {
+            span.fail(|| Code::UnknownOutcome.word(), "broken off before it was done");
+        }
     }
 }

@@ -14,7 +14,7 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{Status, TracerProvider as _};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -142,6 +142,46 @@ async fn what_is_never_taken_is_dropped_and_counted() {
         assert_eq!(asked.load(Relaxed), 1);
         telemetry.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_collector_that_says_too_much_has_taken_them() {
+    let asked = Arc::<AtomicUsize>::default();
+    let count = asked.clone();
+    let take = async move || {
+        count.fetch_add(1, Relaxed);
+        vec![0; 100 << 10]
+    };
+    let router = Router::new().route("/v1/traces", post(take));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let telemetry = start(&url);
+    for number in 1..=2 {
+        let before = sent_so_far();
+        drop(telemetry.tracer().asked(Name::Command("dial"), None));
+        until("the span", || sent_so_far() > before && asked.load(Relaxed) >= number).await;
+    }
+    telemetry.stop().await;
+    assert_eq!(asked.load(Relaxed), 2, "each is sent once");
+}
+
+#[tokio::test]
+async fn a_span_whose_work_is_broken_off_has_failed() {
+    let (queue, mut spans) = queue::bounded();
+    let provider = SdkTracerProvider::builder().with_span_processor(queue).build();
+    let tracer = super::Tracer(Some(provider.tracer("test")));
+    let mut done = tracer.asked(Name::Command("dial"), None);
+    assert_eq!(done.during(async { 7 }).await, 7);
+    drop(done);
+    assert_eq!(spans.waiting.try_recv().unwrap().status, Status::Unset);
+
+    let mut late = tracer.asked(Name::Command("dial"), None);
+    let work = late.during(std::future::pending::<()>());
+    assert!(timeout(Duration::from_millis(1), work).await.is_err());
+    drop(late);
+    let status = spans.waiting.try_recv().unwrap().status;
+    assert_eq!(status, Status::error("broken off before it was done"));
 }
 
 #[tokio::test]

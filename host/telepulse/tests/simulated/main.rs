@@ -2,6 +2,7 @@
 //! and what happens there is told on the bus.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod reload;
 #[allow(dead_code, reason = "shared with the tests of the bus")]
 #[path = "../../src/bus/nats/tests/server.rs"]
 mod server;

@@ -17,6 +17,8 @@ pub(crate) struct Stage {
     pub(crate) app: App,
     seen: u64,
     pub(crate) simulators: Vec<ami_simulator::Handle>,
+    /// What it was started with.
+    pub(crate) config: Config,
     _folder: tempfile::TempDir,
 }
 
@@ -54,9 +56,10 @@ impl Stage {
         }
         let config = Config::parse(&Source::alone(&folder.path().join("telepulse.toml"), &text));
         std::fs::create_dir(folder.path().join("none")).unwrap();
-        let app = App::start(config.unwrap()).await.unwrap();
+        let config = config.unwrap();
+        let app = App::start(config.clone()).await.unwrap();
         let servers = simulators.len();
-        let mut stage = Self { app, seen: 0, simulators, _folder: folder };
+        let mut stage = Self { app, seen: 0, simulators, config, _folder: folder };
         for _ in 0..servers {
             stage.until("serverStatus", |event| event["state"] == "CONNECTED").await;
         }

@@ -113,17 +113,92 @@ async fn a_bad_login_is_not_handed_over_and_guessing_ends() {
 #[tokio::test]
 async fn what_a_plugin_cannot_answer_the_host_does() {
     let (host, [panel, _rest]) = start(Settings::default()).await;
-    for (path, status, code) in [
-        ("/v1/stopped", 503, "serverUnavailable"),
-        ("/v1/trapped", 500, "internal"),
-        ("/v1/stuck", 504, "timeout"),
+    for (path, status, code, comes_again) in [
+        ("/v1/stopped", 503, "serverUnavailable", true),
+        ("/v1/trapped", 500, "internal", false),
+        ("/v1/stuck", 504, "timeout", false),
     ] {
-        let (got, _, problem) = get(&host, path, "").await;
+        let (got, head, problem) = get(&host, path, "").await;
         assert_eq!((got, &problem["code"]), (status, &json!(code)), "{problem}");
+        assert_eq!(head.contains("retry-after: "), comes_again, "{head}");
     }
     drop(panel);
     let (status, _, problem) = get(&host, "/elsewhere", "").await;
     assert_eq!((status, &problem["code"]), (404, &json!("notFound")));
+}
+
+#[tokio::test]
+async fn who_comes_before_the_plugin_is_told_to_come_again() {
+    let host = Host::start(Settings::default());
+    let listeners = &host.ports.listeners;
+    let announced = listeners.announce("rest", LISTEN, "/v1").await.unwrap();
+    let _panel = listeners.http("panel", LISTEN, "/", Arc::new(Echo("panel"))).await.unwrap();
+    for path in ["/v1", "/v1/calls"] {
+        let (status, head, problem) = get(&host, path, "").await;
+        assert_eq!((status, &problem["code"]), (503, &json!("serverUnavailable")));
+        assert!(head.contains("retry-after: 5"), "{head}");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(detail.starts_with("rest: the plugin is not running"), "{detail}");
+    }
+    assert_eq!(get(&host, "/", "").await.2["plugin"], "panel");
+    let _rest = listeners.http("rest", LISTEN, "/v1", Arc::new(Echo("rest"))).await.unwrap();
+    drop(announced);
+    assert_eq!(get(&host, "/v1/calls", "").await.2["plugin"], "rest");
+}
+
+/// Answers with more than anybody reads, and says when it is let go of.
+struct Endless(Arc<()>);
+
+impl HttpHandler for Endless {
+    fn handle(
+        &self,
+        _: http::Request<Body>,
+        _: Option<Arc<Principal>>,
+    ) -> BoxFuture<'static, Result<http::Response<Body>, HttpFailure>> {
+        // It is held as an open file would be.
+        let more = futures_util::stream::unfold(self.0.clone(), async |held| {
+            let piece = hyper::body::Frame::data(Bytes::from(vec![0; 64 << 10]));
+            Some((Ok(piece), held))
+        });
+        let body = http_body_util::StreamBody::new(more).boxed_unsync();
+        Box::pin(std::future::ready(Ok(http::Response::new(body))))
+    }
+}
+
+#[tokio::test]
+async fn who_takes_nothing_of_an_answer_is_let_go() {
+    let idle_timeout = Duration::from_secs(1);
+    let host = Host::start(Settings { idle_timeout, ..Settings::default() });
+    let held = Arc::new(());
+    let handler = Arc::new(Endless(held.clone()));
+    let _guard = host.ports.listeners.http("files", LISTEN, "/", handler).await.unwrap();
+    let begin = async || {
+        let mut tcp = host.tcp().await;
+        tcp.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut head = [0; 12];
+        soon(tcp.read_exact(&mut head)).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200");
+        tcp
+    };
+    let (idle, mut reader) = (begin().await, begin().await);
+    assert_eq!(Arc::strong_count(&held), 4, "each answer holds it, as we and the plugin do");
+    let reading = async {
+        let mut some = vec![0; 64 << 10];
+        loop {
+            assert!(reader.read(&mut some).await.unwrap() > 0, "it reads, and is served");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let given_up = async {
+        while Arc::strong_count(&held) > 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = soon(given_up) => {}
+        () = reading => {}
+    }
+    drop(idle);
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ impl App {
             tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
             tasks.spawn(end_in_time(jwt, listeners.clone(), stop.clone()));
         }
-        let values = Values::start(config.store.redis, &folder.join(VALUES))?;
+        let values = Values::start(config.store.values, &folder.join(VALUES))?;
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
         let kept = Kept {

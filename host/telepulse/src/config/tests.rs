@@ -45,7 +45,7 @@ fn an_empty_file_is_enough() {
     assert!(config.servers.is_empty() && config.users.is_empty());
     assert_eq!(config.bus.history, 100_000);
     assert_eq!(config.store.path, Path::new("/etc/tp/data"));
-    assert_eq!(config.store.redis, None);
+    assert_eq!(config.store.values, ValuesIn::Folder);
     assert_eq!(config.plugins.dir, Path::new("/etc/tp/plugins.d"));
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8082");
     assert_eq!(config.admin.token, None);
@@ -175,7 +175,7 @@ fn each_mistake_has_its_line_and_a_way_out() {
             "[bus]\nhistory=1.5",
             "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
         ),
-        ("[store]\nkind='etcd'", "2: store.kind: must be \"embedded\" or \"redis\""),
+        ("[store]\nkind='etcd'", "2: store.kind: must be \"embedded\" or \"redis\" or \"nats\""),
         (
             "[store]\nkind='redis'",
             "1: store.url: is missing: say where Redis is, like \"redis://127.0.0.1:6379\"",
@@ -378,11 +378,34 @@ fn secrets_can_lie_elsewhere() {
     }
 }
 
+fn redis_of(config: &Config) -> Option<Redis> {
+    match &config.store.values {
+        ValuesIn::Redis(redis) => Some(redis.clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn values_are_in_the_nats_of_the_bus_and_in_no_other() {
+    let nats = "[bus]\nkind='nats'\nurl='nats://h'\nprefix='acme'\n";
+    let config = parse(&format!("{nats}[store]\nkind='nats'\n"), &[]).unwrap();
+    let ValuesIn::Nats(place) = config.store.values else { panic!("{:?}", config.store) };
+    assert_eq!(Some(&*place), config.bus.nats.as_ref());
+    let without = parse("[store]\nkind='nats'\n", &[]).unwrap_err().to_string();
+    assert!(without.contains("2: store.kind: \"nats\" is the NATS of the bus"), "{without}");
+    let besides = format!("{nats}[store]\nkind='nats'\nurl='redis://h'\n");
+    let besides = parse(&besides, &[]).unwrap_err().to_string();
+    assert!(besides.contains("store.url: is for kind = \"redis\""), "{besides}");
+    let wrong = "[bus]\nkind='nats'\nurl='x'\n[store]\nkind='nats'\n";
+    let wrong = parse(wrong, &[]).unwrap_err().to_string();
+    assert!(!wrong.contains("store.kind"), "told once: {wrong}");
+}
+
 #[test]
 fn a_redis_is_named_by_its_url() {
     let redis = |url: &str| {
         let text = format!("[store]\nkind='redis'\nurl='{url}'");
-        parse(&text, &[("REDIS_URL", "redis://from.outside")]).map(|config| config.store.redis)
+        parse(&text, &[("REDIS_URL", "redis://from.outside")]).map(|config| redis_of(&config))
     };
     let plain = Redis {
         host: "127.0.0.1".to_owned(),
@@ -460,7 +483,7 @@ fn the_environment_takes_precedence() {
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.bus.history, 12);
     assert_eq!(config.store.path, Path::new("/elsewhere"));
-    assert_eq!(config.store.redis.map(|redis| redis.host).as_deref(), Some("elsewhere"));
+    assert_eq!(redis_of(&config).map(|redis| redis.host).as_deref(), Some("elsewhere"));
     assert_eq!(config.servers[0].secret.expose(), "very secret");
     assert_eq!(config.servers[0].port, 5038);
     assert_eq!((config.servers[1].port, config.servers[1].max_calls), (5099, Some(3)));

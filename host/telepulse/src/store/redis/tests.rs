@@ -1,7 +1,11 @@
 //! What a Redis has of plugins' values, and what plugins are told while it is away.
 
-use super::{link::UNDER_WAY, server::RedisServer, *};
-use crate::{config::Secret, store::tests::Bench, tls};
+use super::{server::RedisServer, *};
+use crate::{
+    config::Secret,
+    store::{link::UNDER_WAY, tests::Bench},
+    tls,
+};
 use futures_util::future::join_all;
 use std::{
     collections::BTreeSet,
@@ -188,9 +192,8 @@ async fn a_trusted_redis_is_reached_by_tls_and_no_other() {
     let mut roots = RootCertStore::empty();
     roots.add(own.cert.der().clone()).unwrap();
     let trusting = Arc::new(tls::builder(roots).unwrap().with_no_client_auth());
-    let mut link = Link::new(config());
-    link.trusted = Some(trusting);
-    let bench = Bench { store: RedisKv { link: Arc::new(link) }, place: () };
+    let trusted = Trusted { redis: config(), authorities: Some(trusting) };
+    let bench = Bench { store: RedisKv::of(trusted), place: () };
     assert_eq!(bench.add("n", 1).await, Ok(1));
     let stranger = Bench { store: RedisKv::start(config()), place: () };
     let refused = stranger.add("n", 1).await.unwrap_err();

@@ -8,7 +8,7 @@ pub use reconfigure::Reconfigured;
 use crate::{
     admin,
     audit::Audit,
-    auth::{Auth, FailedLogins, Jwt, keys},
+    auth::{Auth, FailedLogins, Jwt, Revocations, keys},
     bus::{Bus, LocalBus, NatsBus},
     config::{self, Config},
     core,
@@ -46,7 +46,7 @@ const VALUES: &str = "plugin-values.redb";
 const MESSAGES: &str = "plugin-messages.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
-/// How often it is looked whose token's time is over.
+/// How often it is looked whose token's time is over, and who is revoked.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before a bus that cannot be had is tried again.
 const BUS_AGAIN: Duration = Duration::from_secs(2);
@@ -59,6 +59,7 @@ pub struct App {
     config: Mutex<Config>,
     pace: Arc<ArcSwap<core::Pace>>,
     jwt: Option<Arc<Jwt>>,
+    revocations: Arc<Revocations>,
     bus: Arc<dyn Bus>,
     registry: Registry,
     history: History,
@@ -173,9 +174,16 @@ impl App {
 
         let hub = Hub::new(shared.clone());
         tasks.spawn_blocking(running(hub.clone(), stop.clone()));
-        let jwt = config.jwt.map(|settings| Jwt::new(settings, &config.roles));
+        let values = Values::start(config.store.values, &folder.join(VALUES))?;
+        let revocations = Revocations::new(values.kv(), Some(audit.clone()));
+        // Nobody is let in before it is known who is not, if the store can tell.
+        revocations.look().await;
+        tasks.spawn(revocations.clone().follow(stop.clone()));
+        let revoked = revocations.in_force();
+        let roles = &config.roles;
+        let jwt = config.jwt.map(|settings| Jwt::new(settings, roles, revoked.clone()));
         let failed = Arc::new(FailedLogins::audited(audit.clone()));
-        let auth = Auth::new(&config.users).with_jwt(jwt.clone());
+        let auth = Auth::new(&config.users).with_jwt(jwt.clone()).with_revoked(revoked);
         let gate = Gate::counting(Arc::new(auth), failed.clone());
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
@@ -184,10 +192,9 @@ impl App {
         let settings = Settings { proxies, tracer, ..Settings::default() };
         let listeners = ListenerPool::new(gate, Clients::new(hub.clone(), settings), tls.clone());
         if let Some(jwt) = jwt.clone() {
-            tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
-            tasks.spawn(end_in_time(jwt, listeners.clone(), stop.clone()));
+            tasks.spawn(keys::follow(jwt, stop.clone()));
         }
-        let values = Values::start(config.store.values, &folder.join(VALUES))?;
+        tasks.spawn(end_in_time(jwt.clone(), listeners.clone(), stop.clone()));
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
         let kept = Kept {
@@ -212,6 +219,11 @@ impl App {
                 let clients = Arc::clone(listeners.clients());
                 move || clients.count()
             }),
+            is_user: Arc::new({
+                let gate = Arc::clone(listeners.gate());
+                move |name| gate.has_user(name)
+            }),
+            revocations: revocations.clone(),
             reload,
             settings: Arc::new(config.admin),
             failed,
@@ -223,6 +235,7 @@ impl App {
             config: in_force,
             pace,
             jwt,
+            revocations,
             bus: shared,
             registry,
             history,
@@ -320,18 +333,20 @@ fn running(hub: Arc<Hub>, stop: CancellationToken) -> impl FnOnce() + Send + 'st
     move || runtime.block_on(hub.run(stop))
 }
 
-/// Closes the connections of those whose tokens' time is over.
-async fn end_in_time(jwt: Arc<Jwt>, listeners: Arc<ListenerPool>, stop: CancellationToken) {
+/// Closes the connections of those whose tokens' time is over, or whose logins are revoked.
+async fn end_in_time(jwt: Option<Arc<Jwt>>, listeners: Arc<ListenerPool>, stop: CancellationToken) {
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = look.tick() => {}
         }
-        let ended = jwt.ended(crate::clock::now().0 / 1000);
-        if !ended.is_empty() {
+        let now_s = crate::clock::now().0 / 1000;
+        let ended = jwt.as_ref().map(|jwt| jwt.ended(now_s)).unwrap_or_default();
+        let auth = listeners.gate().auth();
+        if !ended.is_empty() || auth.has_revoked() {
             let is_over = |who: &Arc<_>| ended.iter().any(|ended| Arc::ptr_eq(ended, who));
-            listeners.clients().send_away(is_over);
+            listeners.clients().send_away(|who| is_over(who) || auth.is_revoked(who));
         }
     }
 }

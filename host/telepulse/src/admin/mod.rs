@@ -8,6 +8,7 @@ mod guard;
 mod metrics;
 mod plugins;
 mod problem;
+mod revocations;
 mod serve;
 mod servers;
 #[cfg(test)]
@@ -18,14 +19,19 @@ pub use configuration::{Order, Outcome};
 pub use serve::serve;
 pub use waiting::Waiting;
 
-use crate::{auth::FailedLogins, bus::Bus, config, plugins::PluginFigures};
+use crate::{
+    auth::{FailedLogins, Revocations},
+    bus::Bus,
+    config,
+    plugins::PluginFigures,
+};
 use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use plugin_host::{PluginHost, State as PluginState};
 use problem::Problem;
@@ -53,6 +59,10 @@ pub struct Api {
     pub failed: Arc<FailedLogins>,
     /// How many clients are connected at the gateways.
     pub clients: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// Whether the configuration has a user of that name.
+    pub is_user: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    /// Logins that are taken back.
+    pub revocations: Arc<Revocations>,
     /// Where the program takes orders to read its configuration again.
     pub reload: mpsc::Sender<Order>,
     /// Cancelled when the program begins to stop: it is not ready any more.
@@ -74,6 +84,8 @@ pub fn router(api: Api) -> Router {
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/approve", post(plugins::approve))
         .route("/plugins/{name}/{order}", post(plugins::order))
+        .route("/revocations", get(revocations::list).post(revocations::add))
+        .route("/revocations/{id}", delete(revocations::remove))
         .route("/configuration/reload", post(configuration::reload))
         .route("/figures", get(figures::show))
         .route("/healthz", get(healthz))

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    auth::hash_token,
+    auth::{Memory, hash_token},
     bus::{Address, Incoming, LocalBus},
     config::Server,
 };
@@ -74,6 +74,8 @@ impl World {
             plugins,
             figures,
             clients: Arc::new(|| 3),
+            is_user: Arc::new(|name| name == "ana"),
+            revocations: Revocations::new(Arc::new(Memory::default()), None),
             reload,
             settings: Arc::new(settings),
             failed: Arc::default(),
@@ -649,4 +651,27 @@ async fn a_configuration_is_tried_and_refused() {
         json!([{ "where": "x.toml:3", "what": "log.level: must be …" }])
     );
     assert_eq!(reload("{\"dry\":1}").await.1["field"], "dry");
+}
+
+#[tokio::test]
+async fn logins_are_taken_back_and_given_back() {
+    let world = World::local().await;
+    let none = world.call("GET", "/revocations", None).await.body;
+    assert_eq!(none, json!({ "items": [], "fresh": false }), "it has not looked yet");
+    let made = world.call("POST", "/revocations", Some(json!({ "user": "ana" }))).await;
+    assert_eq!((made.status, &made.body["user"]), (201, &json!("ana")));
+    let all = world.call("GET", "/revocations", None).await.body;
+    assert_eq!(all, json!({ "items": [made.body], "fresh": true }));
+    let place = made.location.unwrap();
+    for (order, expected) in [
+        (json!({ "user": "nobody" }), (404, "notFound", "user")),
+        (json!({ "user": "ana", "jti": "a" }), (400, "badRequest", "")),
+        (json!({ "jti": "a", "expires": "2001-01-01T00:00:00Z" }), (400, "badRequest", "expires")),
+    ] {
+        let refused = world.call("POST", "/revocations", Some(order)).await;
+        assert_eq!(refused.problem(), expected);
+    }
+    assert_eq!(world.call("DELETE", &place, None).await.status, 204);
+    let gone = world.call("DELETE", &place, None).await;
+    assert_eq!(gone.problem(), (404, "notFound", ""));
 }

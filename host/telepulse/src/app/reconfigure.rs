@@ -88,7 +88,9 @@ impl App {
     }
 
     fn change_users(&self, users: &[User], changed: BTreeSet<String>) {
-        let auth = Arc::new(Auth::new(users).with_jwt(self.jwt.clone()));
+        let revoked = self.revocations.in_force();
+        let auth = Auth::new(users).with_jwt(self.jwt.clone()).with_revoked(revoked);
+        let auth = Arc::new(auth);
         self.listeners.gate().replace(auth.clone());
         let clients = Arc::clone(self.listeners.clients());
         let send_away = move || {

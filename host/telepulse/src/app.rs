@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the configuration, in order, and takes them down in
 //! the opposite order.
 
+mod entrance;
 mod reconfigure;
 
 pub use reconfigure::Reconfigured;
@@ -8,7 +9,6 @@ pub use reconfigure::Reconfigured;
 use crate::{
     admin,
     audit::Audit,
-    auth::{Auth, FailedLogins, Jwt, Revocations, keys},
     bus::{Bus, LocalBus, NatsBus},
     config::{self, Config},
     core,
@@ -17,12 +17,13 @@ use crate::{
     plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
     service::Pulse,
-    sockets::{Clients, Gate, ListenerPool, Settings},
+    sockets::{Clients, ListenerPool, Settings},
     store::{StoreError, Values, journal::JournalStore},
     telemetry::Telemetry,
     tls::Acceptor,
 };
 use arc_swap::ArcSwap;
+use entrance::Entrance;
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -46,8 +47,6 @@ const VALUES: &str = "plugin-values.redb";
 const MESSAGES: &str = "plugin-messages.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
-/// How often it is looked whose token's time is over, and who is revoked.
-const LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before a bus that cannot be had is tried again.
 const BUS_AGAIN: Duration = Duration::from_secs(2);
 /// How long connections may take to end when we stop.
@@ -58,8 +57,7 @@ pub struct App {
     /// The configuration in force.
     config: Mutex<Config>,
     pace: Arc<ArcSwap<core::Pace>>,
-    jwt: Option<Arc<Jwt>>,
-    revocations: Arc<Revocations>,
+    entrance: Entrance,
     bus: Arc<dyn Bus>,
     registry: Registry,
     history: History,
@@ -175,26 +173,16 @@ impl App {
         let hub = Hub::new(shared.clone());
         tasks.spawn_blocking(running(hub.clone(), stop.clone()));
         let values = Values::start(config.store.values, &folder.join(VALUES))?;
-        let revocations = Revocations::new(values.kv(), Some(audit.clone()));
-        // Nobody is let in before it is known who is not, if the store can tell.
-        revocations.look().await;
-        tasks.spawn(revocations.clone().follow(stop.clone()));
-        let revoked = revocations.in_force();
-        let roles = &config.roles;
-        let jwt = config.jwt.map(|settings| Jwt::new(settings, roles, revoked.clone()));
-        let failed = Arc::new(FailedLogins::audited(audit.clone()));
-        let auth = Auth::new(&config.users).with_jwt(jwt.clone()).with_revoked(revoked);
-        let gate = Gate::counting(Arc::new(auth), failed.clone());
+        let identity = (config.jwt, &config.roles[..]);
+        let entrance = Entrance::open(&config.users, identity, values.kv(), &audit).await;
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
         let (proxies, tracer) = (config.http.trusted_proxies, telemetry.tracer().clone());
         let settings = Settings { proxies, tracer, ..Settings::default() };
-        let listeners = ListenerPool::new(gate, Clients::new(hub.clone(), settings), tls.clone());
-        if let Some(jwt) = jwt.clone() {
-            tasks.spawn(keys::follow(jwt, stop.clone()));
-        }
-        tasks.spawn(end_in_time(jwt.clone(), listeners.clone(), stop.clone()));
+        let clients = Clients::new(hub.clone(), settings);
+        let listeners = ListenerPool::new(entrance.gate.clone(), clients, tls.clone());
+        entrance.keep(&tasks, &listeners, &stop);
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
         let kept = Kept {
@@ -219,14 +207,11 @@ impl App {
                 let clients = Arc::clone(listeners.clients());
                 move || clients.count()
             }),
-            is_user: Arc::new({
-                let gate = Arc::clone(listeners.gate());
-                move |name| gate.has_user(name)
-            }),
-            revocations: revocations.clone(),
+            gate: entrance.gate.clone(),
+            revocations: entrance.revocations.clone(),
             reload,
             settings: Arc::new(config.admin),
-            failed,
+            failed: entrance.failed.clone(),
             stopping: stopping.clone(),
         });
         tasks.spawn(admin::serve(listener, router, admin_tls, stop.clone()));
@@ -234,8 +219,7 @@ impl App {
         Ok(Self {
             config: in_force,
             pace,
-            jwt,
-            revocations,
+            entrance,
             bus: shared,
             registry,
             history,
@@ -331,24 +315,6 @@ async fn made(path: PathBuf) -> Result<PathBuf, StartError> {
 fn running(hub: Arc<Hub>, stop: CancellationToken) -> impl FnOnce() + Send + 'static {
     let runtime = Handle::current();
     move || runtime.block_on(hub.run(stop))
-}
-
-/// Closes the connections of those whose tokens' time is over, or whose logins are revoked.
-async fn end_in_time(jwt: Option<Arc<Jwt>>, listeners: Arc<ListenerPool>, stop: CancellationToken) {
-    let mut look = tokio::time::interval(LOOK);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = look.tick() => {}
-        }
-        let now_s = crate::clock::now().0 / 1000;
-        let ended = jwt.as_ref().map(|jwt| jwt.ended(now_s)).unwrap_or_default();
-        let auth = listeners.gate().auth();
-        if !ended.is_empty() || auth.has_revoked() {
-            let is_over = |who: &Arc<_>| ended.iter().any(|ended| Arc::ptr_eq(ended, who));
-            listeners.clients().send_away(|who| is_over(who) || auth.is_revoked(who));
-        }
-    }
 }
 
 /// A new name for the event stream: numbering begins anew with every start.

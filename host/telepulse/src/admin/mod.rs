@@ -24,6 +24,7 @@ use crate::{
     bus::Bus,
     config,
     plugins::PluginFigures,
+    sockets::Gate,
 };
 use axum::{
     Json, Router,
@@ -59,8 +60,8 @@ pub struct Api {
     pub failed: Arc<FailedLogins>,
     /// How many clients are connected at the gateways.
     pub clients: Arc<dyn Fn() -> usize + Send + Sync>,
-    /// Whether the configuration has a user of that name.
-    pub is_user: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    /// The users of now.
+    pub gate: Arc<Gate>,
     /// Logins that are taken back.
     pub revocations: Arc<Revocations>,
     /// Where the program takes orders to read its configuration again.

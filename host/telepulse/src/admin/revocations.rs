@@ -29,7 +29,7 @@ pub(super) async fn add(State(api): State<Api>, request: Request) -> Result<Resp
     let fields = body::json(request).await?;
     let (target, expires) = read(&fields, clock::now())?;
     if let Target::User { user } = &target
-        && !(api.is_user)(user)
+        && !api.gate.has_user(user)
     {
         let message = format!("there is no [[auth.user]] {user:?}; tokens have a `subject`");
         return Err(Refusal::new(Code::NotFound, message).with_field("user").into());

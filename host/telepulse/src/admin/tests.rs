@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    auth::{Memory, hash_token},
+    auth::{Auth, Memory, hash_token},
     bus::{Address, Incoming, LocalBus},
     config::Server,
 };
@@ -11,7 +11,10 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use plugin_host::ports;
 use serde_json::Value;
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 use telepulse_language::{Refusal, Reply};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -69,12 +72,22 @@ impl World {
         let figures = Arc::new(PluginFigures::new().unwrap());
         let (reload, orders) = tokio::sync::mpsc::channel(1);
         tokio::spawn(program(orders));
+        let ana = config::User {
+            name: "ana".to_owned(),
+            token: Some(hash_token("ana-token")),
+            password: None,
+            extension: None,
+            agents: None,
+            queues: None,
+            servers: None,
+            allow: BTreeSet::new(),
+        };
         let api = Api {
             bus,
             plugins,
             figures,
             clients: Arc::new(|| 3),
-            is_user: Arc::new(|name| name == "ana"),
+            gate: Gate::new(Arc::new(Auth::new(&[ana]))),
             revocations: Revocations::new(Arc::new(Memory::default()), None),
             reload,
             settings: Arc::new(settings),

@@ -276,3 +276,27 @@ async fn a_value_is_changed_only_while_it_is_the_one_that_was_read() {
     assert_eq!(read.await.unwrap(), [false, true, false, false], "only on what was read");
     assert_eq!(bench.get("crm", "a").await.as_deref(), Some("2"));
 }
+
+#[tokio::test]
+async fn the_permissions_of_the_page_are_enough() {
+    let page = include_str!("../../../../../docs/scale.md");
+    let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let shown = shown.replace("$NATS_PASSWORD", "a").replace("$WALLBOARD_PASSWORD", "b");
+    let server = NatsServer::with(&shown);
+    let login = NatsLogin::Password { user: "telepulse".to_owned(), password: Secret::new("a") };
+    let store = |replicas| {
+        let settings = Nats { login: login.clone(), replicas, ..server.settings() };
+        Bench { store: NatsKv::start(settings), place: () }
+    };
+    let bench = store(1);
+    bench.set_for("crm", "brief", "1", Some(Duration::from_millis(1))).await.unwrap();
+    bench.set("crm", "a", "1").await.unwrap();
+    assert_eq!(bench.keys("a", None, 10).await, ["a"]);
+    assert_eq!(bench.add("a", 1).await, Ok(2));
+    assert!(bench.take("a").await.is_some());
+    let later = now_ms() + 10 * 60_000;
+    assert_eq!(sweep::piece(&bench.store.link, &mut 0, later).await.unwrap(), 1);
+    // To change the bucket is allowed, too; that one server cannot keep it thrice is JetStream's own answer.
+    let refused = store(3).set("crm", "a", "1").await.unwrap_err();
+    assert!(refused.contains("replicas"), "{refused}");
+}

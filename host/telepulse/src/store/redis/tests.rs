@@ -103,6 +103,29 @@ async fn a_redis_that_is_away_is_told_and_used_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn one_that_has_become_a_replica_is_asked_by_a_new_connection_each_time() {
+    let bench = Bench::redis();
+    bench.set("crm", "a", "1").await.unwrap();
+    let connections = async || {
+        let info: String = bench.place.ask(&["INFO", "stats"]).await;
+        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().parse::<u64>().unwrap()
+    };
+    let _: () = bench.place.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let before = connections().await;
+    for _ in 0..2 {
+        let refused = bench.set("crm", "a", "2").await.unwrap_err();
+        assert!(refused.contains("refuses it (READONLY "), "{refused}");
+        assert!(refused.ends_with("): nothing was changed"), "{refused}");
+    }
+    // The second write, and the one that asks, each had one of their own.
+    assert_eq!(connections().await, before + 2);
+    let _: () = bench.place.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    bench.set("crm", "a", "3").await.unwrap();
+    assert_eq!(bench.get("crm", "a").await.as_deref(), Some("3"));
+}
+
+#[tokio::test]
 async fn a_redis_that_hangs_is_waited_for_only_so_long_and_by_so_many() {
     let bench = Bench::redis();
     bench.set("crm", "a", "1").await.unwrap();

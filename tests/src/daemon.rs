@@ -63,6 +63,11 @@ impl Daemon {
         format!("{}://127.0.0.1:{}", self.kind.scheme, self.port)
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Kills it; what it has on disk stays.
     pub fn stop(&mut self) -> Result<()> {
         self.child.kill()?;

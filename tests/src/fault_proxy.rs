@@ -38,6 +38,7 @@ pub enum Fault {
 pub struct FaultProxy {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
+    server: watch::Sender<SocketAddr>,
     accepting: JoinHandle<()>,
 }
 
@@ -58,19 +59,26 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listening")?;
         let address = listener.local_addr()?;
         let (fault, faults) = watch::channel(Fault::None);
+        let (server, servers) = watch::channel(server);
         let accepting = tokio::spawn(async move {
             // Ends its connections with itself.
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
+                let server = *servers.borrow();
                 connections.spawn(pass(client, server, faults.clone()));
             }
         });
-        Ok(Self { address, fault, accepting })
+        Ok(Self { address, fault, server, accepting })
     }
 
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Connections that come from now on are passed on to another server.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.server.send_replace(server);
     }
 
     /// From now on.
@@ -196,6 +204,20 @@ mod tests {
         let client = TcpStream::connect(proxy.address()).await?;
         let (server, _) = listener.accept().await?;
         Ok((proxy, client, server))
+    }
+
+    #[tokio::test]
+    async fn another_server_takes_over() -> Result<()> {
+        let (proxy, mut before, mut first) = ends().await?;
+        let second = TcpListener::bind("127.0.0.1:0").await?;
+        proxy.lead_to(second.local_addr()?);
+        let mut after = TcpStream::connect(proxy.address()).await?;
+        let (mut server, _) = second.accept().await?;
+        after.write_all(b"new").await?;
+        assert_eq!(read(&mut server).await.transpose()?, Some(b"new".to_vec()));
+        before.write_all(b"old").await?;
+        assert_eq!(read(&mut first).await.transpose()?, Some(b"old".to_vec()));
+        Ok(())
     }
 
     async fn read(stream: &mut TcpStream) -> Option<std::io::Result<Vec<u8>>> {

@@ -1,6 +1,7 @@
 //! The composition root: builds every part from the configuration, in order, and takes them down in
 //! the opposite order.
 
+mod entrance;
 mod reconfigure;
 
 pub use reconfigure::Reconfigured;
@@ -8,7 +9,6 @@ pub use reconfigure::Reconfigured;
 use crate::{
     admin,
     audit::Audit,
-    auth::{Auth, FailedLogins, Jwt, keys},
     bus::{Bus, LocalBus, NatsBus},
     cluster::Cluster,
     config::{self, Config, NodeRole},
@@ -18,12 +18,13 @@ use crate::{
     plugins::{Kept, PluginFigures, PluginPorts},
     proxy::Registry,
     service::Pulse,
-    sockets::{Clients, Gate, ListenerPool, Settings},
+    sockets::{Clients, ListenerPool, Settings},
     store::{StoreError, Values, journal::JournalStore},
     telemetry::Telemetry,
     tls::Acceptor,
 };
 use arc_swap::ArcSwap;
+use entrance::Entrance;
 use plugin_host::{CompilerProgram, Options, PluginHost};
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -47,8 +48,6 @@ const VALUES: &str = "plugin-values.redb";
 const MESSAGES: &str = "plugin-messages.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
-/// How often it is looked whose token's time is over.
-const LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before a bus that cannot be had is tried again.
 const BUS_AGAIN: Duration = Duration::from_secs(2);
 /// How long handing the servers over to other nodes may take when we stop.
@@ -61,7 +60,7 @@ pub struct App {
     /// The configuration in force.
     config: Mutex<Config>,
     pace: Arc<ArcSwap<core::Pace>>,
-    jwt: Option<Arc<Jwt>>,
+    entrance: Entrance,
     bus: Arc<dyn Bus>,
     cluster: Cluster,
     registry: Registry,
@@ -182,21 +181,17 @@ impl App {
 
         let hub = Hub::new(shared.clone());
         tasks.spawn_blocking(running(hub.clone(), stop.clone()));
-        let jwt = config.jwt.map(|settings| Jwt::new(settings, &config.roles));
-        let failed = Arc::new(FailedLogins::audited(audit.clone()));
-        let auth = Auth::new(&config.users).with_jwt(jwt.clone());
-        let gate = Gate::counting(Arc::new(auth), failed.clone());
+        let values = Values::start(config.store.values, &folder.join(VALUES))?;
+        let identity = (config.jwt, &config.roles[..]);
+        let entrance = Entrance::open(&config.users, identity, values.kv(), &audit).await;
         if let Some(tls) = &tls {
             tasks.spawn(tls.clone().watch(stop.clone()));
         }
         let (proxies, tracer) = (config.http.trusted_proxies, telemetry.tracer().clone());
         let settings = Settings { proxies, tracer, ..Settings::default() };
-        let listeners = ListenerPool::new(gate, Clients::new(hub.clone(), settings), tls.clone());
-        if let Some(jwt) = jwt.clone() {
-            tasks.spawn(keys::follow(jwt.clone(), stop.clone()));
-            tasks.spawn(end_in_time(jwt, listeners.clone(), stop.clone()));
-        }
-        let values = Values::start(config.store.redis, &folder.join(VALUES))?;
+        let clients = Clients::new(hub.clone(), settings);
+        let listeners = ListenerPool::new(entrance.gate.clone(), clients, tls.clone());
+        entrance.keep(&tasks, &listeners, &stop);
         let messages = Arc::new(JournalStore::start(&folder.join(MESSAGES))?);
         let figures = Arc::new(PluginFigures::new()?);
         let kept = Kept {
@@ -222,9 +217,11 @@ impl App {
                 let clients = Arc::clone(listeners.clients());
                 move || clients.count()
             }),
+            gate: entrance.gate.clone(),
+            revocations: entrance.revocations.clone(),
             reload,
             settings: Arc::new(config.admin),
-            failed,
+            failed: entrance.failed.clone(),
             stopping: stopping.clone(),
         });
         tasks.spawn(admin::serve(listener, router, admin_tls, stop.clone()));
@@ -232,7 +229,7 @@ impl App {
         Ok(Self {
             config: in_force,
             pace,
-            jwt,
+            entrance,
             bus: shared,
             cluster,
             registry,
@@ -339,22 +336,6 @@ async fn made(path: PathBuf) -> Result<PathBuf, StartError> {
 fn running(hub: Arc<Hub>, stop: CancellationToken) -> impl FnOnce() + Send + 'static {
     let runtime = Handle::current();
     move || runtime.block_on(hub.run(stop))
-}
-
-/// Closes the connections of those whose tokens' time is over.
-async fn end_in_time(jwt: Arc<Jwt>, listeners: Arc<ListenerPool>, stop: CancellationToken) {
-    let mut look = tokio::time::interval(LOOK);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = look.tick() => {}
-        }
-        let ended = jwt.ended(crate::clock::now().0 / 1000);
-        if !ended.is_empty() {
-            let is_over = |who: &Arc<_>| ended.iter().any(|ended| Arc::ptr_eq(ended, who));
-            listeners.clients().send_away(is_over);
-        }
-    }
 }
 
 /// A new name for the event stream: numbering begins anew with every start.

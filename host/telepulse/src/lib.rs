@@ -20,6 +20,7 @@ pub mod feeds;
 pub mod history;
 pub mod logging;
 pub mod memory;
+mod nats;
 pub mod paint;
 pub mod plugins;
 pub mod proxy;

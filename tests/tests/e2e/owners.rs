@@ -70,7 +70,7 @@ async fn one_node_has_a_server_and_all_answer_for_it() -> Result<()> {
     near.lines("102", &[("up", "101")]).await?;
     near.lines("102", &[]).await?;
     let refused = far.refused(json!({"action": "hangup", "agent": "109"})).await?;
-    ensure!(refused["code"] == "notFound", "{refused}");
+    ensure!(refused["code"] == "conflict", "as the near one would be: {refused}");
     let audit = reqwest::Client::new().post(there.admin("/servers/pbx1/audit")).send().await?;
     ensure!(audit.status() == 200, "{}", audit.text().await?);
 

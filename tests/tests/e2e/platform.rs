@@ -218,6 +218,17 @@ impl Platform {
         .await
     }
 
+    /// Stops the host in good order, and starts it again with what it has on disk.
+    pub(crate) async fn restarted(self) -> Result<Self> {
+        self.app.shutdown().await;
+        let config = Config::load(&self.dir.path().join("telepulse.toml"));
+        let config = config.map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+        let platform = Self { app: App::start(config).await?, ..self };
+        platform.plugin_runs("websocket").await?;
+        platform.plugin_runs("rest").await?;
+        Ok(platform)
+    }
+
     /// Stops the host in good order.
     pub(crate) async fn stop(self) {
         self.app.shutdown().await;

@@ -66,14 +66,26 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
     let events = api.bus.stream().tail();
     let servers = servers["items"].as_array().map(Vec::as_slice).unwrap_or_default();
     let bus = api.bus.condition();
-    let text = render(servers, &plugins, events, bus.as_ref()) + &api.figures.render();
+    let known =
+        Known { events, revoked: api.revocations.count(), is_fresh: api.revocations.is_fresh() };
+    let text = render(servers, &plugins, &known, bus.as_ref()) + &api.figures.render();
     Ok(([(header::CONTENT_TYPE, FORMAT)], text).into_response())
+}
+
+/// What this node knows beside its servers and plugins.
+struct Known {
+    /// Events of the language told so far.
+    events: u64,
+    /// Logins that are revoked.
+    revoked: usize,
+    /// Whether the store tells what other nodes have revoked.
+    is_fresh: bool,
 }
 
 fn render(
     servers: &[Value],
     plugins: &[PluginStatus],
-    events: u64,
+    known: &Known,
     bus: Option<&Condition>,
 ) -> String {
     // A recorder of its own for each answer: what is gone is not told any more.
@@ -84,9 +96,10 @@ fn render(
         describe_gauge!("telepulse_info", "The version that runs");
         gauge!("telepulse_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         describe_counter!("telepulse_stream_events_total", "Events of the language told so far");
-        counter!("telepulse_stream_events_total").absolute(events);
+        counter!("telepulse_stream_events_total").absolute(known.events);
         describe_counter!("telepulse_audit_lost_total", "Entries of the audit log that were lost");
         counter!("telepulse_audit_lost_total").absolute(crate::audit::lost_so_far());
+        revocations(known);
         spans();
         bus.into_iter().for_each(self::bus);
         servers.iter().for_each(server);
@@ -134,6 +147,17 @@ fn bus(of: &Condition) {
         describe_counter!(name, what);
         counter!(name).absolute(value);
     }
+}
+
+/// Logins that are taken back.
+fn revocations(known: &Known) {
+    let name = "telepulse_revocations";
+    describe_gauge!(name, "Logins that are revoked, as far as this node knows");
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    gauge!(name).set(known.revoked as f64);
+    let name = "telepulse_revocations_fresh";
+    describe_gauge!(name, "1 while the store tells what other nodes have revoked");
+    gauge!(name).set(f64::from(u8::from(known.is_fresh)));
 }
 
 /// What became of spans.
@@ -261,7 +285,8 @@ mod tests {
             "ari": {"state": "REJECTED", "figures": {"events": 9, "reconnects": 2, "channels": 3}}
         })];
         let bus = Condition { nodes: 2, events_dropped: 5, ..Condition::default() };
-        let text = render(&servers, &[], 42, Some(&bus));
+        let known = Known { events: 42, revoked: 3, is_fresh: true };
+        let text = render(&servers, &[], &known, Some(&bus));
         for line in [
             "# TYPE telepulse_server_events_total counter",
             "telepulse_server_events_total{server=\"pbx1\"} 7",
@@ -275,6 +300,8 @@ mod tests {
             "telepulse_server_ari_state{server=\"pbx1\",state=\"REJECTED\"} 1",
             "telepulse_server_ari_state{server=\"pbx1\",state=\"CONNECTED\"} 0",
             "telepulse_stream_events_total 42",
+            "telepulse_revocations 3",
+            "telepulse_revocations_fresh 1",
             "telepulse_bus_connected 1",
             "telepulse_bus_nodes 2",
             "telepulse_bus_events_dropped_total 5",

@@ -9,6 +9,7 @@ mod metrics;
 mod nodes;
 mod plugins;
 mod problem;
+mod revocations;
 mod serve;
 mod servers;
 #[cfg(test)]
@@ -19,14 +20,21 @@ pub use configuration::{Order, Outcome};
 pub use serve::serve;
 pub use waiting::Waiting;
 
-use crate::{auth::FailedLogins, bus::Bus, cluster::Cluster, config, plugins::PluginFigures};
+use crate::{
+    auth::{FailedLogins, Revocations},
+    bus::Bus,
+    cluster::Cluster,
+    config,
+    plugins::PluginFigures,
+    sockets::Gate,
+};
 use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use plugin_host::{PluginHost, State as PluginState};
 use problem::Problem;
@@ -56,6 +64,10 @@ pub struct Api {
     pub failed: Arc<FailedLogins>,
     /// How many clients are connected at the gateways.
     pub clients: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// The users of now.
+    pub gate: Arc<Gate>,
+    /// Logins that are taken back.
+    pub revocations: Arc<Revocations>,
     /// Where the program takes orders to read its configuration again.
     pub reload: mpsc::Sender<Order>,
     /// Cancelled when the program begins to stop: it is not ready any more.
@@ -77,6 +89,8 @@ pub fn router(api: Api) -> Router {
         .route("/plugins/{name}/rollback", post(plugins::roll_back))
         .route("/plugins/{name}/approve", post(plugins::approve))
         .route("/plugins/{name}/{order}", post(plugins::order))
+        .route("/revocations", get(revocations::list).post(revocations::add))
+        .route("/revocations/{id}", delete(revocations::remove))
         .route("/configuration/reload", post(configuration::reload))
         .route("/nodes", get(nodes::list))
         .route("/drain", post(nodes::drain))

@@ -3,7 +3,6 @@
 use super::App;
 use crate::{
     admin,
-    auth::Auth,
     config::{self, Change, Config, User},
     core::Pace,
     proxy::{ServerChanges, Unusable},
@@ -80,7 +79,7 @@ impl App {
     }
 
     fn change_users(&self, users: &[User], changed: BTreeSet<String>) {
-        let auth = Arc::new(Auth::new(users).with_jwt(self.jwt.clone()));
+        let auth = self.entrance.auth(users);
         self.listeners.gate().replace(auth.clone());
         let clients = Arc::clone(self.listeners.clients());
         let send_away = move || {

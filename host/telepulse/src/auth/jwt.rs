@@ -3,7 +3,7 @@
 //! Each key has one algorithm, told by the key and never by the token; so neither `none` nor a public key
 //! taken for a secret gets anywhere (RFC 8725).
 
-use super::Denied;
+use super::{Denied, InForce, revocations::Marks};
 use crate::config::{JwtKeys, JwtSettings, Role};
 use arc_swap::ArcSwap;
 use jsonwebtoken::{
@@ -27,8 +27,18 @@ pub struct Jwt {
     settings: JwtSettings,
     roles: BTreeMap<String, Role>,
     keys: ArcSwap<Vec<Key>>,
-    /// Who came with a token that still counts, and until when (seconds since 1970).
-    live: Mutex<Vec<(u64, Weak<Principal>)>>,
+    /// Who came with a token that still counts.
+    live: Mutex<Vec<Live>>,
+    /// Tokens that are good no more.
+    revoked: InForce,
+}
+
+/// Somebody who came with a token.
+struct Live {
+    /// When its time is over, in seconds since 1970.
+    until: u64,
+    marks: Marks,
+    who: Weak<Principal>,
 }
 
 /// A key, and the one algorithm that it is for.
@@ -40,7 +50,7 @@ struct Key {
 
 impl Jwt {
     /// Takes what the configuration says; public keys come later, by [`Jwt::replace_keys`].
-    pub(crate) fn new(settings: JwtSettings, roles: &[Role]) -> Arc<Self> {
+    pub(crate) fn new(settings: JwtSettings, roles: &[Role], revoked: InForce) -> Arc<Self> {
         let own = match &settings.keys {
             JwtKeys::Secret(secret) => vec![Key {
                 id: None,
@@ -54,6 +64,7 @@ impl Jwt {
             roles: roles.iter().map(|role| (role.name.clone(), role.clone())).collect(),
             keys: ArcSwap::from_pointee(own),
             live: Mutex::default(),
+            revoked,
         })
     }
 
@@ -105,26 +116,30 @@ impl Jwt {
         let claims = token.map_err(|_| Denied::Wrong)?.claims;
         let until = claims.get("exp").and_then(Value::as_f64).ok_or(Denied::Wrong)?;
         let who = Arc::new(self.principal(&claims).ok_or(Denied::Wrong)?);
+        let marks = Marks::of(&claims);
+        if self.revoked.now().has_token(&marks, &who.name) {
+            return Err(Denied::Wrong);
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "whole seconds"
         )]
         let until = until.max(0.0) as u64 + LEEWAY;
-        self.lock().push((until, Arc::downgrade(&who)));
+        self.lock().push(Live { until, marks, who: Arc::downgrade(&who) });
         Ok(who)
     }
 
-    /// Who came with a token whose time is over now; each once. To be asked now and then.
+    /// Who came with a token whose time is over now, or that is revoked; each once. To be asked now and then.
     pub(crate) fn ended(&self, now_s: u64) -> Vec<Arc<Principal>> {
-        let mut ended = Vec::new();
-        self.lock().retain(|(until, who)| match who.upgrade() {
-            None => false,
-            Some(_) if *until > now_s => true,
-            Some(who) => {
+        let (mut ended, revoked) = (Vec::new(), self.revoked.now());
+        self.lock().retain(|live| {
+            let Some(who) = live.who.upgrade() else { return false };
+            let is_good = live.until > now_s && !revoked.has_token(&live.marks, &who.name);
+            if !is_good {
                 ended.push(who);
-                false
             }
+            is_good
         });
         ended
     }
@@ -160,7 +175,7 @@ impl Jwt {
         Some(who)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(u64, Weak<Principal>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

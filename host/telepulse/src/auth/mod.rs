@@ -5,10 +5,15 @@ mod guesses;
 mod jwt;
 pub(crate) mod keys;
 mod passwords;
+mod revocations;
 
 pub(crate) use failed::Door;
 pub use failed::FailedLogins;
 pub use jwt::Jwt;
+pub(crate) use revocations::InForce;
+#[cfg(test)]
+pub(crate) use revocations::tests::Memory;
+pub use revocations::{Revocation, RevocationError, Revocations, Target};
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +48,8 @@ pub struct Auth {
     passwords: Passwords,
     /// Tokens of an identity provider.
     jwt: Option<Arc<Jwt>>,
+    /// Whose logins are good no more.
+    revoked: InForce,
 }
 
 struct Known {
@@ -57,13 +64,20 @@ impl Auth {
             .iter()
             .map(|user| Known { principal: Arc::new(principal(user)), token: user.token });
         let passwords = Passwords::new(users, rand::random());
-        Self { users: known.collect(), passwords, jwt: None }
+        Self { users: known.collect(), passwords, jwt: None, revoked: InForce::default() }
     }
 
     /// Takes tokens of an identity provider, too.
     #[must_use]
     pub fn with_jwt(mut self, jwt: Option<Arc<Jwt>>) -> Self {
         self.jwt = jwt;
+        self
+    }
+
+    /// Lets nobody in whose logins are revoked.
+    #[must_use]
+    pub(crate) fn with_revoked(mut self, revoked: InForce) -> Self {
+        self.revoked = revoked;
         self
     }
 
@@ -75,7 +89,7 @@ impl Auth {
         if token.len() > MAX_SECRET {
             return Err(Denied::Wrong);
         }
-        self.by_token(&hash_token(token)).ok_or(Denied::Wrong)
+        self.by_token(&hash_token(token)).and_then(|who| self.admitted(who)).ok_or(Denied::Wrong)
     }
 
     /// Whose name and password, or name and token, they are. A password costs tens of milliseconds,
@@ -85,13 +99,14 @@ impl Auth {
             return Err(Denied::Wrong);
         }
         if let Some(found) = self.by_token(&hash_token(secret)).filter(|who| who.name == name) {
-            return Ok(found);
+            return self.admitted(found).ok_or(Denied::Wrong);
         }
         if !self.passwords.verify(name, secret).await? {
             return Err(Denied::Wrong);
         }
         let found = self.users.iter().find(|user| user.principal.name == name);
-        found.map(|user| user.principal.clone()).ok_or(Denied::Wrong)
+        let found = found.map(|user| user.principal.clone());
+        found.and_then(|who| self.admitted(who)).ok_or(Denied::Wrong)
     }
 
     /// Whose `Authorization` header it is (RFC 6750 and RFC 7617); `None` where there is none.
@@ -117,6 +132,27 @@ impl Auth {
     /// Whether it was this one that made the principal.
     pub fn holds(&self, principal: &Arc<Principal>) -> bool {
         self.users.iter().any(|user| Arc::ptr_eq(&user.principal, principal))
+    }
+
+    /// Whether there is a user of that name.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.users.iter().any(|user| user.principal.name == name)
+    }
+
+    /// Whether any user's logins are revoked.
+    pub(crate) fn has_revoked(&self) -> bool {
+        self.revoked.now().has_users()
+    }
+
+    /// Whether it is a user whose logins are revoked, since when ever it has been here. An identity provider's
+    /// users may have the same names.
+    pub(crate) fn is_revoked(&self, who: &Principal) -> bool {
+        self.revoked.now().has_user(&who.name)
+            && self.users.iter().any(|user| *user.principal == *who)
+    }
+
+    fn admitted(&self, who: Arc<Principal>) -> Option<Arc<Principal>> {
+        Some(who).filter(|who| !self.revoked.now().has_user(&who.name))
     }
 
     fn by_token(&self, hash: &TokenHash) -> Option<Arc<Principal>> {

@@ -135,3 +135,26 @@ fn nothing_secret_is_shown() {
     let hash = hash_password("ana-password").0;
     assert!(!shown.contains(&hash) && !shown.contains("ana-"), "{shown}");
 }
+
+#[tokio::test]
+async fn who_is_revoked_comes_in_by_nothing() {
+    let (revoked, auth) = (InForce::default(), auth());
+    let auth = auth.with_revoked(revoked.clone());
+    let (ana, ivan) = (auth.bearer("ana-token").unwrap(), auth.basic("ivan", "ivan-password"));
+    let ivan = ivan.await.unwrap();
+    assert!(auth.has_user("ana") && !auth.has_user("nobody") && !auth.has_revoked());
+    let created = telepulse_language::Timestamp(0);
+    let target = Target::User { user: "ana".to_owned() };
+    let revocation = Revocation { id: String::new(), target, created, expires: None };
+    revoked.set(revocations::Revoked::new(vec![revocation], created));
+    assert_eq!(auth.bearer("ana-token"), Err(Denied::Wrong));
+    for secret in ["ana-token", "ana-password"] {
+        assert_eq!(auth.basic("ana", secret).await, Err(Denied::Wrong), "{secret}");
+    }
+    assert!(auth.has_revoked() && auth.is_revoked(&ana) && !auth.is_revoked(&ivan));
+    // Somebody of the same name whom an identity provider knows is another one.
+    let stranger = Principal { extension: Some("999".to_owned()), ..(*ana).clone() };
+    assert!(!auth.is_revoked(&stranger));
+    revoked.set(revocations::Revoked::default());
+    assert_eq!(*auth.bearer("ana-token").unwrap(), *ana);
+}

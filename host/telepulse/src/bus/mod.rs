@@ -20,6 +20,8 @@ pub use beside::After;
 pub use entry::Entry;
 pub(crate) use leaves::Leaves;
 pub use local::LocalBus;
+#[cfg(test)]
+pub(crate) use nats::tests::NatsServer;
 pub use nats::{NatsBus, StartError};
 pub use plugin_host::ports::{EventSink, Guard};
 pub(crate) use stream::Stand;

@@ -20,6 +20,7 @@ mod servers;
 mod signals;
 mod texts;
 mod token;
+mod tokens;
 mod top;
 
 use clap::{Args, Parser, Subcommand};
@@ -67,6 +68,9 @@ enum Command {
     /// Make a random token, and the line for the configuration that lets it in.
     #[command(after_long_help = texts::TOKEN)]
     Token(token::Options),
+    /// Take logins back before their time, at a running TelePulse.
+    #[command(subcommand, after_long_help = texts::TOKENS)]
+    Tokens(tokens::Order),
     /// List and change the Asterisk servers of a running TelePulse.
     #[command(subcommand, after_long_help = texts::SERVERS)]
     Servers(servers::Order),
@@ -127,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Top(options) => briefly(top::run(options)),
         Command::Demo(options) => run::demo(options),
         Command::Token(options) => token::make(&options),
+        Command::Tokens(order) => briefly(order.carry_out()),
         Command::Servers(order) => briefly(order.carry_out()),
         Command::Plugins(order) => briefly(order.carry_out()),
         Command::Events(options) => briefly(events::follow(options)),

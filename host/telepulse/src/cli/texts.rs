@@ -67,6 +67,22 @@ pub(super) const TOKEN: &str = "Examples:
   telepulse token
   telepulse token --json | jq -r .line";
 
+pub(super) const TOKENS: &str = "Examples:
+  telepulse tokens revoke --user wallboard
+  telepulse tokens list";
+pub(super) const TOKENS_LIST: &str = "Examples:
+  telepulse tokens list
+  telepulse tokens list --json | jq -r '.items[].id'";
+pub(super) const REVOKE: &str = "Examples:
+  telepulse tokens revoke --jti 3f2a9c --expires 2026-11-22T18:00:00Z
+  telepulse tokens revoke --subject ana --before 2026-11-22T15:00:00Z
+  telepulse tokens revoke --user wallboard
+
+Connections that are open are closed. With a store that several nodes share it is so on all of them within \
+about two seconds.";
+pub(super) const UNREVOKE: &str = "Example:
+  telepulse tokens unrevoke 5d1c0b7a9e2f4431";
+
 pub(super) const SERVERS: &str = "Examples:
   telepulse servers list
   telepulse servers add pbx1 --host 10.0.0.5 --username telepulse --secret env:PBX1_SECRET

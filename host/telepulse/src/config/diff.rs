@@ -1,6 +1,6 @@
 //! What differs between two configurations, key by key; secrets only say that they differ. Pure.
 
-use super::{Config, JwtKeys, LogFormat, Nats, NatsLogin, Role, User};
+use super::{Config, JwtKeys, LogFormat, Nats, NatsLogin, Role, User, ValuesIn};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{
@@ -141,9 +141,8 @@ fn rest(leaves: &mut Leaves, config: &Config) {
             "history": config.bus.history,
         },
         "store": {
-            "kind": if config.store.redis.is_some() { "redis" } else { "embedded" },
-            "path": config.store.path, "calls": config.store.calls.number,
-            "callDays": config.store.calls.days,
+            "kind": config.store.values.kind(), "path": config.store.path,
+            "calls": config.store.calls.number, "callDays": config.store.calls.days,
         },
         "plugins": { "dir": config.plugins.dir },
         "admin": { "listen": config.admin.listen, "tls": config.admin.tls },
@@ -152,7 +151,7 @@ fn rest(leaves: &mut Leaves, config: &Config) {
     for (section, value) in tree.as_object().into_iter().flatten() {
         put(leaves, section, value);
     }
-    if let Some(redis) = &config.store.redis {
+    if let ValuesIn::Redis(redis) = &config.store.values {
         let password = redis.password.as_ref().map(super::Secret::expose);
         let (user, db) = (&redis.user, redis.db);
         secret(

@@ -132,7 +132,11 @@ const BUS: [Row; 15] = [
     ("historyHours", Number(1, 87_600), "And nothing older than so many hours; by default 24"),
 ];
 const STORE: [Row; 5] = [
-    ("kind", Word(&["embedded", "redis"]), "Where plugins keep their values; by default embedded"),
+    (
+        "kind",
+        Word(&["embedded", "redis", "nats"]),
+        "Where plugins keep their values: here (by default), in a Redis, or in the NATS of [bus]",
+    ),
     ("path", Text(SOME), "A folder of our own; by default data"),
     ("url", Text("^(rediss?://|env:|file:)"), "Where Redis is, with kind = \"redis\""),
     ("calls", Number(0, 10_000_000), "Ended calls that are kept; by default 100000"),

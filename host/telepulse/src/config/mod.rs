@@ -171,10 +171,32 @@ pub struct Bus {
 pub struct Store {
     /// A folder of our own.
     pub path: PathBuf,
-    /// Where plugins keep their values. `None`: in the folder, as all else.
-    pub redis: Option<Redis>,
+    /// Where plugins keep their values.
+    pub values: ValuesIn,
     /// How much of the history of calls is kept.
     pub calls: Calls,
+}
+
+/// Where plugins keep their values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValuesIn {
+    /// In the folder, as all else.
+    Folder,
+    /// In a Redis.
+    Redis(Redis),
+    /// In the NATS that carries the bus.
+    Nats(Box<Nats>),
+}
+
+impl ValuesIn {
+    /// What `kind` says.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Folder => "embedded",
+            Self::Redis(_) => "redis",
+            Self::Nats(_) => "nats",
+        }
+    }
 }
 
 /// How much of the history of calls is kept.

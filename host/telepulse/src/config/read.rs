@@ -3,14 +3,15 @@
 mod ari;
 mod auth;
 mod bus;
+mod store;
 mod telemetry;
 
 use super::{
-    Admin, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, NodeRole, Plugins,
-    Redis, Secret, Server, ServerAuth, ServerFilter, ServerTls, Store,
+    Admin, Commands, Config, Http, ListenTls, Log, LogFormat, Node, NodeRole, Plugins, Secret,
+    Server, ServerAuth, ServerFilter, ServerTls,
     fields::{Fields, Reader},
     mistake::Place,
-    redis, rules, schema, server,
+    rules, schema, server,
     written::{self, Table, Value},
 };
 use std::{
@@ -40,6 +41,7 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
     );
     reader.known(&users, &schema::AUTH);
     let roles = auth::roles(reader, &users);
+    let carrier = self::bus::bus(reader, &bus);
     let config = Config {
         node: self::node(reader, &node),
         servers: servers(reader, root),
@@ -49,8 +51,8 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         tls: listen_tls(reader, &tls),
         http: self::http(reader, &http),
         commands: self::commands(reader, &commands),
-        bus: self::bus::bus(reader, &bus),
-        store: self::store(reader, &store),
+        store: self::store::store(reader, &store, (&bus, &carrier)),
+        bus: carrier,
         plugins: self::plugins(reader, &plugins),
         admin: self::admin(reader, &admin),
         log: self::log(reader, &log),
@@ -266,41 +268,6 @@ fn commands(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Commands {
             .map(|list: BTreeSet<String>| list.into_iter().collect())
             .unwrap_or_default(),
     }
-}
-
-fn store(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Store {
-    reader.known(fields, &schema::STORE);
-    Store {
-        path: reader.path(fields, "path").unwrap_or_else(|| reader.folder.join("data")),
-        redis: self::redis(reader, fields),
-        calls: Calls {
-            number: reader.number(fields, "calls", 0..=10_000_000).unwrap_or(100_000).into(),
-            days: reader.number(fields, "callDays", 1..=36_500),
-        },
-    }
-}
-
-/// Where Redis is, if plugins' values are there.
-fn redis(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Redis> {
-    let kinds = [("embedded", false), ("redis", true)];
-    let is_redis = match fields.get("kind") {
-        Some(_) => reader.choice(fields, "kind", &kinds)?,
-        None => false,
-    };
-    match (is_redis, fields.get("url")) {
-        (true, Some(_)) => {
-            let url = reader.secret(fields, "url")?;
-            return reader.keep(fields, "url", redis::parse(&url));
-        }
-        (true, None) => {
-            reader.missing(fields, "url", "say where Redis is, like \"redis://127.0.0.1:6379\"");
-        }
-        (false, Some(_)) => {
-            reader.mistake(fields, "url", "is for kind = \"redis\": write that, or remove it");
-        }
-        (false, None) => {}
-    }
-    None
 }
 
 fn plugins(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Plugins {

@@ -61,6 +61,16 @@ impl Gate {
         found.map_err(|denied| self.failed(peer, name.as_deref(), denied))
     }
 
+    /// Whether there is a user of that name.
+    pub(crate) fn has_user(&self, name: &str) -> bool {
+        self.auth.load().has_user(name)
+    }
+
+    /// The users of now.
+    pub(crate) fn auth(&self) -> Arc<Auth> {
+        self.auth.load_full()
+    }
+
     fn failed(&self, peer: IpAddr, name: Option<&str>, denied: Denied) -> Refused {
         if denied == Denied::Wrong && self.failed.count(Door::Gateway, peer, name) {
             Refused::Wrong

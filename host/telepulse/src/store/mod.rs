@@ -1,9 +1,11 @@
 //! What is kept on disk, in files of the embedded database: the history of calls, plugins' values
-//! and the messages that they have not done each have one. Plugins' values can be in a Redis instead.
+//! and the messages that they have not done each have one. Plugins' values can be in a Redis or a NATS instead.
 
 mod disk;
 pub(crate) mod journal;
 pub(crate) mod kv;
+mod link;
+mod nats;
 mod redis;
 #[cfg(test)]
 mod tests;

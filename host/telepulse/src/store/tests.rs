@@ -2,8 +2,10 @@
 
 use super::{
     kv::KvStore,
+    nats::NatsKv,
     redis::{RedisKv, server::RedisServer},
 };
+use crate::bus::NatsServer;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
@@ -30,6 +32,13 @@ impl Bench<RedisKv, RedisServer> {
     pub(super) fn redis() -> Self {
         let place = RedisServer::start();
         Self { store: RedisKv::start(place.config()), place }
+    }
+}
+
+impl Bench<NatsKv, NatsServer> {
+    pub(super) fn nats() -> Self {
+        let place = NatsServer::start();
+        Self { store: NatsKv::start(place.settings()), place }
     }
 }
 
@@ -104,6 +113,15 @@ macro_rules! in_each_store {
                 #[tokio::test]
                 async fn $case() {
                     super::$case(&super::Bench::redis()).await;
+                }
+            )*
+        }
+
+        mod nats {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case(&super::Bench::nats()).await;
                 }
             )*
         }

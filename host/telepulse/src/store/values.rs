@@ -1,7 +1,7 @@
 //! Plugins' values, wherever the configuration has them.
 
-use super::{StoreError, kv::KvStore, redis::RedisKv};
-use crate::config::Redis;
+use super::{StoreError, kv::KvStore, nats::NatsKv, redis::RedisKv};
+use crate::config::ValuesIn;
 use plugin_host::ports::Kv;
 use std::{path::Path, sync::Arc};
 
@@ -11,15 +11,18 @@ pub(crate) enum Values {
     Embedded(Arc<KvStore>),
     /// In a Redis.
     Redis(Arc<RedisKv>),
+    /// In the NATS that carries the bus.
+    Nats(Arc<NatsKv>),
 }
 
 impl Values {
-    /// Opens the file, unless they are in a Redis: what is in the file stays there then, unused.
-    pub(crate) fn start(redis: Option<Redis>, file: &Path) -> Result<Self, StoreError> {
-        match redis {
-            Some(redis) => Ok(Self::Redis(Arc::new(RedisKv::start(redis)))),
-            None => Ok(Self::Embedded(Arc::new(KvStore::start(file)?))),
-        }
+    /// Opens the file, unless they are elsewhere: what is in the file stays there then, unused.
+    pub(crate) fn start(place: ValuesIn, file: &Path) -> Result<Self, StoreError> {
+        Ok(match place {
+            ValuesIn::Folder => Self::Embedded(Arc::new(KvStore::start(file)?)),
+            ValuesIn::Redis(redis) => Self::Redis(Arc::new(RedisKv::start(redis))),
+            ValuesIn::Nats(nats) => Self::Nats(Arc::new(NatsKv::start(*nats))),
+        })
     }
 
     /// As plugins use them.
@@ -27,6 +30,7 @@ impl Values {
         match self {
             Self::Embedded(kv) => kv.clone(),
             Self::Redis(kv) => kv.clone(),
+            Self::Nats(kv) => kv.clone(),
         }
     }
 
@@ -35,7 +39,7 @@ impl Values {
         match self {
             Self::Embedded(kv) => kv.stop().await,
             // What was answered is there.
-            Self::Redis(_) => {}
+            Self::Redis(_) | Self::Nats(_) => {}
         }
     }
 }

@@ -79,3 +79,26 @@ async fn admin_tokens_are_not_guessed() {
     assert_eq!(send("192.0.2.7:4001", None).await, 401, "asking without one is no guess");
     assert_eq!(send("192.0.2.8:4000", Some("Bearer wrong")).await, 401);
 }
+
+#[tokio::test]
+async fn logins_are_taken_back_and_given_back() {
+    let world = World::local().await;
+    let none = world.call("GET", "/revocations", None).await.body;
+    assert_eq!(none, json!({ "items": [], "fresh": false }), "it has not looked yet");
+    let made = world.call("POST", "/revocations", Some(json!({ "user": "ana" }))).await;
+    assert_eq!((made.status, &made.body["user"]), (201, &json!("ana")));
+    let all = world.call("GET", "/revocations", None).await.body;
+    assert_eq!(all, json!({ "items": [made.body], "fresh": true }));
+    let place = made.location.unwrap();
+    for (order, expected) in [
+        (json!({ "user": "nobody" }), (404, "notFound", "user")),
+        (json!({ "user": "ana", "jti": "a" }), (400, "badRequest", "")),
+        (json!({ "jti": "a", "expires": "2001-01-01T00:00:00Z" }), (400, "badRequest", "expires")),
+    ] {
+        let refused = world.call("POST", "/revocations", Some(order)).await;
+        assert_eq!(refused.problem(), expected);
+    }
+    assert_eq!(world.call("DELETE", &place, None).await.status, 204);
+    let gone = world.call("DELETE", &place, None).await;
+    assert_eq!(gone.problem(), (404, "notFound", ""));
+}

@@ -8,7 +8,7 @@ mod told;
 
 use super::*;
 use crate::{
-    auth::hash_token,
+    auth::{Auth, Memory, hash_token},
     bus::{Address, Incoming, LocalBus},
     config::Server,
 };
@@ -18,7 +18,10 @@ use http_body_util::BodyExt;
 use nothing::Nothing;
 use plugin_host::ports;
 use serde_json::Value;
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 use telepulse_language::{Refusal, Reply};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -76,12 +79,24 @@ impl World {
         let figures = Arc::new(PluginFigures::new().unwrap());
         let (reload, orders) = tokio::sync::mpsc::channel(1);
         tokio::spawn(program(orders));
+        let ana = config::User {
+            name: "ana".to_owned(),
+            token: Some(hash_token("ana-token")),
+            password: None,
+            extension: None,
+            agents: None,
+            queues: None,
+            servers: None,
+            allow: BTreeSet::new(),
+        };
         let api = Api {
             cluster: crate::cluster::Cluster::alone(),
             bus,
             plugins,
             figures,
             clients: Arc::new(|| 3),
+            gate: Gate::new(Arc::new(Auth::new(&[ana]))),
+            revocations: Revocations::new(Arc::new(Memory::default()), None),
             reload,
             settings: Arc::new(settings),
             failed: Arc::default(),

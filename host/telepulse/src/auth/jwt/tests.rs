@@ -1,7 +1,10 @@
 //! Tokens that are good, and those that are not.
 
 use super::*;
-use crate::config::Secret;
+use crate::{
+    auth::{Revocation, Target, revocations::Revoked},
+    config::Secret,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData as _};
@@ -63,7 +66,7 @@ fn jwt(keys: JwtKeys) -> Arc<Jwt> {
         role("clerk", Some(&["support"]), &["dial:own"]),
         role("boss", None, &["*"]),
     ];
-    Jwt::new(settings, &roles)
+    Jwt::new(settings, &roles, InForce::default())
 }
 
 fn with_secret() -> Arc<Jwt> {
@@ -233,4 +236,32 @@ fn who_is_there_past_the_end_is_told_once() {
     let ended = jwt.ended(now() + 60 + LEEWAY);
     assert!(ended.len() == 1 && Arc::ptr_eq(&ended[0], &stays));
     assert_eq!(jwt.ended(now() + 1_000).len(), 0);
+}
+
+#[test]
+fn a_token_that_is_revoked_is_refused_and_told_if_it_is_in_use() {
+    let jwt = with_secret();
+    let with = |jti: &str| {
+        let mut claims = claims();
+        claims["jti"] = json!(jti);
+        jwt.verify(&by_secret(&claims))
+    };
+    let (first, other) = (with("1").unwrap(), with("2").unwrap());
+    let revoke = |target: Target| {
+        let created = telepulse_language::Timestamp(0);
+        let revocation = Revocation { id: String::new(), target, created, expires: None };
+        jwt.revoked.set(Revoked::new(vec![revocation], created));
+    };
+    revoke(Target::Token { jti: "1".to_owned() });
+    assert_eq!(with("1"), Err(Denied::Wrong));
+    assert!(with("2").is_ok());
+    let ended = jwt.ended(now());
+    assert!(ended.len() == 1 && Arc::ptr_eq(&ended[0], &first));
+    // By the name that it has here, too, and without a claim that says when it was issued.
+    let before = telepulse_language::Timestamp(now() * 1000);
+    revoke(Target::Subject { subject: "ana".to_owned(), before });
+    assert_eq!(with("2"), Err(Denied::Wrong));
+    let ended = jwt.ended(now());
+    assert!(ended.len() == 1 && Arc::ptr_eq(&ended[0], &other));
+    assert_eq!(jwt.ended(now()).len(), 0);
 }

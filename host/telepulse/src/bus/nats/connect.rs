@@ -5,18 +5,14 @@ use super::{
     complaint::Complaint,
     node::{Connection, Figures, count},
 };
-use crate::config::{Nats, NatsLogin};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerError, connection::State};
+use crate::{config::Nats, nats};
+use async_nats::{Client, ConnectOptions, Event, ServerError, connection::State};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
 
-/// How long one attempt may take.
-const WITHIN: Duration = Duration::from_secs(5);
-/// How often it is asked whether NATS lives: twice without an answer, and it is dead.
-const PING: Duration = Duration::from_secs(5);
 /// Between two attempts to come back.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often it is looked whether we have heard all.
@@ -39,17 +35,14 @@ pub(super) async fn connect(
             happened(&event, &connection, &figures, &told);
             std::future::ready(())
         });
-    let servers: Vec<String> = settings.servers.iter().map(ToString::to_string).collect();
-    let places = || servers.join(", ");
+    let servers = nats::places(settings);
     let client = options.connect(&servers[..]).await.map_err(|error| {
-        let why = match error.kind() {
-            ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-                return StartError::Refused(places());
-            }
-            // It names the place at most; what we log in with is no part of it.
-            _ => error.to_string(),
-        };
-        StartError::Away { places: places(), why }
+        let places = servers.join(", ");
+        if nats::is_refusal(error.kind()) {
+            return StartError::Refused(places);
+        }
+        // It names the place at most; what we log in with is no part of it.
+        StartError::Away { places, why: error.to_string() }
     })?;
     tokio::spawn(look_after(client.clone(), held));
     let info = client.server_info();
@@ -62,34 +55,11 @@ pub(super) async fn connect(
 }
 
 async fn options(settings: &Nats) -> Result<ConnectOptions, StartError> {
-    let options = match &settings.login {
-        NatsLogin::None => ConnectOptions::new(),
-        NatsLogin::Password { user, password } => {
-            ConnectOptions::with_user_and_password(user.clone(), password.expose().to_owned())
-        }
-        NatsLogin::Token(token) => ConnectOptions::with_token(token.expose().to_owned()),
-        NatsLogin::File(path) => {
-            let read = ConnectOptions::with_credentials_file(path).await;
-            read.map_err(|error| StartError::Credentials { path: path.clone(), error })?
-        }
-    };
-    let must_encrypt = settings.ca.is_some()
-        || settings.identity.is_some()
-        || settings.servers.iter().any(|server| server.is_encrypted);
-    let mut options = options
+    Ok(nats::options(settings)
+        .await?
         .no_echo()
-        .require_tls(must_encrypt)
-        .connection_timeout(WITHIN)
-        .ping_interval(PING)
         .subscription_capacity(BEHIND)
-        .reconnect_delay_callback(|attempts| if attempts <= 1 { Duration::ZERO } else { PAUSE });
-    if let Some(ca) = &settings.ca {
-        options = options.add_root_certificates(ca.clone());
-    }
-    if let Some((cert, key)) = &settings.identity {
-        options = options.add_client_certificate(cert.clone(), key.clone());
-    }
-    Ok(options)
+        .reconnect_delay_callback(|attempts| if attempts <= 1 { Duration::ZERO } else { PAUSE }))
 }
 
 /// Puts right what we hold of the connection until nobody wants to know it: the client drops what it has to

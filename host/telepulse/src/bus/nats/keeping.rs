@@ -1,7 +1,7 @@
 //! The event stream in JetStream: made where it is missing, given our limits, refused where it is not ours.
 
 use super::StartError;
-use crate::config::Nats;
+use crate::{config::Nats, nats};
 use async_nats::jetstream::{
     Context, ErrorCode,
     context::{CreateStreamErrorKind, GetStreamErrorKind},
@@ -40,18 +40,10 @@ impl Kept {
     }
 }
 
-/// What the stream is called: no dot may be in it.
-pub(super) fn name(prefix: Option<&str>) -> String {
-    prefix.map_or_else(
-        || "TELEPULSE".to_owned(),
-        |prefix| format!("TELEPULSE_{}", prefix.replace('.', "_")),
-    )
-}
-
 /// The stream as it is to be.
 pub(super) fn wanted(settings: &Nats, history: usize, subject: String) -> Config {
     Config {
-        name: name(settings.prefix.as_deref()),
+        name: nats::name(settings.prefix.as_deref()),
         subjects: vec![subject],
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::Old,
@@ -176,11 +168,5 @@ mod tests {
         let limits = Config { max_messages: 7, num_replicas: 3, ..Config::default() };
         assert_eq!(limited(ours.clone(), &limits).subjects, ours.subjects);
         assert_eq!(limited(ours, &limits).num_replicas, 3);
-    }
-
-    #[test]
-    fn a_name_has_no_dots() {
-        assert_eq!(name(None), "TELEPULSE");
-        assert_eq!(name(Some("acme.blue")), "TELEPULSE_acme_blue");
     }
 }

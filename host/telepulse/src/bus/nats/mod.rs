@@ -32,7 +32,7 @@ use super::{
     Address, After, AlreadyServed, Below, Bus, Condition, EventSink, Guard, Headers, Incoming,
     Pattern, Reached, RequestError, Stream, beside::Beside, switchboard::Switchboard,
 };
-use crate::config::Nats;
+use crate::{config::Nats, nats::CredentialsError};
 use asking::Asked;
 use async_nats::{Client, jetstream};
 use bytes::Bytes;
@@ -46,8 +46,6 @@ use parking_lot::Mutex;
 use publishing::Publishing;
 use reading::Reading;
 use std::{
-    io,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -105,13 +103,8 @@ pub enum StartError {
     #[error("NATS at {0} does not let us in: see [bus] user and password, token or credentials")]
     Refused(String),
     /// The credentials cannot be read.
-    #[error("[bus] credentials {path}: {error}", path = path.display())]
-    Credentials {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The event stream cannot be had.
     #[error("the event stream {name} in NATS: {why}")]
     Stream {

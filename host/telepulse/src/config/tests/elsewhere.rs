@@ -22,11 +22,34 @@ fn secrets_can_lie_elsewhere() {
     }
 }
 
+fn redis_of(config: &Config) -> Option<Redis> {
+    match &config.store.values {
+        ValuesIn::Redis(redis) => Some(redis.clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn values_are_in_the_nats_of_the_bus_and_in_no_other() {
+    let nats = "[bus]\nkind='nats'\nurl='nats://h'\nprefix='acme'\n";
+    let config = parse(&format!("{nats}[store]\nkind='nats'\n"), &[]).unwrap();
+    let ValuesIn::Nats(place) = config.store.values else { panic!("{:?}", config.store) };
+    assert_eq!(Some(&*place), config.bus.nats.as_ref());
+    let without = parse("[store]\nkind='nats'\n", &[]).unwrap_err().to_string();
+    assert!(without.contains("2: store.kind: \"nats\" is the NATS of the bus"), "{without}");
+    let besides = format!("{nats}[store]\nkind='nats'\nurl='redis://h'\n");
+    let besides = parse(&besides, &[]).unwrap_err().to_string();
+    assert!(besides.contains("store.url: is for kind = \"redis\""), "{besides}");
+    let wrong = "[bus]\nkind='nats'\nurl='x'\n[store]\nkind='nats'\n";
+    let wrong = parse(wrong, &[]).unwrap_err().to_string();
+    assert!(!wrong.contains("store.kind"), "told once: {wrong}");
+}
+
 #[test]
 fn a_redis_is_named_by_its_url() {
     let redis = |url: &str| {
         let text = format!("[store]\nkind='redis'\nurl='{url}'");
-        parse(&text, &[("REDIS_URL", "redis://from.outside")]).map(|config| config.store.redis)
+        parse(&text, &[("REDIS_URL", "redis://from.outside")]).map(|config| redis_of(&config))
     };
     let plain = Redis {
         host: "127.0.0.1".to_owned(),
@@ -104,7 +127,7 @@ fn the_environment_takes_precedence() {
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.bus.history, 12);
     assert_eq!(config.store.path, Path::new("/elsewhere"));
-    assert_eq!(config.store.redis.map(|redis| redis.host).as_deref(), Some("elsewhere"));
+    assert_eq!(redis_of(&config).map(|redis| redis.host).as_deref(), Some("elsewhere"));
     assert_eq!(config.servers[0].secret.expose(), "very secret");
     assert_eq!(config.servers[0].port, 5038);
     assert_eq!((config.servers[1].port, config.servers[1].max_calls), (5099, Some(3)));

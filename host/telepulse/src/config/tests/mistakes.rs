@@ -61,7 +61,7 @@ fn each_mistake_has_its_line_and_a_way_out() {
             "[bus]\nhistory=1.5",
             "2: bus.history: must be a whole number from 1 to 10000000, without quotes",
         ),
-        ("[store]\nkind='etcd'", "2: store.kind: must be \"embedded\" or \"redis\""),
+        ("[store]\nkind='etcd'", "2: store.kind: must be \"embedded\" or \"redis\" or \"nats\""),
         (
             "[store]\nkind='redis'",
             "1: store.url: is missing: say where Redis is, like \"redis://127.0.0.1:6379\"",

@@ -54,7 +54,7 @@ fn an_empty_file_is_enough() {
     assert!(config.servers.is_empty() && config.users.is_empty());
     assert_eq!(config.bus.history, 100_000);
     assert_eq!(config.store.path, Path::new("/etc/tp/data"));
-    assert_eq!(config.store.redis, None);
+    assert_eq!(config.store.values, ValuesIn::Folder);
     assert_eq!(config.plugins.dir, Path::new("/etc/tp/plugins.d"));
     assert_eq!(config.admin.listen.to_string(), "127.0.0.1:8082");
     assert_eq!(config.admin.token, None);

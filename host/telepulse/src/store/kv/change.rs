@@ -181,7 +181,7 @@ impl<'t> Tables<'t> {
 }
 
 /// What a number becomes.
-fn sum(before: Option<&[u8]>, by: i64) -> Result<i64, &'static str> {
+pub(crate) fn sum(before: Option<&[u8]>, by: i64) -> Result<i64, &'static str> {
     let number = before.map_or(Some(0), whole_number).ok_or(NO_NUMBER)?;
     number.checked_add(by).ok_or(TOO_LARGE)
 }

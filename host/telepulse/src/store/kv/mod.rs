@@ -13,7 +13,7 @@ use super::{
 use crate::clock::now_ms;
 use bytes::Bytes;
 use change::{MAX_KEY, MAX_VALUE, VALUES};
-pub(super) use change::{NO_NUMBER, TOO_LARGE};
+pub(super) use change::{NO_NUMBER, TOO_LARGE, sum};
 use futures_util::future::BoxFuture;
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
 use std::{

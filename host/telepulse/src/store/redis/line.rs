@@ -1,19 +1,15 @@
 //! One connection to Redis.
 
-use super::link::said;
-use crate::{config::Redis, tls};
+use crate::{
+    config::Redis,
+    store::link::{Fault, Server},
+    tls,
+};
 use redis::{
-    AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, aio::MultiplexedConnection,
-    cmd,
+    AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, ServerErrorKind,
+    aio::MultiplexedConnection, cmd,
 };
-use std::{
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -28,30 +24,52 @@ use tokio_rustls::{
 /// After so long without a word the system asks whether the other side is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
-/// A connection, and the task that reads and writes it. Dropped, it is closed: nobody waits for what
-/// Redis still owes.
+/// A Redis, and whom we trust; `None`: whom this machine trusts.
+pub(super) struct Trusted {
+    pub(super) redis: Redis,
+    pub(super) authorities: Option<Arc<ClientConfig>>,
+}
+
+/// A connection, and the task that reads and writes it.
 pub(super) struct Line {
     connection: MultiplexedConnection,
     driver: JoinHandle<()>,
-    is_given_up: AtomicBool,
 }
 
-impl Line {
-    /// Connects and logs in. The error says what Redis is or does instead.
-    pub(super) async fn open(
-        redis: &Redis,
-        trusted: Option<&Arc<ClientConfig>>,
-    ) -> Result<Self, String> {
+impl fmt::Display for Trusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redis at {}", self.redis)
+    }
+}
+
+impl Server for Trusted {
+    type Line = Line;
+
+    async fn open(&self) -> Result<Line, String> {
+        let redis = &self.redis;
         let socket = tcp(redis).await.map_err(|error| format!("is away ({})", plain(&error)))?;
         if redis.is_encrypted {
-            let socket = encrypt(redis, trusted, socket).await;
+            let socket = encrypt(redis, self.authorities.as_ref(), socket).await;
             let socket = socket.map_err(|why| format!("is not reached by TLS ({why})"))?;
-            Self::greet(redis, socket).await
+            Line::greet(redis, socket).await
         } else {
-            Self::greet(redis, socket).await
+            Line::greet(redis, socket).await
         }
     }
 
+    fn is_good(line: &Line) -> bool {
+        !line.driver.is_finished()
+    }
+
+    fn shown(&self, text: String) -> String {
+        match &self.redis.password {
+            Some(password) => text.replace(password.expose(), "…"),
+            None => text,
+        }
+    }
+}
+
+impl Line {
     async fn greet<S>(redis: &Redis, socket: S) -> Result<Self, String>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -61,11 +79,7 @@ impl Line {
             AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let opened = MultiplexedConnection::new_with_config(&login(redis), socket, config).await;
         let (mut connection, driver) = opened.map_err(|error| unready(&error))?;
-        let line = Self {
-            connection: connection.clone(),
-            driver: tokio::spawn(driver),
-            is_given_up: AtomicBool::new(false),
-        };
+        let line = Self { connection: connection.clone(), driver: tokio::spawn(driver) };
         // One that still reads its file, or wants a password, says so now.
         let ready: Result<(), RedisError> = cmd("PING").exec_async(&mut connection).await;
         ready.map(|()| line).map_err(|error| unready(&error))
@@ -74,21 +88,29 @@ impl Line {
     pub(super) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
-
-    /// Whether it can still be used.
-    pub(super) fn is_good(&self) -> bool {
-        !self.is_given_up.load(Ordering::Relaxed) && !self.driver.is_finished()
-    }
-
-    /// Nothing new is sent on it; who has sent something may wait.
-    pub(super) fn give_up(&self) {
-        self.is_given_up.store(true, Ordering::Relaxed);
-    }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
         self.driver.abort();
+    }
+}
+
+/// What an error means for the operation and for the connection.
+pub(super) fn fault(error: &RedisError) -> Fault {
+    match error.kind() {
+        // Another may have become the master, at the same address.
+        ErrorKind::Server(ServerErrorKind::ReadOnly) => Fault::Useless(said(error)),
+        ErrorKind::Server(_) | ErrorKind::Extension => Fault::Refused(said(error)),
+        _ => Fault::Broke(error.to_string()),
+    }
+}
+
+/// What a server said.
+fn said(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {}", detail.trim_end_matches('.')),
+        _ => error.to_string(),
     }
 }
 

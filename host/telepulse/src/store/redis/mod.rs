@@ -4,33 +4,40 @@
 
 mod commands;
 mod line;
-mod link;
 #[cfg(test)]
 pub(super) mod server;
 #[cfg(test)]
 mod tests;
 
-use super::kv::{NO_NUMBER, TOO_LARGE, check};
+use super::{
+    kv::{NO_NUMBER, TOO_LARGE, check},
+    link::{Failed, Fault, Link},
+};
 use crate::config::Redis;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use link::{Failed, Link};
+use line::{Line, Trusted};
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
+use redis::{RedisResult, aio::MultiplexedConnection};
 use std::sync::Arc;
 
 /// The values of all plugins. A plugin's `KEY` is `telepulse:PLUGIN:KEY` in Redis: others who use that
 /// Redis rely on it.
 pub(crate) struct RedisKv {
-    link: Arc<Link>,
+    link: Arc<Link<Trusted>>,
 }
 
 impl RedisKv {
     /// Connects in the background: a Redis that is away is no reason not to start.
     pub(crate) fn start(redis: Redis) -> Self {
-        let kv = Self { link: Arc::new(Link::new(redis)) };
+        let kv = Self::of(Trusted { redis, authorities: None });
         let link = Arc::clone(&kv.link);
         tokio::spawn(async move { link.greet().await });
         kv
+    }
+
+    fn of(server: Trusted) -> Self {
+        Self { link: Arc::new(Link::new(server)) }
     }
 }
 
@@ -38,7 +45,7 @@ impl Kv for RedisKv {
     fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>> {
         let (link, key) = (Arc::clone(&self.link), full(plugin, &key));
         Box::pin(async move {
-            let read = link.run(|redis| commands::get(redis, key)).await;
+            let read = link.run(|line| on(line, |redis| commands::get(redis, key))).await;
             read.map_err(Failed::of_read)
         })
     }
@@ -53,7 +60,8 @@ impl Kv for RedisKv {
         let (link, space) = (Arc::clone(&self.link), full(plugin, ""));
         Box::pin(async move {
             check(&change)?;
-            let done = link.run(|redis| commands::change(redis, space, change)).await;
+            let done =
+                link.run(|line| on(line, |redis| commands::change(redis, space, change))).await;
             done.map_err(Failed::of_change)?
         })
     }
@@ -61,10 +69,21 @@ impl Kv for RedisKv {
     fn keys(&self, plugin: &str, keys: KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>> {
         let (link, space) = (Arc::clone(&self.link), full(plugin, ""));
         Box::pin(async move {
-            let read = link.run(|redis| commands::keys(redis, space, keys)).await;
+            let read = link.run(|line| on(line, |redis| commands::keys(redis, space, keys))).await;
             read.map_err(Failed::of_read)
         })
     }
+}
+
+/// Carries commands out on a connection.
+async fn on<T, F>(
+    line: Arc<Line>,
+    work: impl FnOnce(MultiplexedConnection) -> F,
+) -> Result<T, Fault>
+where
+    F: Future<Output = RedisResult<T>>,
+{
+    work(line.connection()).await.map_err(|error| line::fault(&error))
 }
 
 /// What a plugin's key is called in Redis. No plugin's name has a colon.

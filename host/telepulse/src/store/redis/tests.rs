@@ -1,7 +1,11 @@
 //! What a Redis has of plugins' values, and what plugins are told while it is away.
 
-use super::{link::UNDER_WAY, server::RedisServer, *};
-use crate::{config::Secret, store::tests::Bench, tls};
+use super::{server::RedisServer, *};
+use crate::{
+    config::Secret,
+    store::{link::UNDER_WAY, tests::Bench},
+    tls,
+};
 use futures_util::future::join_all;
 use std::{
     collections::BTreeSet,
@@ -99,6 +103,29 @@ async fn a_redis_that_is_away_is_told_and_used_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn one_that_has_become_a_replica_is_asked_by_a_new_connection_each_time() {
+    let bench = Bench::redis();
+    bench.set("crm", "a", "1").await.unwrap();
+    let connections = async || {
+        let info: String = bench.place.ask(&["INFO", "stats"]).await;
+        let count = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.unwrap().parse::<u64>().unwrap()
+    };
+    let _: () = bench.place.ask(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    let before = connections().await;
+    for _ in 0..2 {
+        let refused = bench.set("crm", "a", "2").await.unwrap_err();
+        assert!(refused.contains("refuses it (READONLY "), "{refused}");
+        assert!(refused.ends_with("): nothing was changed"), "{refused}");
+    }
+    // The second write, and the one that asks, each had one of their own.
+    assert_eq!(connections().await, before + 2);
+    let _: () = bench.place.ask(&["REPLICAOF", "NO", "ONE"]).await;
+    bench.set("crm", "a", "3").await.unwrap();
+    assert_eq!(bench.get("crm", "a").await.as_deref(), Some("3"));
+}
+
+#[tokio::test]
 async fn a_redis_that_hangs_is_waited_for_only_so_long_and_by_so_many() {
     let bench = Bench::redis();
     bench.set("crm", "a", "1").await.unwrap();
@@ -188,9 +215,8 @@ async fn a_trusted_redis_is_reached_by_tls_and_no_other() {
     let mut roots = RootCertStore::empty();
     roots.add(own.cert.der().clone()).unwrap();
     let trusting = Arc::new(tls::builder(roots).unwrap().with_no_client_auth());
-    let mut link = Link::new(config());
-    link.trusted = Some(trusting);
-    let bench = Bench { store: RedisKv { link: Arc::new(link) }, place: () };
+    let trusted = Trusted { redis: config(), authorities: Some(trusting) };
+    let bench = Bench { store: RedisKv::of(trusted), place: () };
     assert_eq!(bench.add("n", 1).await, Ok(1));
     let stranger = Bench { store: RedisKv::start(config()), place: () };
     let refused = stranger.add("n", 1).await.unwrap_err();

@@ -62,6 +62,15 @@ impl NatsServer {
         self.process.wait().unwrap();
     }
 
+    /// Lets it do nothing any more, with its sockets open.
+    pub(crate) fn hang(&self) {
+        kill_process(Pid::from_child(&self.process), Signal::STOP).unwrap();
+    }
+
+    pub(crate) fn go_on(&self) {
+        kill_process(Pid::from_child(&self.process), Signal::CONT).unwrap();
+    }
+
     /// Starts it again on the same port, with what it had on disk.
     pub(crate) fn start_again(&mut self) {
         self.process = spawn(self.folder.path());

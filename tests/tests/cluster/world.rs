@@ -1,0 +1,202 @@
+//! Everything that takes part: Asterisks with phones, three servers of NATS, a Redis, three nodes, and
+//! between them links of which each can be broken by itself.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use telepulse_tests::{
+    asterisk::{Asterisk, Installation, Options},
+    daemon::{Daemon, REDIS},
+    fault_proxy::{Fault, FaultProxy},
+    nats_cluster::NatsCluster,
+    node::Node,
+    phones::{Act, Phone},
+    wait,
+};
+
+/// Long enough for anything that should happen soon, on a busy machine too.
+pub(crate) const SOON: Duration = Duration::from_mins(1);
+pub(crate) const NODES: usize = 3;
+pub(crate) const PBXS: usize = 2;
+/// Whether every node has every server in its configuration and they settle among themselves who owns
+/// it; else each server is in that of one node, and the last node has none.
+pub(crate) const SHARED: bool = false;
+
+/// The nodes that have a server in their configuration: who orders something of it asks one of them.
+pub(crate) fn asked(pbx: usize) -> Vec<usize> {
+    if SHARED { (0..NODES).collect() } else { vec![pbx] }
+}
+
+/// The nodes that may be killed. What a node alone knew of its server goes with it.
+pub(crate) fn mortal() -> Vec<usize> {
+    (0..NODES).filter(|node| SHARED || *node >= PBXS).collect()
+}
+
+/// What a server is called.
+pub(crate) fn id(pbx: usize) -> String {
+    format!("pbx{}", pbx + 1)
+}
+
+pub(crate) struct World {
+    pub(crate) pbxs: Vec<Asterisk>,
+    pub(crate) nats: NatsCluster,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) links: Vec<Links>,
+    _redis: Daemon,
+    _phones: Vec<Phone>,
+}
+
+/// The links of one node.
+pub(crate) struct Links {
+    pub(crate) nats: Vec<FaultProxy>,
+    pub(crate) pbxs: Vec<FaultProxy>,
+}
+
+impl Links {
+    async fn lay(nats: &NatsCluster, pbxs: &[Asterisk]) -> Result<Self> {
+        let mut links = Self { nats: Vec::new(), pbxs: Vec::new() };
+        for server in nats.addresses() {
+            links.nats.push(FaultProxy::start(server).await?);
+        }
+        for pbx in pbxs {
+            links.pbxs.push(FaultProxy::start(pbx.manager()).await?);
+        }
+        Ok(links)
+    }
+
+    /// Every link of the node works again.
+    pub(crate) fn heal(&self) {
+        self.nats.iter().chain(&self.pbxs).for_each(|link| link.set(Fault::None));
+    }
+}
+
+impl World {
+    pub(crate) async fn build(installation: &Installation) -> Result<Self> {
+        let (mut pbxs, mut phones) = (Vec::new(), Vec::new());
+        for pbx in 0..PBXS {
+            let options = Options { system_name: id(pbx), ..Options::default() };
+            let asterisk = Asterisk::start(installation, options).await?;
+            phones.extend(people(&asterisk).await?);
+            pbxs.push(asterisk);
+        }
+        let nats = NatsCluster::start().await?;
+        let redis = Daemon::start(REDIS).await?;
+        let mut world = Self {
+            pbxs,
+            nats,
+            nodes: Vec::new(),
+            links: Vec::new(),
+            _redis: redis,
+            _phones: phones,
+        };
+        for number in 0..NODES {
+            world.add_node(number).await?;
+        }
+        world.is_healed().await?;
+        Ok(world)
+    }
+
+    /// One after the other: the first compiles for all.
+    async fn add_node(&mut self, number: usize) -> Result<()> {
+        let links = Links::lay(&self.nats, &self.pbxs).await?;
+        let toml = self.configuration(number, &links)?;
+        let mut node = Node::prepare(&format!("tp{}", number + 1), &toml, &compiled())?;
+        node.start()?;
+        node.ready(SOON).await?;
+        telepulse_tests::plugins::share(&node.compiled(), &compiled())?;
+        self.nodes.push(node);
+        self.links.push(links);
+        Ok(())
+    }
+
+    fn configuration(&self, number: usize, links: &Links) -> Result<String> {
+        let nats: Vec<String> =
+            links.nats.iter().map(|link| format!("\"nats://{}\"", link.address())).collect();
+        let mut toml = format!(
+            "[bus]\nkind = \"nats\"\nurl = [{}]\nreplicas = 3\n\
+             [store]\nkind = \"redis\"\nurl = \"{}\"\npath = \"data\"\n\
+             [commands]\nperSecond = 1000\ndialsPerMinute = 100000\ndialsPerNumber = 100000\n",
+            nats.join(", "),
+            self._redis.url(),
+        );
+        for (pbx, asterisk) in self.pbxs.iter().enumerate() {
+            if asked(pbx).contains(&number) {
+                write!(
+                    toml,
+                    "[[server]]\nid = \"{}\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = 2\n\
+                     username = \"{}\"\nsecret = \"{}\"\n",
+                    id(pbx),
+                    links.pbxs[pbx].address().port(),
+                    asterisk.username(),
+                    asterisk.secret()
+                )?;
+            }
+        }
+        Ok(toml)
+    }
+
+    /// Where clients find the nodes.
+    pub(crate) fn gateways(&self) -> Vec<u16> {
+        self.nodes.iter().map(|node| node.ws).collect()
+    }
+
+    /// Mends every link, and waits until everything is as it was in the beginning.
+    pub(crate) async fn is_healed(&mut self) -> Result<()> {
+        self.links.iter().for_each(Links::heal);
+        self.nats.is_whole().await?;
+        for node in &mut self.nodes {
+            node.ready(SOON).await?;
+        }
+        for pbx in 0..PBXS {
+            self.is_connected(pbx).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until each node that has a server in its configuration shows it as connected.
+    async fn is_connected(&self, pbx: usize) -> Result<()> {
+        for node in asked(pbx) {
+            let node = &self.nodes[node];
+            let url = format!("http://127.0.0.1:{}/servers/{}", node.admin, id(pbx));
+            let mut shown = String::new();
+            let connected = wait::until("a server to be connected", SOON, async || {
+                let Ok(answer) = reqwest::get(&url).await else { return Ok(None) };
+                shown = answer.text().await?;
+                let server: Value = serde_json::from_str(&shown)?;
+                Ok((server["state"] == "CONNECTED").then_some(()))
+            });
+            let name = node.name();
+            connected.await.with_context(|| format!("{name}: {shown}\n{}", node.log()))?;
+        }
+        Ok(())
+    }
+
+    /// What everybody said: for the message of a failed test.
+    pub(crate) fn logs(&self) -> String {
+        let mut all = String::new();
+        for node in &self.nodes {
+            // Writing to a String cannot fail.
+            let _ = writeln!(all, "node {}:\n{}", node.name(), node.log());
+        }
+        all + &self.nats.log()
+    }
+}
+
+/// What nodes have compiled, kept from test to test.
+fn compiled() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
+}
+
+/// 101 talks with 102 all the while; 103 takes any number of calls, and ends each after a while.
+async fn people(pbx: &Asterisk) -> Result<Vec<Phone>> {
+    let ring = Duration::from_millis(100);
+    let callee = Phone::answering(pbx.phone_port("102")?, ring).await?;
+    let a_while = [Act::Talk(Duration::from_secs(20)), Act::HangUp];
+    let busy = Phone::acting(pbx.phone_port("103")?, ring, &a_while).await?;
+    let caller = Phone::call(pbx, "101", "102")?;
+    Ok(vec![callee, busy, caller])
+}

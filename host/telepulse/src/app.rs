@@ -10,7 +10,8 @@ use crate::{
     audit::Audit,
     auth::{Auth, FailedLogins, Jwt, keys},
     bus::{Bus, LocalBus, NatsBus},
-    config::{self, Config},
+    cluster::Cluster,
+    config::{self, Config, NodeRole},
     core,
     feeds::Hub,
     history::{History, HistoryError},
@@ -50,6 +51,8 @@ const COMPILED: &str = "compiled";
 const LOOK: Duration = Duration::from_millis(500);
 /// How long to wait before a bus that cannot be had is tried again.
 const BUS_AGAIN: Duration = Duration::from_secs(2);
+/// How long handing the servers over to other nodes may take when we stop.
+const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long connections may take to end when we stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -60,6 +63,7 @@ pub struct App {
     pace: Arc<ArcSwap<core::Pace>>,
     jwt: Option<Arc<Jwt>>,
     bus: Arc<dyn Bus>,
+    cluster: Cluster,
     registry: Registry,
     history: History,
     hub: Arc<Hub>,
@@ -153,9 +157,12 @@ impl App {
         let tls = config.tls.map(Acceptor::load).transpose().map_err(StartError::Tls)?;
         let admin_tls = tls.clone().filter(|_| is_encrypted);
         let waiting = (&listener, admin_tls.clone());
-        let shared = Box::pin(self::bus(&config.bus, &config.node.name, waiting)).await?;
+        let Joined { bus: shared, cluster } =
+            Box::pin(join(&config.bus, &config.node, waiting)).await?;
         let history = History::start(&shared, &folder.join(CALLS), config.store.calls)?;
-        let registry = Registry::start(shared.clone(), config.servers, folder.join(KEPT_SERVERS))?;
+        let kept_servers = folder.join(KEPT_SERVERS);
+        let registry =
+            Registry::start(shared.clone(), cluster.clone(), config.servers, kept_servers).await?;
         let (policies, served) = (core::Policies::default(), core::Served::default());
         let audit = Audit::start(&folder)
             .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
@@ -169,7 +176,9 @@ impl App {
             audit: audit.clone(),
             tracer: telemetry.tracer().clone(),
         };
-        core::start(&shared, &desk, &history, &stop)?;
+        let is_core = config.node.has(NodeRole::Core);
+        core::start(&shared, &desk, &history, &stop, is_core)?;
+        registry.answer_nodes(telemetry.tracer(), &stop);
 
         let hub = Hub::new(shared.clone());
         tasks.spawn_blocking(running(hub.clone(), stop.clone()));
@@ -206,6 +215,7 @@ impl App {
         let stopping = CancellationToken::new();
         let router = admin::router(admin::Api {
             bus: shared.clone(),
+            cluster: cluster.clone(),
             plugins: plugins.clone(),
             figures,
             clients: Arc::new({
@@ -224,6 +234,7 @@ impl App {
             pace,
             jwt,
             bus: shared,
+            cluster,
             registry,
             history,
             hub,
@@ -267,6 +278,8 @@ impl App {
     /// good-bye to every Asterisk server; what ended is on disk.
     pub async fn shutdown(self) {
         self.stopping.cancel();
+        // Another node has the servers before clients look for it.
+        self.cluster.leave(HAND_OVER).await;
         self.listeners.drain(DRAIN).await;
         self.stop_plugins.cancel();
         self.plugins.stopped().await;
@@ -282,19 +295,26 @@ impl App {
     }
 }
 
+/// The bus, and the other nodes on it.
+struct Joined {
+    bus: Arc<dyn Bus>,
+    cluster: Cluster,
+}
+
 /// The bus as the configuration wants it. Where it cannot be had it is tried again and again: telephony goes
 /// on without us, and NATS may come later than we do. Meanwhile `/readyz` tells.
-async fn bus(
+async fn join(
     settings: &config::Bus,
-    node: &str,
+    node: &config::Node,
     (listener, tls): (&TcpListener, Option<Acceptor>),
-) -> Result<Arc<dyn Bus>, StartError> {
+) -> Result<Joined, StartError> {
     let Some(nats) = &settings.nats else {
-        return Ok(LocalBus::new(epoch(), settings.history));
+        let bus = LocalBus::new(epoch(), settings.history);
+        return Ok(Joined { bus, cluster: Cluster::alone() });
     };
     let wait = admin::Waiting::begin(listener, tls).map_err(StartError::Waiting)?;
-    let bus: Arc<dyn Bus> = loop {
-        match NatsBus::start(nats, node, settings.history).await {
+    let bus = loop {
+        match NatsBus::start(nats, &node.name, settings.history).await {
             Ok(bus) => break bus,
             Err(error) => {
                 tracing::error!("waiting for the bus: {error}");
@@ -303,7 +323,8 @@ async fn bus(
         }
     };
     wait.end().await;
-    Ok(bus)
+    let cluster = Cluster::join(&bus, nats, &node.name, node.has(NodeRole::Proxy));
+    Ok(Joined { bus, cluster })
 }
 
 /// A folder that is there from now on.

@@ -10,8 +10,7 @@ pub mod auth;
 pub mod bus;
 pub mod cli;
 mod clock;
-#[cfg(test)]
-mod cluster;
+pub(crate) mod cluster;
 pub mod config;
 mod core;
 pub mod demo;

@@ -61,7 +61,7 @@ const OF_ARI: [(&str, &str, &str); 3] = [
 ];
 
 pub(super) async fn show(State(api): State<Api>) -> Result<Response, Problem> {
-    let servers = servers::ask(&api, json!({ "command": "list" })).await?;
+    let servers = servers::ask(&api, json!({ "command": "list", "here": true })).await?;
     let plugins = api.plugins.list();
     let events = api.bus.stream().tail();
     let servers = servers["items"].as_array().map(Vec::as_slice).unwrap_or_default();

@@ -6,6 +6,7 @@ mod configuration;
 mod figures;
 mod guard;
 mod metrics;
+mod nodes;
 mod plugins;
 mod problem;
 mod serve;
@@ -18,7 +19,7 @@ pub use configuration::{Order, Outcome};
 pub use serve::serve;
 pub use waiting::Waiting;
 
-use crate::{auth::FailedLogins, bus::Bus, config, plugins::PluginFigures};
+use crate::{auth::FailedLogins, bus::Bus, cluster::Cluster, config, plugins::PluginFigures};
 use axum::{
     Json, Router,
     extract::State,
@@ -43,6 +44,8 @@ const OPENAPI: &str = include_str!("openapi.json");
 pub struct Api {
     /// Where the proxy is asked.
     pub bus: Arc<dyn Bus>,
+    /// This node among the others.
+    pub cluster: Cluster,
     /// The plugins.
     pub plugins: PluginHost,
     /// What they measure.
@@ -75,6 +78,8 @@ pub fn router(api: Api) -> Router {
         .route("/plugins/{name}/approve", post(plugins::approve))
         .route("/plugins/{name}/{order}", post(plugins::order))
         .route("/configuration/reload", post(configuration::reload))
+        .route("/nodes", get(nodes::list))
+        .route("/drain", post(nodes::drain))
         .route("/figures", get(figures::show))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -103,7 +108,10 @@ async fn readyz(State(api): State<Api>) -> Result<Response, Problem> {
     if api.stopping.is_cancelled() {
         return Err(Problem::new(Code::ServerUnavailable, "the program is stopping"));
     }
-    servers::ask(&api, json!({ "command": "list" })).await?;
+    servers::ask(&api, json!({ "command": "list", "here": true })).await?;
+    if let Some(why) = api.cluster.trouble() {
+        return Err(Problem::new(Code::ServerUnavailable, format!("the nodes: {why}")));
+    }
     if let Some(why) = api.bus.condition().and_then(|bus| bus.trouble) {
         return Err(Problem::new(Code::ServerUnavailable, format!("the bus: {why}")));
     }

@@ -70,6 +70,7 @@ impl World {
         let (reload, orders) = tokio::sync::mpsc::channel(1);
         tokio::spawn(program(orders));
         let api = Api {
+            cluster: crate::cluster::Cluster::alone(),
             bus,
             plugins,
             figures,

@@ -128,6 +128,10 @@ impl Link {
                     self.state(ServerState::Disconnected, Some("stopped by the operator"));
                     None
                 }
+                Goal::Yield => {
+                    self.state(ServerState::Disconnected, Some("another node has the server"));
+                    None
+                }
                 Goal::Run(_) => match self.connect_and_follow().await.once_more(&mut replaced) {
                     End::GoalChanged => continue,
                     End::Rejected(reason) | End::Replaced(reason) => {

@@ -6,8 +6,8 @@ use telepulse_language::Event;
 /// What is called when the bus has taken the events, in their order.
 pub type After = Box<dyn FnOnce() + Send>;
 
-/// Appends a batch; answers whether the bus is still there.
-type Append = Box<dyn Fn(Vec<Event>) -> bool + Send + Sync>;
+/// Appends a batch under a term; answers whether the bus is still there.
+type Append = Box<dyn Fn(u64, Vec<Event>) -> bool + Send + Sync>;
 
 /// The way to the thread. Its queue has no bound of its own: who gives work waits for its `after`
 /// before giving too much.
@@ -22,6 +22,7 @@ enum Way {
 }
 
 struct Job {
+    term: u64,
     events: Vec<Event>,
     after: After,
 }
@@ -29,13 +30,13 @@ struct Job {
 impl Beside {
     /// Starts the thread; it ends with the bus.
     pub(super) fn start(
-        append: impl Fn(Vec<Event>) -> bool + Clone + Send + Sync + 'static,
+        append: impl Fn(u64, Vec<Event>) -> bool + Clone + Send + Sync + 'static,
     ) -> Self {
         let (jobs, work) = mpsc::channel::<Job>();
         let there = append.clone();
         let started = thread::Builder::new().name("event-stream".to_owned()).spawn(move || {
-            while let Ok(Job { events, after }) = work.recv() {
-                if !there(events) {
+            while let Ok(Job { term, events, after }) = work.recv() {
+                if !there(term, events) {
                     return;
                 }
                 after();
@@ -51,12 +52,12 @@ impl Beside {
     }
 
     /// Has it done there, or else by who asks.
-    pub(super) fn append(&self, events: Vec<Event>, after: After) {
+    pub(super) fn append(&self, term: u64, events: Vec<Event>, after: After) {
         match &self.way {
             // An error means that the bus is gone.
-            Way::Thread(jobs) => drop(jobs.send(Job { events, after })),
+            Way::Thread(jobs) => drop(jobs.send(Job { term, events, after })),
             Way::Here(append) => {
-                append(events);
+                append(term, events);
                 after();
             }
         }

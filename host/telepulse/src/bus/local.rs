@@ -21,7 +21,7 @@ impl LocalBus {
     pub fn new(epoch: String, history: usize) -> Arc<Self> {
         let board = Switchboard::new(Stream::new(epoch, history));
         let weak = Arc::downgrade(&board);
-        let beside = Beside::start(move |events| {
+        let beside = Beside::start(move |_, events| {
             weak.upgrade().map(|board| append(&board, events)).is_some()
         });
         Arc::new(Self { board, beside })
@@ -47,12 +47,12 @@ impl Bus for LocalBus {
         self.board.changes().subscribe()
     }
 
-    fn append(&self, events: Vec<Event>) {
+    fn append_under(&self, _: u64, events: Vec<Event>) {
         append(&self.board, events);
     }
 
-    fn append_beside(&self, events: Vec<Event>, after: After) {
-        self.beside.append(events, after);
+    fn append_beside(&self, term: u64, events: Vec<Event>, after: After) {
+        self.beside.append(term, events, after);
     }
 
     fn when_in(&self, then: Reached) {

@@ -82,11 +82,17 @@ pub trait Bus: Send + Sync + 'static {
     /// the history and publishes it to `telepulse.event.<type>`, in the stream's order for every
     /// subscriber. Never waits. When they have their numbers is for [`Bus::when_in`] to say: a stream
     /// that several processes share gives them later.
-    fn append(&self, events: Vec<Event>);
+    fn append(&self, events: Vec<Event>) {
+        self.append_under(0, events);
+    }
+
+    /// The same by who has the server that they are of, under this term: once something of a later term is in
+    /// the stream, what still comes of an earlier one is left out of it. 0: of none, and always taken.
+    fn append_under(&self, term: u64, events: Vec<Event>);
 
     /// The same on a thread of the bus's own, after what was given there before; then calls `after`
     /// there: the bus has them. For who has much else to do meanwhile, and bounds what is on its way.
-    fn append_beside(&self, events: Vec<Event>, after: After);
+    fn append_beside(&self, term: u64, events: Vec<Event>, after: After);
 
     /// Tells `then` once all that was appended here before is in the stream: a number up to which all of that
     /// is, and nothing that is appended here later. Where too many wait already it is dropped at once.
@@ -171,7 +177,11 @@ pub struct Headers {
 impl Headers {
     /// The host's own request, to be answered within `timeout`.
     pub fn within(timeout: Duration) -> Self {
-        let deadline = Instant::now() + timeout;
+        Self::until(Instant::now() + timeout)
+    }
+
+    /// The host's own request, to be answered until then.
+    pub fn until(deadline: Instant) -> Self {
         Self { principal: None, plugin: None, deadline, trace: None }
     }
 

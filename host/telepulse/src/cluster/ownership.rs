@@ -52,8 +52,8 @@ pub(crate) enum Order {
     Bury { node: String, record: NodeRecord, after: u64 },
     /// Write that a server has this owner from now on, or none; [`Ownership::written`] takes what came of it.
     Own { server: String, owner: Option<String>, after: u64 },
-    /// Connect to a server.
-    Start { server: String },
+    /// Connect to a server, under a term that is later than that of whoever had it before.
+    Start { server: String, term: Term },
     /// Disconnect; [`Ownership::stopped`] is told when that is done.
     Stop { server: String },
 }
@@ -69,12 +69,20 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
+/// One time that a server is had, by the revision of the record that says so: what follows is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Term {
+    pub(crate) revision: u64,
+    /// Somebody had the server before: what was told of it then may not be all.
+    pub(crate) follows: bool,
+}
+
 /// One node's view.
 #[derive(Debug)]
 pub(crate) struct Ownership {
     me: String,
-    name: String,
-    is_proxy: bool,
+    /// What is said of it with every beat, but for its state.
+    record: NodeRecord,
     is_draining: bool,
     /// It was buried, or has said good-bye: it never acts again.
     is_gone: bool,
@@ -122,6 +130,8 @@ struct Server {
     /// It was to be set free: until the record is written anew, that may come into force at any time.
     is_released: bool,
     run: Run,
+    /// There was a record before ours.
+    follows: bool,
 }
 
 /// Whether this node is connected to a server.
@@ -135,11 +145,10 @@ enum Run {
 
 impl Ownership {
     /// A node that has just begun; `me` names this incarnation and no other.
-    pub(crate) fn new(me: &str, name: &str, is_proxy: bool, terms: Terms) -> Self {
+    pub(crate) fn new(me: &str, record: NodeRecord, terms: Terms) -> Self {
         Self {
             me: me.to_owned(),
-            name: name.to_owned(),
-            is_proxy,
+            record,
             is_draining: false,
             is_gone: false,
             terms,
@@ -150,9 +159,14 @@ impl Ownership {
         }
     }
 
-    /// Whether this node may act on the servers that it owns: to be asked right before anything is sent.
+    /// Until when this node may act on the servers that it owns: to be asked right before anything is sent.
+    pub(crate) fn until(&self) -> Moment {
+        if self.is_gone { 0 } else { self.beats.until }
+    }
+
+    /// Whether it may act now.
     pub(crate) fn may_act(&self, now: Moment) -> bool {
-        !self.is_gone && now < self.beats.until
+        now < self.until()
     }
 
     /// Whether it has been buried or has said good-bye: another incarnation has to begin.
@@ -168,6 +182,37 @@ impl Ownership {
     /// Hand everything over, and then say good-bye.
     pub(crate) fn drain(&mut self) {
         self.is_draining = true;
+    }
+
+    /// Whether it hands over, or has.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining
+    }
+
+    /// What this node says of itself.
+    pub(crate) fn own_record(&self) -> NodeRecord {
+        let state = match (self.is_gone, self.is_draining) {
+            (true, _) => NodeState::Gone,
+            (false, true) => NodeState::Draining,
+            (false, false) => NodeState::Alive,
+        };
+        NodeRecord { state, ..self.record.clone() }
+    }
+
+    /// Whether it is connected to no server.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.servers.values().all(|server| server.run == Run::Not)
+    }
+
+    /// The other nodes whose records have been seen, those that are gone too.
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&str, &NodeRecord)> {
+        self.nodes.iter().filter_map(|(id, node)| Some((&**id, node.record.as_ref()?)))
+    }
+
+    /// The servers that this node has to disconnect from before another may have them.
+    pub(crate) fn stopping(&self) -> Vec<String> {
+        let stopping = self.servers.iter().filter(|(_, server)| server.run == Run::Stopping);
+        stopping.map(|(id, _)| id.clone()).collect()
     }
 
     /// The owner of a server, as far as is known.
@@ -202,6 +247,8 @@ impl Ownership {
         }
         let known = self.servers.entry(server.to_owned()).or_default();
         if revision > known.revision {
+            let is_anew = owner != known.owner.as_deref();
+            known.follows |= known.revision > 0 && is_anew;
             known.revision = revision;
             known.owner = owner.map(str::to_owned);
             known.writing = 0;
@@ -291,7 +338,9 @@ impl Ownership {
             match server.run {
                 Run::Not if runs => {
                     server.run = Run::Runs;
-                    orders.push(Order::Start { server: id.clone() });
+                    let Server { revision, follows, .. } = *server;
+                    let term = Term { revision, follows };
+                    orders.push(Order::Start { server: id.clone(), term });
                 }
                 Run::Runs if !runs => {
                     server.run = Run::Stopping;
@@ -321,7 +370,7 @@ impl Ownership {
         }
         beats.under_way = Some((now, state));
         beats.next = now + self.terms.beat;
-        let record = NodeRecord { name: self.name.clone(), state, is_proxy: self.is_proxy };
+        let record = NodeRecord { state, ..self.record.clone() };
         orders.push(Order::Beat { record, after: beats.revision });
     }
 
@@ -340,7 +389,7 @@ impl Ownership {
 
     /// Claims what is free, and sets free what this node may not keep.
     fn own(&mut self, now: Moment, orders: &mut Vec<Order>) {
-        let takes = self.is_proxy && !self.is_draining;
+        let takes = self.record.is_proxy && !self.is_draining;
         let Self { me, terms, nodes, servers, wanted, .. } = self;
         let others = nodes.iter().filter(|(_, node)| node.takes()).map(|(id, _)| &**id);
         let takers: Vec<&str> = others.chain(takes.then_some(&**me)).collect();
@@ -379,9 +428,7 @@ impl Ownership {
 impl Node {
     /// Its record once it is gone.
     fn in_the_grave(&self) -> NodeRecord {
-        let known = self.record.clone();
-        let NodeRecord { name, is_proxy, .. } = known.unwrap_or_default();
-        NodeRecord { name, state: NodeState::Gone, is_proxy }
+        NodeRecord { state: NodeState::Gone, ..self.record.clone().unwrap_or_default() }
     }
 
     fn takes(&self) -> bool {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct NodeRecord {
     /// Its name in the configuration, for people.
     pub(crate) name: String,
+    /// The name of this start of it on the bus.
+    pub(crate) start: String,
     /// How it is.
     pub(crate) state: NodeState,
     /// Whether it keeps connections to servers (the role `proxy`).

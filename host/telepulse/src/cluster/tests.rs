@@ -124,12 +124,9 @@ impl World {
 
     /// A node that has read all there is.
     fn incarnate(index: usize, incarnation: u32, origin: u64, pace: u64) -> Node {
-        let mut view = Ownership::new(
-            &format!("n{index}.{incarnation}"),
-            &format!("n{index}"),
-            true,
-            Terms::default(),
-        );
+        let name = format!("n{index}");
+        let record = NodeRecord { name: name.clone(), is_proxy: true, ..NodeRecord::default() };
+        let mut view = Ownership::new(&format!("{name}.{incarnation}"), record, Terms::default());
         view.want(SERVERS.map(str::to_owned).into());
         Node {
             incarnation,
@@ -288,7 +285,7 @@ impl World {
         let later = self.now + self.chance(300);
         let node = &mut self.nodes[index];
         let (key, value, after) = match order {
-            Order::Start { server } => {
+            Order::Start { server, .. } => {
                 node.runs.insert(server);
                 return;
             }

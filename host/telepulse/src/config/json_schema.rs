@@ -32,7 +32,7 @@ const SOME: &str = "^[\\s\\S]+$";
 
 const NODE: [Row; 2] = [
     ("name", Text(ID), "The name of this process; by default tp1"),
-    ("roles", Texts, "All of proxy, core, gateway, plugins: this version takes all"),
+    ("roles", Texts, "What this process does; all of proxy, core, gateway, plugins if it is alone"),
 ];
 const SERVER: [Row; 12] = [
     ("id", Text(ID), "Its name on the bus and in every event"),

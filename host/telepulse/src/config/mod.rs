@@ -37,7 +37,7 @@ pub use tls::ServerTls;
 pub use user::{JwtKeys, JwtSettings, PasswordHash, Role, TokenHash, User};
 
 use ipnet::IpNet;
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 use tracing_subscriber::filter::Targets;
 
 /// The configuration as the program uses it: complete, checked, with absolute paths.
@@ -78,6 +78,47 @@ pub struct Config {
 pub struct Node {
     /// Its name.
     pub name: String,
+    /// What it does; more than one process can only be on a bus that reaches others.
+    pub roles: BTreeSet<NodeRole>,
+}
+
+impl Node {
+    /// Whether it does this.
+    pub(crate) fn has(&self, role: NodeRole) -> bool {
+        self.roles.contains(&role)
+    }
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NodeRole {
+    /// Keeps connections to Asterisk servers.
+    Proxy,
+    /// Answers commands and queries.
+    Core,
+    /// Runs plugins that listen.
+    Gateway,
+    /// Runs all other plugins.
+    Plugins,
+}
+
+impl NodeRole {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Proxy, Self::Core, Self::Gateway, Self::Plugins];
+
+    /// As it is written.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::Core => "core",
+            Self::Gateway => "gateway",
+            Self::Plugins => "plugins",
+        }
+    }
+
+    fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
 }
 
 /// `[tls]`: the certificate that gateways show, and the admin API with `[admin] tls`.

@@ -6,8 +6,8 @@ mod bus;
 mod telemetry;
 
 use super::{
-    Admin, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, Plugins, Redis, Secret,
-    Server, ServerAuth, ServerFilter, ServerTls, Store,
+    Admin, Calls, Commands, Config, Http, ListenTls, Log, LogFormat, Node, NodeRole, Plugins,
+    Redis, Secret, Server, ServerAuth, ServerFilter, ServerTls, Store,
     fields::{Fields, Reader},
     mistake::Place,
     redis, rules, schema, server,
@@ -18,9 +18,6 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
 };
-
-/// All that this version can be, each in one process.
-const ROLES: [&str; 4] = ["proxy", "core", "gateway", "plugins"];
 
 /// Reads everything. The result is good only if no mistake was noted.
 pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
@@ -59,6 +56,11 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         log: self::log(reader, &log),
         telemetry: self::telemetry::telemetry(reader, &telemetry),
     };
+    if config.bus.nats.is_none() && config.node.roles.len() < NodeRole::ALL.len() {
+        let message = "a process that is alone has all roles: remove the key, \
+                       or set kind = \"nats\" in [bus]";
+        reader.mistake(&node, "roles", message);
+    }
     if config.admin.tls && config.tls.is_none() {
         reader.mistake(&admin, "tls", "needs a certificate: set cert and key in [tls]");
     }
@@ -104,14 +106,18 @@ fn entries<'t>(
 
 fn node(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Node {
     reader.known(fields, &schema::NODE);
-    if let Some(roles) = reader.list(fields, "roles", rules::role)
-        && roles.len() < ROLES.len()
+    let roles = reader.list(fields, "roles", rules::role);
+    if roles.as_ref().is_some_and(Vec::is_empty)
         && !reader.mistakes.are_at(fields.place_of("roles"))
     {
-        let message = "a process of this version takes all roles: remove the key";
-        reader.mistake(fields, "roles", message);
+        reader.mistake(fields, "roles", "a process without a role does nothing: remove the key");
     }
-    Node { name: reader.ruled(fields, "name", rules::id).unwrap_or_else(|| "tp1".to_owned()) }
+    let roles = match roles {
+        Some(roles) => roles.iter().filter_map(|role| NodeRole::read(role)).collect(),
+        None => NodeRole::ALL.into(),
+    };
+    let name = reader.ruled(fields, "name", rules::id).unwrap_or_else(|| "tp1".to_owned());
+    Node { name, roles }
 }
 
 fn servers(reader: &mut Reader<'_>, root: &Table) -> Vec<Server> {

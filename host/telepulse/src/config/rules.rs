@@ -1,7 +1,7 @@
 //! Which values are good. A message says what is wrong and what is right, never the value itself:
 //! it may be a secret.
 
-use super::{PasswordHash, TokenHash};
+use super::{NodeRole, PasswordHash, TokenHash};
 use argon2::{Algorithm, Params};
 use call_model::ExtensionPattern;
 use telepulse_language::Extension;
@@ -125,10 +125,7 @@ pub(super) fn excluded_event(name: &str) -> Result<(), String> {
 
 /// A role of a process.
 pub(super) fn role(role: &str) -> Result<(), String> {
-    said(
-        matches!(role, "proxy" | "core" | "gateway" | "plugins"),
-        "must be \"proxy\", \"core\", \"gateway\" or \"plugins\"",
-    )
+    said(NodeRole::read(role).is_some(), "must be \"proxy\", \"core\", \"gateway\" or \"plugins\"")
 }
 
 /// A user's name: HTTP Basic ends it at a colon.

@@ -131,7 +131,7 @@ fn each_mistake_has_its_line_and_a_way_out() {
         ),
         (
             "[node]\nroles=['core']",
-            "2: node.roles: a process of this version takes all roles: remove the key",
+            "2: node.roles: a process that is alone has all roles: remove the key, or set kind = \"nats\" in [bus]",
         ),
         (
             "[node]\nroles=['cor']",

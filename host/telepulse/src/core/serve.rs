@@ -23,24 +23,32 @@ const WAITING: usize = 1024;
 /// Requests of one address that may be in work.
 const IN_WORK: usize = 1024;
 
-/// Serves `telepulse.command`, `telepulse.query`, `telepulse.proxy.action` and
-/// `telepulse.proxy.command` until stopped.
+/// Serves `telepulse.proxy.command`, and where this is the core `telepulse.command`, `telepulse.query` and
+/// `telepulse.proxy.action`, until stopped.
 pub(crate) fn start(
     bus: &Arc<dyn Bus>,
     desk: &Desk,
     history: &History,
     stop: &CancellationToken,
+    is_core: bool,
 ) -> Result<(), AlreadyServed> {
     let bind = |tokens: &[&str]| -> Result<mpsc::Receiver<Incoming>, AlreadyServed> {
         let address = Address::build(tokens).map_err(|_| AlreadyServed)?;
         bus.serve(&address, WAITING)
     };
+    let registry = &desk.registry;
+    let proxy = bind(&["telepulse", "proxy", "command"])?;
+    let (links, tracer) = (registry.clone(), desk.tracer.clone());
+    spawn(proxy, stop, move |headers, bytes| {
+        let (links, tracer) = (links.clone(), tracer.clone());
+        async move { reply(Value::Null, manage(&links, &tracer, &headers, &bytes)).await }
+    });
+    if !is_core {
+        return Ok(());
+    }
     let command = bind(&["telepulse", "command"])?;
     let query = bind(&["telepulse", "query"])?;
     let action = bind(&["telepulse", "proxy", "action"])?;
-    let proxy = bind(&["telepulse", "proxy", "command"])?;
-
-    let registry = &desk.registry;
     let orders = desk.clone();
     spawn(command, stop, move |headers, bytes| {
         let desk = orders.clone();
@@ -50,11 +58,6 @@ pub(crate) fn start(
     spawn(query, stop, move |headers, bytes| {
         let (links, history, bus) = (links.clone(), history.clone(), stream.clone());
         async move { queries::answer(&links, &history, bus.as_ref(), &headers, &bytes).await }
-    });
-    let (links, tracer) = (registry.clone(), desk.tracer.clone());
-    spawn(proxy, stop, move |headers, bytes| {
-        let (links, tracer) = (links.clone(), tracer.clone());
-        async move { reply(Value::Null, manage(&links, &tracer, &headers, &bytes)).await }
     });
     let orders = desk.clone();
     spawn(action, stop, move |headers, bytes| {

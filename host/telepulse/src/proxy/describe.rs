@@ -21,6 +21,9 @@ pub(super) fn describe(link: &LinkHandle) -> Value {
         "state": status.state,
         "since": status.since,
     });
+    if let Some(owner) = link.place.owner() {
+        item["owner"] = json!(owner.name);
+    }
     if let Some(voicemail) = &server.voicemail {
         item["voicemail"] = voicemail.as_str().into();
     }

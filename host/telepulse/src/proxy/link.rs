@@ -2,47 +2,52 @@
 //! owns the model of that server all the while.
 
 use super::{
+    across::Far,
     figures::Figures,
+    goal::{self, Goal},
     interest::Interest,
     publish::Publisher,
     request::{Ask, LinkHandle, Part, QUEUE, unavailable},
     talk::{End, Talk},
     transport,
 };
-use crate::{ari, bus::Bus, config::Server};
+use crate::{
+    ari,
+    bus::Bus,
+    cluster::{Lease, Place, Tenure},
+    config::Server,
+};
 use ami_proto::Backoff;
 use call_model::{Pbx, PbxConfig};
 use std::{future::Future, sync::Arc, time::Duration};
 use telepulse_language::{Device, DeviceChannel, Filter, Query, ServerState, Timestamp};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Asterisk bans who keeps knocking with a wrong secret: a refused login is tried again this seldom.
 const REJECTED_PAUSE: Duration = Duration::from_mins(5);
 
-/// What the operator wants of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Goal {
-    /// Be connected. A new number means: begin anew, now.
-    Run(u64),
-    /// Be disconnected, and keep what is known.
-    Stop,
-    /// End every call as lost, and go.
-    Remove,
-    /// Log off and go: the host itself stops.
-    Quit,
-}
+/// How long what a server said may take into the stream when another node is to have it.
+const HAND_OVER: Duration = Duration::from_secs(1);
 
-/// Starts the task of a server.
-pub(crate) fn spawn(server: Server, pbx: Pbx, bus: Arc<dyn Bus>) -> LinkHandle {
+/// Starts the task of a server, at a goal.
+pub(crate) fn spawn(
+    server: Server,
+    pbx: Pbx,
+    bus: Arc<dyn Bus>,
+    place: Arc<Place>,
+    wanted: Goal,
+) -> LinkHandle {
     let server = Arc::new(server);
     let (asks_in, asks) = mpsc::channel(QUEUE);
-    let (goal_in, goal) = watch::channel(Goal::Run(0));
+    let goal_in = watch::Sender::new(wanted);
+    let goal = goal::join(goal_in.subscribe(), place.tenure());
     let interest_changed = bus.subscriptions_changed();
     let ari = ari::spawn(&server, goal.clone(), &bus);
+    let far = Far::new(&server.id, bus.clone(), place.clone());
     let publisher = Publisher::new(&server.id, bus);
     let figures = Arc::new(Figures::default());
     let handle = LinkHandle {
@@ -51,6 +56,8 @@ pub(crate) fn spawn(server: Server, pbx: Pbx, bus: Arc<dyn Bus>) -> LinkHandle {
         status: publisher.status(),
         figures: figures.clone(),
         goal: goal_in,
+        here: goal.clone(),
+        place: place.clone(),
         done: CancellationToken::new(),
         ari,
     };
@@ -65,6 +72,10 @@ pub(crate) fn spawn(server: Server, pbx: Pbx, bus: Arc<dyn Bus>) -> LinkHandle {
         figures,
         origin: Instant::now(),
         lost: None,
+        place,
+        far,
+        lease: Lease::endless(),
+        is_here: false,
     };
     tokio::spawn(async move {
         link.run().await;
@@ -102,6 +113,12 @@ pub(super) struct Link {
     origin: Instant,
     /// When the connection was lost after which clients need a `resync`.
     pub(super) lost: Option<Timestamp>,
+    place: Arc<Place>,
+    far: Far,
+    /// How long this node may act on the server.
+    pub(super) lease: Lease,
+    /// This node has the server.
+    is_here: bool,
 }
 
 impl Link {
@@ -109,6 +126,9 @@ impl Link {
     async fn run(mut self) {
         self.live().await;
         self.publisher.away().none().await;
+        if self.is_here {
+            self.place.end();
+        }
     }
 
     /// Connects, talks, pauses, and again.
@@ -120,9 +140,29 @@ impl Link {
                 return;
             }
             let goal = *self.goal.borrow_and_update();
+            if goal != Goal::Yield && !self.is_here && !self.arrive() {
+                match goal {
+                    // Who has the server tells that it is gone.
+                    Goal::Remove | Goal::Quit => return,
+                    // It was taken back at once; it may come again before the goal has said so.
+                    _ => {
+                        let mut tenure = self.place.tenure();
+                        tokio::select! {
+                            _ = self.goal.changed() => {}
+                            _ = tenure.wait_for(Option::is_some) => {}
+                        }
+                        continue;
+                    }
+                }
+            }
             let pause = match goal {
                 Goal::Remove => return self.forget(),
                 Goal::Quit => return,
+                Goal::Yield => {
+                    self.leave().await;
+                    self.be_away().await;
+                    continue;
+                }
                 Goal::Stop => {
                     self.publisher
                         .state(ServerState::Disconnected, Some("stopped by the operator"));
@@ -148,6 +188,49 @@ impl Link {
             match pause {
                 Some(pause) => drop(self.offline(sleep(pause)).await),
                 None => drop(self.offline(std::future::pending::<()>()).await),
+            }
+        }
+    }
+
+    /// The server is this node's from now on, if it still is.
+    fn arrive(&mut self) -> bool {
+        let Some(Tenure { lease, term }) = self.place.begin() else { return false };
+        (self.is_here, self.lease) = (true, lease);
+        if term.is_some_and(|term| term.follows) {
+            // What happened since the one before was last heard is in no event.
+            self.lost.get_or_insert_with(super::now);
+        }
+        self.publisher.under(term);
+        true
+    }
+
+    /// Another node is to have the server: what was said here is to be in the stream before that.
+    async fn leave(&mut self) {
+        if !std::mem::take(&mut self.is_here) {
+            return;
+        }
+        let (told, is_told) = oneshot::channel();
+        self.publisher.told(told);
+        drop(timeout(HAND_OVER, is_told).await);
+        if let Ok(empty) = model(&self.server) {
+            self.pbx = empty;
+        }
+        self.place.end();
+    }
+
+    /// Until the server is this node's again: whatever is asked is asked of the node that has it.
+    async fn be_away(&mut self) {
+        let mut told = self.place.told();
+        told.mark_changed();
+        loop {
+            tokio::select! {
+                // An error means that all handles are gone: looked at where the goal is.
+                _ = self.goal.changed() => return,
+                Ok(()) = told.changed() => {
+                    let item = told.borrow_and_update().clone();
+                    self.publisher.know(item);
+                }
+                Some(ask) = self.asks.recv() => self.far.pass_on(ask),
             }
         }
     }

@@ -4,7 +4,10 @@ use super::{
     away::Away,
     request::{Part, Status},
 };
-use crate::bus::{Address, Below, Bus, Leaves, Waits};
+use crate::{
+    bus::{Address, Below, Bus, Leaves, Waits},
+    cluster::Term,
+};
 use ami_proto::Message;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -44,6 +47,8 @@ pub(super) struct Publisher {
     /// Events of the language that are not in the stream yet: many cost little more than one there.
     pending: Vec<Event>,
     away: Arc<Away>,
+    /// Under which term this node has the server; 0 where there are no other nodes.
+    term: u64,
 }
 
 impl Publisher {
@@ -62,7 +67,34 @@ impl Publisher {
             raw: raw.ok(),
             pending: Vec::new(),
             away: Arc::default(),
+            term: 0,
         }
+    }
+
+    /// What is told from now on is told under this term.
+    pub(super) fn under(&mut self, term: Option<Term>) {
+        self.term = term.map_or(0, |term| term.revision);
+    }
+
+    /// Says when all that was told is in the stream.
+    pub(super) fn told(&mut self, told: oneshot::Sender<()>) {
+        self.flush();
+        let bus = self.bus.clone();
+        self.send(Vec::new(), move || {
+            // Who does not wait any more need not know.
+            bus.when_in(Box::new(move |_| drop(told.send(()))));
+        });
+    }
+
+    /// Notes what another node says of its server, and tells nobody: that node does.
+    pub(super) fn know(&mut self, item: Option<telepulse_language::Server>) {
+        let unknown = || Status {
+            state: ServerState::Disconnected,
+            reason: Some("how it is at the node that has it is not known".to_owned()),
+            asterisk: None,
+            since: super::now(),
+        };
+        self.status.send_replace(item.map_or_else(unknown, Status::from));
     }
 
     pub(super) fn status(&self) -> watch::Receiver<Status> {
@@ -104,7 +136,7 @@ impl Publisher {
             let room = Vec::with_capacity(self.pending.len());
             let events = std::mem::replace(&mut self.pending, room);
             if events.len() < MANY && self.away.is_none() {
-                self.bus.append(events);
+                self.bus.append_under(self.term, events);
             } else {
                 self.send(events, || {});
             }
@@ -115,6 +147,7 @@ impl Publisher {
         let away = self.away.clone();
         away.go();
         self.bus.append_beside(
+            self.term,
             events,
             Box::new(move || {
                 then();

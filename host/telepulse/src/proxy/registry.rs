@@ -1,25 +1,42 @@
 //! Which servers there are: starts and ends their tasks, and serves `telepulse.proxy.command`.
 
 use super::{
+    Goal,
+    across::{self, Question},
     change,
     describe::describe,
-    keep::{KeepError, Kept},
-    link::{self, Goal},
+    keep::KeepError,
+    keeper::{At, Keeper},
+    link,
     request::{Ask, LinkHandle},
 };
 use crate::{
     bus::{Bus, Headers},
+    cluster::{Cluster, Version},
     config::Server,
+    telemetry::Tracer,
 };
 use arc_swap::ArcSwap;
+use futures_util::future::join_all;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use telepulse_language::{Code, Permission, Refusal};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
 
 /// How long a removed server's task may take to say good-bye.
-const GOODBYE: std::time::Duration = std::time::Duration::from_secs(3);
+const GOODBYE: Duration = Duration::from_secs(3);
+/// How long another node may take to say how its servers are.
+const LISTED_WITHIN: Duration = Duration::from_secs(2);
 
 type Links = IndexMap<String, LinkHandle>;
 
@@ -44,47 +61,48 @@ pub struct ServerChanges {
 
 struct Shared {
     bus: Arc<dyn Bus>,
+    cluster: Cluster,
     /// What readers see; replaced whole.
     links: ArcSwap<Links>,
-    /// Held while servers are changed: one change at a time, and the file says the same.
+    /// Held while servers are changed: one change at a time, and what is kept says the same.
     kept: Mutex<Keeper>,
 }
 
-struct Keeper {
-    kept: Kept,
-    configured: Vec<Server>,
-    path: PathBuf,
-}
-
 impl Registry {
-    /// Starts the configured servers and those that were added over the API before.
-    pub(crate) fn start(
+    /// Starts the configured servers and those that were added over the API before, in a file at `path` or
+    /// where the nodes share it.
+    pub(crate) async fn start(
         bus: Arc<dyn Bus>,
+        cluster: Cluster,
         configured: Vec<Server>,
         path: PathBuf,
     ) -> Result<Self, KeepError> {
-        let kept = Kept::load(&path)?;
-        let mut links = Links::new();
-        for server in kept.over(&configured) {
-            let id = server.id.clone();
-            match link::model(&server) {
-                Ok(pbx) => {
-                    let handle = link::spawn(server, pbx, bus.clone());
-                    if kept.stopped.contains(&id) {
-                        handle.goal.send_replace(Goal::Stop);
-                    }
-                    links.insert(id, handle);
-                }
-                // The configuration was checked; a kept one can be of an older version.
-                Err(error) => tracing::error!(server = id, error, "server cannot be used"),
-            }
-        }
-        let shared = Shared {
-            bus,
-            links: ArcSwap::from_pointee(links),
-            kept: Mutex::new(Keeper { kept, configured, path }),
+        let at = match cluster.servers() {
+            Some(value) => At::Shared { value: value.clone(), revision: 0 },
+            None => At::File(path),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        let keeper = Keeper::load(at, configured).await?;
+        let (links, kept) = (ArcSwap::default(), Mutex::new(keeper));
+        let registry = Self { shared: Arc::new(Shared { bus, cluster, links, kept }) };
+        let keeper = registry.shared.kept.lock().await;
+        registry.bring_in_line(&keeper).await;
+        drop(keeper);
+        if let Some(value) = registry.shared.cluster.servers() {
+            let (told, versions) = mpsc::channel(1);
+            tokio::spawn(value.clone().tell(told));
+            tokio::spawn(follow(Arc::downgrade(&registry.shared), versions));
+        }
+        Ok(registry)
+    }
+
+    /// Lets other nodes ask for the servers that this one has, and follows how theirs are.
+    pub(crate) fn answer_nodes(&self, tracer: &Tracer, stop: &CancellationToken) {
+        let Shared { bus, cluster, .. } = &*self.shared;
+        let Some(start) = cluster.start() else { return };
+        let (bus, start, stop) = (bus.clone(), start.clone(), stop.clone());
+        let (registry, tracer) = (self.clone(), tracer.clone());
+        tokio::spawn(across::serve(registry, bus.clone(), start, tracer, stop.clone()));
+        tokio::spawn(across::follow(cluster.clone(), bus, stop));
     }
 
     /// All links as they are now.
@@ -97,30 +115,36 @@ impl Registry {
     pub(crate) async fn reconfigure(&self, configured: Vec<Server>) -> ServerChanges {
         let mut keeper = self.shared.kept.lock().await;
         keeper.configured = configured;
-        let wanted = keeper.kept.over(&keeper.configured);
+        self.bring_in_line(&keeper).await
+    }
+
+    /// Runs what is to run.
+    async fn bring_in_line(&self, keeper: &Keeper) -> ServerChanges {
+        let wanted = keeper.wanted();
         let mut changes = ServerChanges::default();
         for (id, link) in self.links().iter() {
             if !wanted.iter().any(|server| server.id == *id) {
-                end(link).await;
-                self.edit(|links| drop(links.shift_remove(id)));
+                self.drop_link(link).await;
                 changes.removed.push(id.clone());
             }
         }
         for server in wanted {
             let id = server.id.clone();
+            let goal = keeper.goal(&id);
             let told = match self.links().get(&id) {
-                Some(link) if *link.server == server => continue,
+                Some(link) if *link.server == server => {
+                    link.goal.send_if_modified(|old| old.follow(goal));
+                    continue;
+                }
                 Some(_) => &mut changes.changed,
                 None => &mut changes.added,
             };
-            match self.begin(server).await {
+            match self.begin(server, goal).await {
                 Ok(handle) => {
-                    if keeper.kept.stopped.contains(&id) {
-                        handle.goal.send_replace(Goal::Stop);
-                    }
                     self.edit(|links| drop(links.insert(id.clone(), handle)));
                     told.push(id);
                 }
+                // The configuration was checked; what is kept can be of an older version.
                 Err(error) => {
                     tracing::error!(server = id, error, "server cannot be used");
                     changes.failed.push(format!("server {id}: {error}"));
@@ -128,6 +152,12 @@ impl Registry {
             }
         }
         changes
+    }
+
+    async fn drop_link(&self, link: &LinkHandle) {
+        end(link).await;
+        self.edit(|links| drop(links.shift_remove(&link.server.id)));
+        self.shared.cluster.places().forget(&link.server.id);
     }
 
     /// Ends every task: logs off and closes.
@@ -156,17 +186,18 @@ impl Registry {
         let command = fields.get("command").and_then(Value::as_str).unwrap_or_default().to_owned();
         let argument = fields.get("server").cloned().unwrap_or(Value::Null);
         match command.as_str() {
-            "list" => Ok(json!({ "items": self.list() })),
+            "list" if fields.contains_key("here") => Ok(json!({ "items": self.here() })),
+            "list" => Ok(json!({ "items": self.list().await })),
             "add" => self.add(read_server(argument)?).await,
             "change" => self.change(argument).await,
             "remove" => self.remove(&read_id(&argument)?).await,
             "stop" => self.set_goal(&read_id(&argument)?, true, |_| Goal::Stop).await,
-            "start" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 0)).await,
+            "start" => self.set_goal(&read_id(&argument)?, false, |old| old.running(0)).await,
             "audit" => {
                 let link = self.existing(&read_id(&argument)?)?;
                 link.answer(|reply| Ask::Audit { reply }).await
             }
-            "restart" => self.set_goal(&read_id(&argument)?, false, |old| running(old, 1)).await,
+            "restart" => self.restart(&read_id(&argument)?).await,
             _ => Err(Refusal::field(
                 "command",
                 "must be list, add, change, remove, restart, stop, start or audit",
@@ -174,8 +205,41 @@ impl Registry {
         }
     }
 
-    fn list(&self) -> Vec<Value> {
-        self.links().values().map(describe).collect()
+    /// All servers; those of other nodes as these tell, or as they are known here.
+    async fn list(&self) -> Vec<Value> {
+        let links = self.links();
+        let elsewhere = links.values().filter(|link| link.place.is_elsewhere());
+        let owners: BTreeMap<_, _> = elsewhere
+            .filter_map(|link| link.place.owner())
+            .map(|owner| (owner.start.clone(), owner))
+            .collect();
+        let asked = owners.values().map(async |owner| {
+            let (bus, headers) = (&*self.shared.bus, Headers::within(LISTED_WITHIN));
+            across::ask::<Vec<Value>>(bus, owner, &Question::Descriptions, headers).await
+        });
+        let told: Vec<Value> = join_all(asked).await.into_iter().flatten().flatten().collect();
+        let by_id = |id: &str| told.iter().find(|item| item["id"] == id);
+        let item = |link: &LinkHandle| match by_id(&link.server.id) {
+            Some(item) if !link.is_here() => item.clone(),
+            _ => describe(link),
+        };
+        links.values().map(item).collect()
+    }
+
+    /// Those that this node has.
+    fn here(&self) -> Vec<Value> {
+        self.links().values().filter(|link| link.is_here()).map(describe).collect()
+    }
+
+    /// Begins anew, wherever the server is.
+    async fn restart(&self, id: &str) -> Result<Value, Refusal> {
+        self.set_goal(id, false, |old| old.running(1)).await?;
+        let link = self.existing(id)?;
+        let Some(owner) = link.place.owner().filter(|_| link.place.is_elsewhere()) else {
+            return Ok(describe(&link));
+        };
+        let question = Question::Restart { server: id.to_owned() };
+        across::ask(&*self.shared.bus, &owner, &question, Headers::within(LISTED_WITHIN)).await
     }
 
     fn existing(&self, id: &str) -> Result<LinkHandle, Refusal> {
@@ -208,9 +272,10 @@ impl Registry {
         let id = server.id.clone();
         let goes_on =
             self.links().get(&id).is_some_and(|old| old.server.is_same_but_for_ari(&server));
-        keeper.update(|kept| kept.put(server.clone(), goes_on))?;
-        let handle =
-            self.begin(server).await.map_err(|error| Refusal::field("extensions", error))?;
+        keeper.update(|kept| kept.put(server.clone(), goes_on)).await?;
+        let goal = keeper.goal(&id);
+        let begun = self.begin(server, goal).await;
+        let handle = begun.map_err(|error| Refusal::field("extensions", error))?;
         let description = describe(&handle);
         self.edit(|links| drop(links.insert(id, handle)));
         Ok(description)
@@ -218,7 +283,7 @@ impl Registry {
 
     /// Starts a server's tasks, in place of those that it had. Where nothing but ARI differs the link
     /// and its calls go on.
-    async fn begin(&self, server: Server) -> Result<LinkHandle, String> {
+    async fn begin(&self, server: Server, goal: Goal) -> Result<LinkHandle, String> {
         let bus = &self.shared.bus;
         let old = self.links().get(&server.id).cloned();
         if let Some(old) = old.as_ref().filter(|old| old.server.is_same_but_for_ari(&server)) {
@@ -229,22 +294,23 @@ impl Registry {
         if let Some(old) = &old {
             end(old).await;
         }
-        Ok(link::spawn(server, pbx, bus.clone()))
+        let place = self.shared.cluster.places().of(&server.id);
+        Ok(link::spawn(server, pbx, bus.clone(), place, goal))
     }
 
     async fn remove(&self, id: &str) -> Result<Value, Refusal> {
         let mut keeper = self.shared.kept.lock().await;
         let old = self.existing(id)?;
         let configured = keeper.configured.iter().any(|server| server.id == id);
-        keeper.update(|kept| {
+        let kept = keeper.update(|kept| {
             kept.servers.retain(|server| server.id != id);
             kept.stopped.remove(id);
             if configured {
                 kept.removed.insert(id.to_owned());
             }
-        })?;
-        end(&old).await;
-        self.edit(|links| drop(links.shift_remove(id)));
+        });
+        kept.await?;
+        self.drop_link(&old).await;
         Ok(json!({}))
     }
 
@@ -257,13 +323,14 @@ impl Registry {
         let mut keeper = self.shared.kept.lock().await;
         let link = self.existing(id)?;
         if keeper.kept.stopped.contains(id) != stopped {
-            keeper.update(|kept| {
+            let kept = keeper.update(|kept| {
                 if stopped {
                     kept.stopped.insert(id.to_owned());
                 } else {
                     kept.stopped.remove(id);
                 }
-            })?;
+            });
+            kept.await?;
         }
         let old = *link.goal.borrow();
         let new = goal(old);
@@ -280,23 +347,17 @@ impl Registry {
     }
 }
 
-impl Keeper {
-    fn update(&mut self, change: impl FnOnce(&mut Kept)) -> Result<(), Refusal> {
-        let mut kept = self.kept.clone();
-        change(&mut kept);
-        kept.save(&self.path).map_err(|error| {
-            Refusal::new(Code::Internal, format!("nothing was changed: {error}"))
-        })?;
-        self.kept = kept;
-        Ok(())
-    }
-}
-
-/// The goal of a server that is to run: `step` 1 begins anew even if it runs.
-fn running(old: Goal, step: u64) -> Goal {
-    match old {
-        Goal::Run(turn) => Goal::Run(turn + step),
-        Goal::Stop | Goal::Remove | Goal::Quit => Goal::Run(0),
+/// Takes what other nodes change, as long as there is somebody to take it for.
+async fn follow(shared: Weak<Shared>, mut versions: mpsc::Receiver<Version>) {
+    while let Some(version) = versions.recv().await {
+        let Some(shared) = shared.upgrade() else { return };
+        let registry = Registry { shared };
+        let mut keeper = registry.shared.kept.lock().await;
+        match keeper.take(&version) {
+            Ok(true) => drop(registry.bring_in_line(&keeper).await),
+            Ok(false) => {}
+            Err(why) => tracing::error!("{why}"),
+        }
     }
 }
 

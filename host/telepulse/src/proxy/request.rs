@@ -1,7 +1,7 @@
 //! What can be asked of a link's task, and the handle to ask it.
 
-use super::{figures::Figures, link::Goal};
-use crate::{ari, bus::Bus, config::Server, telemetry::Trace};
+use super::{Goal, describe::describe, figures::Figures};
+use crate::{ari, bus::Bus, cluster::Place, config::Server, telemetry::Trace};
 use bytes::Bytes;
 use std::sync::Arc;
 use telepulse_language::{
@@ -75,6 +75,14 @@ impl Status {
     }
 }
 
+impl From<telepulse_language::Server> for Status {
+    fn from(item: telepulse_language::Server) -> Self {
+        let text = |text: Option<SmolStr>| text.map(|text| text.to_string());
+        let telepulse_language::Server { state, reason, asterisk, since, .. } = item;
+        Self { state, reason: text(reason), asterisk: text(asterisk), since }
+    }
+}
+
 /// A handle to one link's task.
 #[derive(Clone)]
 pub(crate) struct LinkHandle {
@@ -82,13 +90,29 @@ pub(crate) struct LinkHandle {
     pub asks: mpsc::Sender<Ask>,
     pub status: watch::Receiver<Status>,
     pub figures: Arc<Figures>,
+    /// What the operator wants.
     pub goal: watch::Sender<Goal>,
+    /// What comes of it on this node.
+    pub(super) here: watch::Receiver<Goal>,
+    /// Which node has the server.
+    pub place: Arc<Place>,
     pub done: CancellationToken,
     /// The server's ARI, if it has one.
     pub ari: Option<ari::Handle>,
 }
 
 impl LinkHandle {
+    /// Whether this node has the server.
+    pub(crate) fn is_here(&self) -> bool {
+        self.place.is_here()
+    }
+
+    /// Begins anew, and shows the server.
+    pub(super) fn restart(&self) -> serde_json::Value {
+        self.goal.send_modify(|goal| *goal = goal.running(1));
+        describe(self)
+    }
+
     /// Asks without waiting for room; the refusal says that the server is busy or gone.
     pub(crate) fn ask(&self, ask: Ask) -> Result<(), Refusal> {
         self.asks.try_send(ask).map_err(|error| match error {
@@ -120,7 +144,7 @@ impl LinkHandle {
             ari.ended().await;
         }
         let server = Arc::new(server);
-        let ari = ari::spawn(&server, self.goal.subscribe(), bus);
+        let ari = ari::spawn(&server, self.here.clone(), bus);
         Self { server, ari, ..self.clone() }
     }
 

@@ -12,17 +12,17 @@ use super::{
     traced::{Dials, Sent, plan},
     transport::Drained,
 };
-use crate::config::Server;
+use crate::{cluster::Lease, config::Server};
 use ami_proto::{
     Action, CloseReason, Message, Outcome, Output, Problem, RequestId, Session, SessionConfig,
     actions, session::Stats,
 };
 use bytes::{Buf, BytesMut};
 use call_model::{Listing, Question};
-use std::{collections::HashMap, io};
+use std::{collections::HashMap, future::poll_fn, io, pin::Pin};
 use telepulse_language::{Code, Command, Refusal, ServerState, Timestamp};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
     task::yield_now,
     time::{Duration, Instant, sleep_until},
 };
@@ -126,6 +126,7 @@ impl Talk {
                 self.close(link);
                 return if goal_changed { End::GoalChanged } else { end };
             }
+            let lease = link.lease.clone();
             let due = self.session.poll_timeout().map(|ms| link.at(ms));
             let told = link.pbx.due().map(in_time);
             let has_room = link.publisher.away().has_room();
@@ -140,7 +141,7 @@ impl Talk {
                         yield_now().await;
                     }
                 }
-                sent = send(&mut writer, &mut outgoing), if !is_flushed => match sent {
+                sent = send(&mut writer, &mut outgoing, &lease), if !is_flushed => match sent {
                     Ok(()) => is_flushed = true,
                     Err(error) => self.lost(&format!("writing: {error}")),
                 },
@@ -432,12 +433,34 @@ pub(crate) fn session_config(server: &Server, interest: &Interest) -> SessionCon
     }
 }
 
-/// Writes all there is, and sees it off: behind TLS, what is written may wait.
-async fn send(writer: &mut (impl AsyncWrite + Unpin), outgoing: &mut BytesMut) -> io::Result<()> {
+/// Writes all there is, and sees it off: behind TLS, what is written may wait. Nothing is written once the
+/// server may be another node's.
+async fn send(
+    writer: &mut (impl AsyncWrite + Unpin),
+    outgoing: &mut BytesMut,
+    lease: &Lease,
+) -> io::Result<()> {
+    // Looked at each time right before the system is given something: it may have had no room for long.
+    let may = || match lease.is_good() {
+        true => Ok(()),
+        false => Err(io::Error::other("this node may not act on the server any more")),
+    };
     while outgoing.has_remaining() {
-        writer.write_buf(outgoing).await?;
+        let written = poll_fn(|context| {
+            may()?;
+            Pin::new(&mut *writer).poll_write(context, outgoing)
+        });
+        let written = written.await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        outgoing.advance(written);
     }
-    writer.flush().await
+    poll_fn(|context| {
+        may()?;
+        Pin::new(&mut *writer).poll_flush(context)
+    })
+    .await
 }
 
 fn on_event(link: &mut Link, message: &Message, now: Timestamp) {

@@ -17,6 +17,8 @@ pub(crate) enum Name<'a> {
     Policy(&'a str),
     /// A plugin carries out a command that the core does not know.
     Serve(&'a str),
+    /// A command or action goes to the node that has its server.
+    Forward(&'a str),
     /// A command becomes actions.
     Plan(&'a str),
     /// An action on its way to Asterisk and its answer on the way back, by its name.
@@ -32,6 +34,7 @@ impl fmt::Display for Name<'_> {
             Self::Command(action) => write!(f, "command {action}"),
             Self::Policy(plugin) => write!(f, "policy {plugin}"),
             Self::Serve(plugin) => write!(f, "serve {plugin}"),
+            Self::Forward(action) => write!(f, "forward {action}"),
             Self::Plan(action) => write!(f, "plan {action}"),
             Self::Ami(action) => write!(f, "AMI {action}"),
             Self::Outcome => f.write_str("AMI OriginateResponse"),
@@ -99,6 +102,7 @@ mod tests {
             Name::Command("{action}"),
             Name::Policy("{plugin}"),
             Name::Serve("{plugin}"),
+            Name::Forward("{action}"),
             Name::Plan("{action}"),
             Name::Ami("{action}"),
             Name::Outcome,

@@ -16,7 +16,7 @@ pub(super) const MOST: usize = 7 << 10;
 /// A character may become so many bytes in JSON.
 const WIDEST: usize = 6;
 /// What the numbers and the punctuation take.
-const NUMBERS: usize = 160;
+const NUMBERS: usize = 192;
 
 /// What does not change when it is sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +29,13 @@ pub(super) struct Label {
     pub(super) place: usize,
     /// Events before it were lost.
     pub(super) is_after_loss: bool,
+    /// Under which term its server was had by who said it; 0: no matter.
+    pub(super) term: u64,
 }
 
-/// As it is written: from, number, done, floor, kind, server, agent, queue, place, is_after_loss.
+/// As it is written: from, number, done, floor, kind, server, agent, queue, place, is_after_loss, term.
 type Written =
-    (SmolStr, u64, u64, u64, SmolStr, SmolStr, Option<SmolStr>, Option<SmolStr>, usize, bool);
+    (SmolStr, u64, u64, u64, SmolStr, SmolStr, Option<SmolStr>, Option<SmolStr>, usize, bool, u64);
 
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
@@ -41,17 +43,17 @@ struct Line(Written);
 
 /// The header's value: JSON, so without a line break.
 pub(super) fn write(label: &Label, mark: Mark) -> String {
-    let Label { kind, server, agent, queue, place, is_after_loss } = label.clone();
+    let Label { kind, server, agent, queue, place, is_after_loss, term } = label.clone();
     let Mark { from, number, done, floor } = mark;
-    let line = (from, number, done, floor, kind, server, agent, queue, place, is_after_loss);
+    let line = (from, number, done, floor, kind, server, agent, queue, place, is_after_loss, term);
     serde_json::to_string(&Line(line)).unwrap_or_default()
 }
 
 /// Reads it; `None` where it is none of ours.
 pub(super) fn read(value: &str) -> Option<(Label, Mark)> {
     let Line(line) = serde_json::from_str(value).ok()?;
-    let (from, number, done, floor, kind, server, agent, queue, place, is_after_loss) = line;
-    let label = Label { kind, server, agent, queue, place, is_after_loss };
+    let (from, number, done, floor, kind, server, agent, queue, place, is_after_loss, term) = line;
+    let label = Label { kind, server, agent, queue, place, is_after_loss, term };
     Some((label, Mark { from, number, done, floor }))
 }
 
@@ -79,7 +81,7 @@ impl Label {
 
     /// The event with its number.
     pub(super) fn arrived(self, seq: u64, json: Bytes) -> Arrived {
-        let Self { kind, server, agent, queue, place, is_after_loss } = self;
+        let Self { kind, server, agent, queue, place, is_after_loss, term: _ } = self;
         Arrived { seq, kind, server, agent, queue, json, place, is_after_loss }
     }
 }
@@ -97,6 +99,7 @@ mod tests {
             queue: None,
             place: 40,
             is_after_loss: true,
+            term: 7 << 32,
         };
         let mark = Mark { from: "tp1-7f".into(), number: 9, done: 7, floor: 1234 };
         let written = write(&label, mark.clone());
@@ -116,6 +119,7 @@ mod tests {
             queue: None,
             place,
             is_after_loss: false,
+            term: u64::MAX,
         };
         let json = "{\"type\":\"phoneNumber\",\"a\":\"ä\"}";
         assert!(label(21).suits(json.as_bytes()));
@@ -136,6 +140,7 @@ mod tests {
             queue: None,
             place: usize::MAX,
             is_after_loss: false,
+            term: u64::MAX,
         };
         let number = u64::MAX;
         for (agent, fits) in [

@@ -23,6 +23,7 @@ mod reading;
 mod serving;
 mod subjects;
 mod telling;
+mod terms;
 #[cfg(test)]
 pub(crate) mod tests;
 mod waiting;
@@ -167,8 +168,9 @@ impl NatsBus {
         tasks.spawn(Telling::new(node.clone(), others).run());
         tasks.close();
         let weak = Arc::downgrade(&node);
-        let beside =
-            Beside::start(move |events| weak.upgrade().map(|node| node.append(events)).is_some());
+        let beside = Beside::start(move |term, events| {
+            weak.upgrade().map(|node| node.append(term, events)).is_some()
+        });
         let runtime = Handle::current();
         let bus = Arc::new(Self { node, beside, runtime, tasks, _stop: stop.drop_guard() });
         if let Ok(Ok(())) = timeout(CATCH_UP, is_here).await {
@@ -176,6 +178,16 @@ impl NatsBus {
         }
         let why = bus.node.trouble();
         Err(StartError::Lost(why.unwrap_or_else(|| "its history takes too long".to_owned())))
+    }
+
+    /// The name of this start of the node.
+    pub(crate) fn name(&self) -> &str {
+        &self.node.name
+    }
+
+    /// The connection, for what else the nodes share in NATS.
+    pub(crate) fn client(&self) -> Client {
+        self.node.client.clone()
     }
 }
 
@@ -261,12 +273,12 @@ impl Bus for NatsBus {
         self.node.board.changes().subscribe()
     }
 
-    fn append(&self, events: Vec<Event>) {
-        self.node.append(events);
+    fn append_under(&self, term: u64, events: Vec<Event>) {
+        self.node.append(term, events);
     }
 
-    fn append_beside(&self, events: Vec<Event>, after: After) {
-        self.beside.append(events, after);
+    fn append_beside(&self, term: u64, events: Vec<Event>, after: After) {
+        self.beside.append(term, events, after);
     }
 
     fn when_in(&self, then: Reached) {

@@ -101,11 +101,12 @@ pub(super) fn count(figure: &AtomicU64) {
 
 impl Node {
     /// Takes events for the stream. Never waits.
-    pub(super) fn append(&self, events: Vec<Event>) {
+    pub(super) fn append(&self, term: u64, events: Vec<Event>) {
         if events.is_empty() {
             return;
         }
-        let events = events.into_iter().map(|event| super::outbox::Outgoing::new(event, false));
+        let events =
+            events.into_iter().map(|event| super::outbox::Outgoing::new(event, term, false));
         let events = events.collect();
         let lost = self.outbox.lock().push(events, clock::now());
         self.filled.notify_one();

@@ -27,19 +27,20 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// Encodes an event.
-    pub(super) fn new(event: Event, is_after_loss: bool) -> Self {
+    pub(super) fn new(event: Event, term: u64, is_after_loss: bool) -> Self {
         let mut json = Vec::with_capacity(256);
         let place = event.write_unnumbered(&mut json);
         let kind = SmolStr::new(event.details.kind());
         let Event { server, agent, queue, .. } = event;
-        let label = Label { kind, server, agent, queue, place, is_after_loss };
+        let label = Label { kind, server, agent, queue, place, is_after_loss, term };
         Self { label, json: json.into() }
     }
 
     /// What is told of a server of which events were lost.
     fn resync(server: SmolStr, from: Timestamp, now: Timestamp) -> Self {
         let details = Resync { from, to: now }.into();
-        Self::new(Event { server, time: now, agent: None, queue: None, details }, true)
+        // Whoever has the server by now: it is never wrong.
+        Self::new(Event { server, time: now, agent: None, queue: None, details }, 0, true)
     }
 
     fn bytes(&self) -> usize {
@@ -147,7 +148,7 @@ mod tests {
     fn event(server: &str, count: u32) -> Outgoing {
         let (time, details) = (Timestamp(0), QueueCount { count }.into());
         let event = Event { server: server.into(), time, agent: None, queue: None, details };
-        Outgoing::new(event, false)
+        Outgoing::new(event, 0, false)
     }
 
     fn sent(outbox: &mut Outbox) -> Vec<(u64, String, bool)> {

@@ -7,6 +7,7 @@ use super::{
     node::{Connection, Node, Way, count},
     order::{Order, Place},
     overdue::Overdue,
+    terms::Terms,
 };
 use crate::bus::entry::Arrived;
 use async_nats::jetstream::{
@@ -46,6 +47,7 @@ pub(super) struct Reading {
     /// So many events are kept here.
     history: u64,
     order: Order,
+    terms: Terms,
     /// The next number in the stream.
     next: u64,
     /// Something was not read: whoever is behind must know.
@@ -71,7 +73,7 @@ impl Reading {
         let next = kept.begin(history);
         node.board.stream.begin_at(next - 1);
         let (order, caught_up) = (Order::new(next), Some(caught_up));
-        let (has_lost, is_at_end, overdue, foreign) = Default::default();
+        let (terms, has_lost, is_at_end, overdue, foreign) = Default::default();
         let before_gap = next - 1;
         Self {
             node,
@@ -80,6 +82,7 @@ impl Reading {
             kept,
             history,
             order,
+            terms,
             next,
             has_lost,
             before_gap,
@@ -270,6 +273,9 @@ impl Reading {
         count(&self.node.figures.events_taken);
         if mark.from == self.node.name {
             own.push((mark.number, seq));
+        }
+        if !self.terms.accept(seq, &label.server, label.term) {
+            return;
         }
         let mut event = label.arrived(seq, message.payload.clone());
         event.is_after_loss |= std::mem::take(&mut self.has_lost);

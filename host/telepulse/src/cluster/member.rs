@@ -1,0 +1,318 @@
+//! The task that carries out what [`Ownership`] decides: writes records, reads what others wrote, and says
+//! which servers are here.
+
+use super::{
+    Lease, NodeRecord, NodeState, Order, Outcome, Ownership, Term, Terms,
+    places::{Owner, Place, Places, Tenure},
+    records::{Changes, Records, Seen},
+    view::{NodeView, View},
+};
+use crate::{bus::NatsBus, config::Nats};
+use arc_swap::ArcSwap;
+use async_nats::jetstream::Context;
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How often it is looked what there is to do.
+const TICK: Duration = Duration::from_millis(100);
+/// How long to wait before NATS is asked again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long the key-value stores may take to be found or made.
+const OPEN: Duration = Duration::from_secs(10);
+
+/// What the task shares with the rest of the program.
+pub(super) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) start: Arc<str>,
+    pub(super) is_proxy: bool,
+    pub(super) places: Arc<Places>,
+    pub(super) view: ArcSwap<View>,
+    /// Told when a server has another owner.
+    pub(super) moved: Notify,
+    pub(super) draining: watch::Sender<bool>,
+    /// Everything is handed over.
+    pub(super) drained: CancellationToken,
+    pub(super) stop: CancellationToken,
+}
+
+pub(super) struct Member {
+    pub(super) shared: Arc<Shared>,
+    pub(super) settings: Nats,
+    pub(super) jetstream: Context,
+    /// Here so that it outlives what hangs on its connection.
+    pub(super) _bus: Arc<NatsBus>,
+}
+
+/// What came of an order that took time.
+enum Done {
+    Beat { sent: u64, outcome: Outcome, own: Option<Seen> },
+    Bury { node: String, outcome: Outcome },
+    Own { server: String, owner: Option<String>, outcome: Outcome },
+}
+
+/// One life of this node among the others: until it is buried, or has handed over all.
+struct Life<'a> {
+    shared: &'a Shared,
+    records: Records,
+    me: String,
+    view: Ownership,
+    lease: Lease,
+    writes: FuturesUnordered<BoxFuture<'static, Done>>,
+    terms: BTreeMap<String, Term>,
+    /// Something may have another owner, or a node is another.
+    has_changed: bool,
+}
+
+impl Member {
+    /// Until stopped.
+    pub(super) async fn run(self) {
+        let shared = self.shared.clone();
+        while !shared.stop.is_cancelled() && !shared.drained.is_cancelled() {
+            let life = async {
+                match timeout(OPEN, Records::open(&self.jetstream, &self.settings)).await {
+                    Ok(Ok(records)) => match Life::begin(&shared, records).live().await {
+                        Ok(()) => return,
+                        Err(why) => shared.trouble(&why),
+                    },
+                    Ok(Err(why)) => shared.trouble(&why),
+                    Err(_) => shared.trouble("NATS does not answer"),
+                }
+                sleep(PAUSE).await;
+            };
+            tokio::select! {
+                () = shared.stop.cancelled() => {}
+                () = life => {}
+            }
+            shared.withdraw();
+            // A drain is over, too, where nothing can be written of it.
+            if *shared.draining.borrow() && !self.can_go_on() {
+                shared.drained.cancel();
+            }
+        }
+    }
+
+    fn can_go_on(&self) -> bool {
+        self.shared.places.all().iter().any(|(_, place)| place.runs())
+    }
+}
+
+impl Shared {
+    /// Nothing is here any more.
+    fn withdraw(&self) {
+        for (_, place) in self.places.all() {
+            place.grant(None);
+        }
+    }
+
+    fn trouble(&self, why: &str) {
+        let view = self.view.load();
+        if view.trouble.as_deref() != Some(why) {
+            tracing::error!("this node has no servers: {why}");
+            self.view.store(Arc::new(View { trouble: Some(why.to_owned()), ..(**view).clone() }));
+        }
+    }
+}
+
+impl<'a> Life<'a> {
+    fn begin(shared: &'a Shared, records: Records) -> Self {
+        let me = format!("{:016x}", rand::random::<u64>());
+        let record = NodeRecord {
+            name: shared.name.to_string(),
+            start: shared.start.to_string(),
+            state: NodeState::Alive,
+            is_proxy: shared.is_proxy,
+        };
+        let view = Ownership::new(&me, record, Terms::default());
+        let (writes, terms) = Default::default();
+        Self { shared, records, me, view, lease: Lease::none(), writes, terms, has_changed: true }
+    }
+
+    /// Until this node is gone; an error means that the records cannot be read.
+    async fn live(mut self) -> Result<(), String> {
+        let mut changes = self.records.changes().await?;
+        let mut wanted = self.shared.places.wanted();
+        let mut draining = self.shared.draining.subscribe();
+        self.want();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                seen = changes.next() => match seen {
+                    Ok(seen) => self.saw(seen),
+                    Err(why) => changes = self.again(&why).await?,
+                },
+                Some(done) = self.writes.next() => self.done(done),
+                Ok(()) = wanted.changed() => self.want(),
+                Ok(_) = draining.wait_for(|it| *it), if !self.view.is_draining() => self.view.drain(),
+                _ = tick.tick() => {
+                    self.tick();
+                    if self.view.is_gone() && self.view.is_idle() {
+                        return Ok(self.end());
+                    }
+                }
+            }
+            self.lease.set(self.view.until());
+        }
+    }
+
+    /// The records are watched anew. What this node may do until then is in its lease.
+    async fn again(&mut self, why: &str) -> Result<Changes, String> {
+        tracing::warn!("the records of who has which server are read again: {why}");
+        timeout(OPEN, self.records.changes())
+            .await
+            .map_err(|_| "NATS does not answer".to_owned())?
+    }
+
+    fn now(&self) -> u64 {
+        self.lease.now()
+    }
+
+    fn want(&mut self) {
+        let servers: BTreeSet<String> =
+            self.shared.places.all().into_iter().map(|(server, _)| server).collect();
+        self.view.want(servers);
+        self.has_changed = true;
+    }
+
+    fn saw(&mut self, seen: Seen) {
+        let now = self.now();
+        match seen {
+            Seen::Node { id, record, revision } => {
+                self.view.saw_node(&id, record, revision, now);
+            }
+            Seen::Server { id, owner, revision } => {
+                self.view.saw_server(&id, owner.as_deref(), revision, now);
+            }
+        }
+        self.has_changed = true;
+    }
+
+    fn done(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Beat { sent, outcome, own } => {
+                self.view.beaten(sent, outcome);
+                if let Some(own) = own {
+                    self.saw(own);
+                }
+            }
+            Done::Bury { node, outcome } => self.view.buried(&node, outcome, now),
+            Done::Own { server, owner, outcome } => {
+                self.view.written(&server, owner.as_deref(), outcome, now);
+            }
+        }
+        self.has_changed = true;
+    }
+
+    fn tick(&mut self) {
+        for server in self.view.stopping() {
+            if self.shared.places.get(&server).is_none_or(|place| !place.runs()) {
+                self.view.stopped(&server);
+            }
+        }
+        let now = self.now();
+        let could_act = self.view.may_act(now);
+        for order in self.view.tick(now) {
+            self.carry_out(order, now);
+        }
+        if std::mem::take(&mut self.has_changed)
+            || could_act != self.shared.view.load().trouble.is_none()
+        {
+            self.tell(could_act);
+        }
+    }
+
+    fn carry_out(&mut self, order: Order, now: u64) {
+        let records = self.records.clone();
+        match order {
+            Order::Start { server, term } => {
+                let revision = u64::from(self.records.since) << 32 | term.revision;
+                let term = Term { revision, ..term };
+                tracing::info!(server, "this node has the server");
+                self.terms.insert(server.clone(), term);
+                self.grant(&server, Some(Tenure { lease: self.lease.clone(), term: Some(term) }));
+            }
+            Order::Stop { server } => {
+                tracing::info!(server, "this node has the server no more");
+                self.terms.remove(&server);
+                self.grant(&server, None);
+            }
+            Order::Beat { record, after } => {
+                let me = self.me.clone();
+                self.writes.push(Box::pin(async move {
+                    let outcome = records.write_node(&me, &record, after).await;
+                    let own = match outcome {
+                        Outcome::Conflict => records.node(&me).await,
+                        _ => None,
+                    };
+                    Done::Beat { sent: now, outcome, own }
+                }));
+            }
+            Order::Bury { node, record, after } => self.writes.push(Box::pin(async move {
+                let outcome = records.write_node(&node, &record, after).await;
+                if let Outcome::Written(_) = outcome {
+                    tracing::warn!(node = record.name, "a node was silent for too long");
+                }
+                Done::Bury { node, outcome }
+            })),
+            Order::Own { server, owner, after } => self.writes.push(Box::pin(async move {
+                let outcome = records.write_server(&server, owner.clone(), after).await;
+                Done::Own { server, owner, outcome }
+            })),
+        }
+    }
+
+    fn grant(&self, server: &str, tenure: Option<Tenure>) {
+        if let Some(place) = self.shared.places.get(server) {
+            place.grant(tenure);
+        }
+    }
+
+    /// Says how things stand, to whoever looks.
+    fn tell(&mut self, can_act: bool) {
+        let mut nodes: BTreeMap<&str, NodeView> =
+            self.view.others().map(|(id, record)| (id, NodeView::of(record, false))).collect();
+        nodes.insert(&self.me, NodeView::of(&self.view.own_record(), true));
+        let mut has_moved = false;
+        for (server, place) in self.shared.places.all() {
+            let owner = self.view.owner(&server).and_then(|id| nodes.get(id));
+            let owner =
+                owner.map(|node| Owner { name: node.name.clone(), start: node.start.clone() });
+            has_moved |= place.owned_by(owner.as_ref());
+        }
+        // What is gone is of no interest but as long as something names it.
+        let nodes = nodes.into_values().filter(|node| node.state != NodeState::Gone).collect();
+        let trouble = (!can_act).then(|| {
+            "NATS has not confirmed that this node is there: others may take its servers".to_owned()
+        });
+        self.shared.view.store(Arc::new(View { nodes, trouble }));
+        if has_moved {
+            self.shared.moved.notify_one();
+        }
+    }
+
+    fn end(&self) {
+        if self.view.is_draining() {
+            tracing::info!("this node has handed over all servers");
+            self.shared.drained.cancel();
+        } else {
+            tracing::warn!("this node was away for too long: it begins anew");
+        }
+    }
+}
+
+impl Place {
+    /// Whether another node has it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        !self.is_here() && self.owner().is_some()
+    }
+}

@@ -1,0 +1,235 @@
+//! The records in JetStream's key-value store: written only after the revision that was seen last, and read
+//! by everybody as they change.
+
+use super::{NodeRecord, NodeState, Outcome};
+use crate::config::Nats;
+use async_nats::jetstream::{
+    Context, ErrorCode,
+    context::{KeyValueError, KeyValueErrorKind},
+    kv::{self, Operation, Store, UpdateErrorKind, Watch},
+    stream::StorageType,
+};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{error::Error as _, time::Duration};
+
+/// A node that said nothing for so long is forgotten: by then its servers have long been another's.
+const FORGET: Duration = Duration::from_hours(24);
+
+/// Both kinds of records.
+#[derive(Clone, Debug)]
+pub(super) struct Records {
+    nodes: Store,
+    servers: Store,
+    /// When the servers' records were begun with, in seconds: their revisions count from there.
+    pub(super) since: u32,
+}
+
+/// A server's record.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Owned {
+    /// The incarnation that has it.
+    owner: Option<String>,
+}
+
+/// What is there, or has become of it.
+#[derive(Debug)]
+pub(super) enum Seen {
+    Node { id: String, record: NodeRecord, revision: u64 },
+    Server { id: String, owner: Option<String>, revision: u64 },
+}
+
+/// What is there, and then each change.
+pub(super) struct Changes {
+    nodes: Watch,
+    servers: Watch,
+}
+
+impl Records {
+    /// Finds the records, or begins with them.
+    pub(super) async fn open(jetstream: &Context, settings: &Nats) -> Result<Self, String> {
+        let nodes = bucket(jetstream, settings, "nodes", FORGET).await?;
+        let servers = bucket(jetstream, settings, "owners", Duration::ZERO).await?;
+        let status = servers.status().await.map_err(|error| error.to_string())?;
+        let since = status.info.created.unix_timestamp();
+        Ok(Self { nodes, servers, since: u32::try_from(since).unwrap_or(u32::MAX) })
+    }
+
+    /// Everything that is there, and then each change.
+    pub(super) async fn changes(&self) -> Result<Changes, String> {
+        let watch = async |store: &Store| {
+            store.watch_with_history(">").await.map_err(|error| error.to_string())
+        };
+        Ok(Changes { nodes: watch(&self.nodes).await?, servers: watch(&self.servers).await? })
+    }
+
+    pub(super) async fn write_node(&self, id: &str, record: &NodeRecord, after: u64) -> Outcome {
+        write(&self.nodes, id, record, after).await
+    }
+
+    pub(super) async fn write_server(
+        &self,
+        id: &str,
+        owner: Option<String>,
+        after: u64,
+    ) -> Outcome {
+        write(&self.servers, &key(id), &Owned { owner }, after).await
+    }
+
+    /// A node's record as it is now; one that is not there any more is that of a node that is gone.
+    pub(super) async fn node(&self, id: &str) -> Option<Seen> {
+        let found = self.nodes.entry(id).await.ok()?;
+        let gone = NodeRecord { state: NodeState::Gone, ..NodeRecord::default() };
+        let (record, revision) = match found {
+            Some(entry) if entry.operation == Operation::Put => {
+                (read(&entry.value).unwrap_or(gone), entry.revision)
+            }
+            Some(entry) => (gone, entry.revision),
+            None => (gone, u64::MAX),
+        };
+        Some(Seen::Node { id: id.to_owned(), record, revision })
+    }
+}
+
+impl Changes {
+    /// The next. An error means that they have to be asked for again.
+    pub(super) async fn next(&mut self) -> Result<Seen, String> {
+        let Self { nodes, servers } = self;
+        loop {
+            let (entry, is_node) = tokio::select! {
+                entry = nodes.next() => (entry, true),
+                entry = servers.next() => (entry, false),
+            };
+            let entry = match entry {
+                Some(Ok(entry)) => entry,
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err("the watch has ended".to_owned()),
+            };
+            if let Some(seen) = seen(&entry, is_node) {
+                return Ok(seen);
+            }
+        }
+    }
+}
+
+/// What was deleted by hand is as if it said nothing.
+fn seen(entry: &kv::Entry, is_node: bool) -> Option<Seen> {
+    let is_there = entry.operation == Operation::Put;
+    let revision = entry.revision;
+    if is_node {
+        let record = is_there.then(|| read(&entry.value)).flatten();
+        let record = record
+            .unwrap_or_else(|| NodeRecord { state: NodeState::Gone, ..NodeRecord::default() });
+        return Some(Seen::Node { id: entry.key.clone(), record, revision });
+    }
+    let Owned { owner } = is_there.then(|| read(&entry.value)).flatten().unwrap_or_default();
+    Some(Seen::Server { id: unkey(&entry.key)?, owner, revision })
+}
+
+pub(super) async fn bucket(
+    jetstream: &Context,
+    settings: &Nats,
+    what: &str,
+    max_age: Duration,
+) -> Result<Store, String> {
+    let bucket = name(settings.prefix.as_deref(), what);
+    match jetstream.get_key_value(&bucket).await {
+        Ok(store) => return Ok(store),
+        Err(error) if is_missing(&error) => {}
+        Err(error) => return Err(format!("the key-value store {bucket}: {error}")),
+    }
+    let config = kv::Config {
+        bucket: bucket.clone(),
+        description: format!("TelePulse: {what}"),
+        history: 1,
+        max_age,
+        storage: if settings.on_disk { StorageType::File } else { StorageType::Memory },
+        num_replicas: usize::try_from(settings.replicas).unwrap_or(1),
+        ..kv::Config::default()
+    };
+    let made = jetstream.create_key_value(config).await;
+    made.map_err(|error| format!("the key-value store {bucket}: {error}"))
+}
+
+/// What a store is called: no dot may be in it.
+pub(super) fn name(prefix: Option<&str>, what: &str) -> String {
+    match prefix {
+        None => format!("TELEPULSE_{what}"),
+        Some(prefix) => format!("TELEPULSE_{}_{what}", prefix.replace('.', "_")),
+    }
+}
+
+fn is_missing(error: &KeyValueError) -> bool {
+    use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
+    let source = error.source().and_then(|source| source.downcast_ref::<GetStreamError>());
+    error.kind() == KeyValueErrorKind::GetBucket
+        && source.is_some_and(|source| match source.kind() {
+            GetStreamErrorKind::JetStream(error) => {
+                error.error_code() == ErrorCode::STREAM_NOT_FOUND
+            }
+            _ => false,
+        })
+}
+
+async fn write(store: &Store, key: &str, record: &impl Serialize, after: u64) -> Outcome {
+    let Ok(json) = serde_json::to_vec(record) else { return Outcome::Unknown };
+    match store.update(key, Bytes::from(json), after).await {
+        Ok(revision) => Outcome::Written(revision),
+        Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => Outcome::Conflict,
+        Err(_) => Outcome::Unknown,
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    serde_json::from_slice(json).ok()
+}
+
+/// A server's id as a key may be: what is not plain becomes `=XX`.
+fn key(id: &str) -> String {
+    let mut key = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
+            key.push(char::from(byte));
+        } else {
+            key.push_str(&format!("={byte:02X}"));
+        }
+    }
+    key
+}
+
+/// The id again; `None` where it is none of ours.
+fn unkey(key: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'=' {
+            let digits = [rest.next()?, rest.next()?];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_id_is_a_key_and_comes_back() {
+        for (id, expected) in
+            [("pbx1", "pbx1"), ("a.b", "a=2Eb"), ("ž=1", "=C5=BE=3D1"), ("a b*>", "a=20b=2A=3E")]
+        {
+            assert_eq!(key(id), expected);
+            assert_eq!(unkey(expected).as_deref(), Some(id));
+        }
+        for broken in ["a=", "a=1", "a=zz", "a=FF"] {
+            assert_eq!(unkey(broken), None, "{broken}");
+        }
+        assert_eq!(name(None, "nodes"), "TELEPULSE_nodes");
+        assert_eq!(name(Some("acme.eu"), "nodes"), "TELEPULSE_acme_eu_nodes");
+    }
+}

@@ -1,0 +1,120 @@
+//! Keeps what was changed over the admin API: in a file, or where several nodes share it, in NATS.
+
+use super::{
+    Goal,
+    keep::{KeepError, Kept},
+};
+use crate::{
+    cluster::{Outcome, SharedValue, Version},
+    config::Server,
+};
+use bytes::Bytes;
+use std::path::PathBuf;
+use telepulse_language::{Code, Refusal};
+
+/// So often a change is tried that another node's comes before.
+const ATTEMPTS: usize = 5;
+
+/// The servers of the configuration, and what differs from it.
+pub(super) struct Keeper {
+    pub(super) kept: Kept,
+    pub(super) configured: Vec<Server>,
+    at: At,
+}
+
+/// Where it is kept.
+pub(super) enum At {
+    File(PathBuf),
+    Shared { value: SharedValue, revision: u64 },
+}
+
+impl Keeper {
+    /// Reads what is kept.
+    pub(super) async fn load(at: At, configured: Vec<Server>) -> Result<Self, KeepError> {
+        let kept = match &at {
+            At::File(path) => Kept::load(path)?,
+            At::Shared { .. } => Kept::default(),
+        };
+        let mut keeper = Self { kept, configured, at };
+        keeper.read_again().await.map_err(|why| KeepError::Shared { why })?;
+        Ok(keeper)
+    }
+
+    /// The servers to run.
+    pub(super) fn wanted(&self) -> Vec<Server> {
+        self.kept.over(&self.configured)
+    }
+
+    /// What the operator wants of a server.
+    pub(super) fn goal(&self, id: &str) -> Goal {
+        if self.kept.stopped.contains(id) { Goal::Stop } else { Goal::Run(0) }
+    }
+
+    /// Changes what is kept. Nothing is changed where that cannot be written.
+    pub(super) async fn update(&mut self, change: impl Fn(&mut Kept)) -> Result<(), Refusal> {
+        for _ in 0..ATTEMPTS {
+            let mut kept = self.kept.clone();
+            change(&mut kept);
+            match &mut self.at {
+                At::File(path) => {
+                    kept.save(path).map_err(|error| unchanged(&error))?;
+                    self.kept = kept;
+                    return Ok(());
+                }
+                At::Shared { value, revision } => {
+                    let json = serde_json::to_vec(&kept).map_err(|error| unchanged(&error))?;
+                    match value.write(json.into(), *revision).await {
+                        Ok(Outcome::Written(written)) => {
+                            (self.kept, *revision) = (kept, written);
+                            return Ok(());
+                        }
+                        Ok(_) => {}
+                        Err(why) => return Err(unknown(&value.name(), &why)),
+                    }
+                    self.read_again().await.map_err(|why| unchanged(&why))?;
+                }
+            }
+        }
+        let why = "other nodes change the servers at this moment; nothing was changed: try again";
+        Err(Refusal::new(Code::Conflict, why))
+    }
+
+    /// Takes what another node has changed; whether that is new.
+    pub(super) fn take(&mut self, Version { revision, bytes }: &Version) -> Result<bool, String> {
+        let At::Shared { revision: known, .. } = &mut self.at else { return Ok(false) };
+        if *revision == *known {
+            return Ok(false);
+        }
+        let kept = read(bytes)?;
+        *known = *revision;
+        // Where NATS has lost all of it, this node still knows.
+        let Some(kept) = kept else { return Ok(false) };
+        let is_new = kept != self.kept;
+        self.kept = kept;
+        Ok(is_new)
+    }
+
+    async fn read_again(&mut self) -> Result<(), String> {
+        let At::Shared { value, .. } = &self.at else { return Ok(()) };
+        let version = value.read().await?;
+        self.take(&version).map(drop)
+    }
+}
+
+fn read(bytes: &Bytes) -> Result<Option<Kept>, String> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(bytes).map(Some).map_err(|error| {
+        format!("what is kept in NATS of changed servers is not understood: {error}")
+    })
+}
+
+fn unchanged(why: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(Code::Internal, format!("nothing was changed: {why}"))
+}
+
+fn unknown(name: &str, why: &str) -> Refusal {
+    let message = format!("NATS did not confirm the change of {name}: {why}; look what is there");
+    Refusal::new(Code::UnknownOutcome, message)
+}

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Status and body of a page on 127.0.0.1.
-pub async fn get(port: u16, path: &str) -> Result<(u16, String)> {
+pub(crate) async fn get(port: u16, path: &str) -> Result<(u16, String)> {
     let asked = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         let request =

@@ -21,9 +21,11 @@ const HASH: &str = "88fccf74160e6004393102d372894cd8180b99b0d1748393f687edd086bd
 pub struct Node {
     name: String,
     folder: TempDir,
-    /// The WebSocket gateway's port, the REST gateway's, and the admin API's.
+    /// Where the WebSocket gateway listens,
     pub ws: u16,
+    /// the REST gateway,
     pub rest: u16,
+    /// and the admin API.
     pub admin: u16,
     child: Option<Child>,
 }

@@ -14,11 +14,11 @@ use orders::{Givers, Order};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use records::Records;
 use script::Script;
-use serde_json::json;
+use serde_json::{Value, json};
 use socket::Socket;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use telepulse_tests::{asterisk, storm::Storm, wait};
 use watcher::{Watcher, all_were_told_the_same};
@@ -32,6 +32,50 @@ const AGENTS: [&str; 6] = ["107", "108", "109", "110", "111", "112"];
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_breaks_is_as_asterisk_lists_it_afterwards() -> Result<()> {
     breaking("whatever_breaks_is_as_asterisk_lists_it_afterwards", Duration::from_secs(30), 4).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_nodes_servers_go_to_another_and_its_clients_miss_nothing() -> Result<()> {
+    let name = "a_killed_nodes_servers_go_to_another_and_its_clients_miss_nothing";
+    let Some(installation) = asterisk::require(name) else { return Ok(()) };
+    let mut world = World::build(&installation).await?;
+    let ended = taken_over(&mut world).await;
+    ended.with_context(|| world.logs())
+}
+
+/// Kills the owner of a server amid calls and orders: somebody else has it then, and everybody knows.
+async fn taken_over(world: &mut World) -> Result<()> {
+    let watchers = watchers(world).await?;
+    let records = Records::begin(id(0), &world.pbxs[0]).await?;
+    member(world, 0).await?;
+    let storm = Storm::start(&world.pbxs[0], 4).await?;
+    storm.made_more(8, SOON).await?;
+    let owner = world.owner(0, 0).await?;
+    let other = (owner + 1) % NODES;
+    let mut givers = Givers::new();
+    givers.add("order", &id(0), world.nodes[other].ws, AGENTS[0], 1);
+
+    let begun = Instant::now();
+    world.nodes[owner].kill()?;
+    let killed = world.nodes[owner].name().to_owned();
+    let is_elsewhere = |server: &Value| {
+        server["owner"].as_str().is_some_and(|now| now != killed) && server["state"] == "CONNECTED"
+    };
+    world.server(other, 0, is_elsewhere).await?;
+    let took = begun.elapsed();
+    storm.made_more(20, SOON).await?;
+    let dial = json!({"action": "dial", "id": "dial", "server": id(0), "from": "103", "to": "801"});
+    Socket::connect(world.nodes[other].ws).await?.ask(&dial, SOON).await?;
+
+    let calls = storm.stop().await;
+    let orders = givers.stop().await?;
+    records.compare(&orders).await?;
+    all_see_what_is(world, &watchers).await?;
+    all_were_told_the_same(&watchers)?;
+    eprintln!("connected again after {took:?}; {calls} calls, {:?}", counted(&orders));
+    watchers.iter().for_each(|watcher| eprintln!("{}", watcher.told()));
+    world.nodes[owner].start()?;
+    world.is_healed().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

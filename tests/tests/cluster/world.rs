@@ -24,7 +24,7 @@ pub(crate) const NODES: usize = 3;
 pub(crate) const PBXS: usize = 2;
 /// Whether every node has every server in its configuration and they settle among themselves who owns
 /// it; else each server is in that of one node, and the last node has none.
-pub(crate) const SHARED: bool = false;
+pub(crate) const SHARED: bool = true;
 
 /// The nodes that have a server in their configuration: who orders something of it asks one of them.
 pub(crate) fn asked(pbx: usize) -> Vec<usize> {
@@ -160,19 +160,34 @@ impl World {
     /// Waits until each node that has a server in its configuration shows it as connected.
     async fn is_connected(&self, pbx: usize) -> Result<()> {
         for node in asked(pbx) {
-            let node = &self.nodes[node];
-            let url = format!("http://127.0.0.1:{}/servers/{}", node.admin, id(pbx));
-            let mut shown = String::new();
-            let connected = wait::until("a server to be connected", SOON, async || {
-                let Ok(answer) = reqwest::get(&url).await else { return Ok(None) };
-                shown = answer.text().await?;
-                let server: Value = serde_json::from_str(&shown)?;
-                Ok((server["state"] == "CONNECTED").then_some(()))
-            });
-            let name = node.name();
-            connected.await.with_context(|| format!("{name}: {shown}\n{}", node.log()))?;
+            self.server(node, pbx, |server| server["state"] == "CONNECTED").await?;
         }
         Ok(())
+    }
+
+    /// A server as a node shows it, once something is so of it.
+    pub(crate) async fn server(
+        &self,
+        node: usize,
+        pbx: usize,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        let node = &self.nodes[node];
+        let url = format!("http://127.0.0.1:{}/servers/{}", node.admin, id(pbx));
+        let mut shown = String::new();
+        let found = wait::until("a server to be as it should", SOON, async || {
+            let Ok(answer) = reqwest::get(&url).await else { return Ok(None) };
+            shown = answer.text().await?;
+            Ok(Some(serde_json::from_str(&shown)?).filter(&is_so))
+        });
+        found.await.with_context(|| format!("{}: {shown}", node.name()))
+    }
+
+    /// The node that has a server, as a node shows it.
+    pub(crate) async fn owner(&self, node: usize, pbx: usize) -> Result<usize> {
+        let server = self.server(node, pbx, |server| server["owner"].is_string()).await?;
+        let found = self.nodes.iter().position(|node| server["owner"] == node.name());
+        found.with_context(|| format!("no node is the owner: {server}"))
     }
 
     /// What everybody said: for the message of a failed test.

@@ -23,6 +23,7 @@ mod main_job;
 mod nodes;
 mod openapi;
 mod outage;
+mod owners;
 mod panel;
 mod platform;
 mod policy;

@@ -45,7 +45,7 @@ pub struct Api {
     /// Where the proxy is asked.
     pub bus: Arc<dyn Bus>,
     /// This node among the others.
-    pub cluster: Cluster,
+    pub(crate) cluster: Cluster,
     /// The plugins.
     pub plugins: PluginHost,
     /// What they measure.

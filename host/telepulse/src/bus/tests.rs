@@ -167,7 +167,7 @@ async fn what_was_said_is_in_when_it_is_told_to_be(bus: Arc<dyn Bus>) {
     for round in 1..=20 {
         let (taken, is_taken) = oneshot::channel();
         let batch = (0..40).map(count).collect();
-        bus.append_beside(batch, Box::new(move || taken.send(()).unwrap()));
+        bus.append_beside(0, batch, Box::new(move || taken.send(()).unwrap()));
         is_taken.await.unwrap();
         assert_eq!(settled(&*bus).await, round * 40);
         bus.append(Vec::new());

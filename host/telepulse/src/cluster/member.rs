@@ -152,7 +152,7 @@ impl<'a> Life<'a> {
                 },
                 Some(done) = self.writes.next() => self.done(done),
                 Ok(()) = wanted.changed() => self.want(),
-                Ok(_) = draining.wait_for(|it| *it), if !self.view.is_draining() => self.view.drain(),
+                () = begun(&mut draining), if !self.view.is_draining() => self.view.drain(),
                 _ = tick.tick() => {
                     self.tick();
                     if self.view.is_gone() && self.view.is_idle() {
@@ -308,6 +308,12 @@ impl<'a> Life<'a> {
             tracing::warn!("this node was away for too long: it begins anew");
         }
     }
+}
+
+/// Waits until a drain has begun.
+async fn begun(draining: &mut watch::Receiver<bool>) {
+    // Its sender lives as long as who waits.
+    drop(draining.wait_for(|it| *it).await);
 }
 
 impl Place {

@@ -24,6 +24,7 @@ pub(crate) use shared::{SharedValue, Version};
 pub(crate) use view::View;
 
 use crate::{bus::NatsBus, config::Nats};
+use arc_swap::ArcSwap;
 use member::{Member, Shared};
 use ownership::{Order, Ownership, Terms};
 use record::{NodeRecord, NodeState};
@@ -57,7 +58,7 @@ impl Cluster {
             start: bus.name().into(),
             is_proxy,
             places: places.clone(),
-            view: View::default().into(),
+            view: ArcSwap::from_pointee(View::default()),
             moved: tokio::sync::Notify::new(),
             draining: watch::Sender::new(false),
             drained: CancellationToken::new(),

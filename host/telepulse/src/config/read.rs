@@ -107,7 +107,7 @@ fn entries<'t>(
 fn node(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Node {
     reader.known(fields, &schema::NODE);
     let roles = reader.list(fields, "roles", rules::role);
-    if roles.as_ref().is_some_and(Vec::is_empty)
+    if roles.as_ref().is_some_and(BTreeSet::is_empty)
         && !reader.mistakes.are_at(fields.place_of("roles"))
     {
         reader.mistake(fields, "roles", "a process without a role does nothing: remove the key");

@@ -82,7 +82,9 @@ impl Publisher {
         let bus = self.bus.clone();
         self.send(Vec::new(), move || {
             // Who does not wait any more need not know.
-            bus.when_in(Box::new(move |_| drop(told.send(()))));
+            bus.when_in(Box::new(move |_| {
+                let _ = told.send(());
+            }));
         });
     }
 

@@ -87,7 +87,7 @@ impl Far {
             }
             Ask::Knows { command, reply } => {
                 let question = Question::Knows { server, command: write_command(&command) };
-                drop(reply.send(self.ask(owner, &question).await.unwrap_or(false)));
+                let _ = reply.send(self.ask(owner, &question).await.unwrap_or(false));
             }
         }
     }

@@ -7,7 +7,7 @@ use super::{
     node::{Connection, Node, Way, count},
     order::{Order, Place},
     overdue::Overdue,
-    terms::Terms,
+    terms::{Counts, Terms},
 };
 use crate::bus::entry::Arrived;
 use async_nats::jetstream::{
@@ -274,11 +274,12 @@ impl Reading {
         if mark.from == self.node.name {
             own.push((mark.number, seq));
         }
-        if !self.terms.accept(seq, &label.server, label.term) {
+        let counts = self.terms.accept(seq, &label.server, label.term, &label.kind);
+        if counts == Counts::No {
             return;
         }
         let mut event = label.arrived(seq, message.payload.clone());
-        event.is_after_loss |= std::mem::take(&mut self.has_lost);
+        event.is_after_loss |= std::mem::take(&mut self.has_lost) || counts == Counts::Anew;
         arrived.push(event);
     }
 

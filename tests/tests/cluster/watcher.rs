@@ -137,7 +137,8 @@ async fn watch(first: usize, gateways: Vec<u16>, told: Arc<Mutex<Seen>>) {
 /// Until the node is gone.
 async fn follow(port: u16, told: &Mutex<Seen>) -> Result<()> {
     let mut socket = Socket::connect(port).await?;
-    let reply = socket.ask(&seen(told).subscribe(), SUBSCRIBED).await?;
+    let subscribe = seen(told).subscribe();
+    let reply = socket.ask(&subscribe, SUBSCRIBED).await?;
     seen(told).subscribed(&reply)?;
     loop {
         let message = match timeout(SILENCE, socket.next()).await {

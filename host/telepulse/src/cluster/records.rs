@@ -5,9 +5,11 @@ use super::{NodeRecord, NodeState, Outcome};
 use crate::config::Nats;
 use async_nats::jetstream::{
     Context, ErrorCode,
-    context::{KeyValueError, KeyValueErrorKind},
+    context::{
+        CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind,
+    },
     kv::{self, Operation, Store, UpdateErrorKind, Watch},
-    stream::StorageType,
+    stream::{Config, DiscardPolicy, StorageType},
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -134,22 +136,41 @@ pub(super) async fn bucket(
     max_age: Duration,
 ) -> Result<Store, String> {
     let bucket = name(settings.prefix.as_deref(), what);
+    let told = |error: &dyn std::fmt::Display| format!("the key-value store {bucket}: {error}");
     match jetstream.get_key_value(&bucket).await {
         Ok(store) => return Ok(store),
         Err(error) if is_missing(&error) => {}
-        Err(error) => return Err(format!("the key-value store {bucket}: {error}")),
+        Err(error) => return Err(told(&error)),
     }
-    let config = kv::Config {
-        bucket: bucket.clone(),
-        description: format!("TelePulse: {what}"),
-        history: 1,
+    // The client's own way asks for the limits of the account, in words that NATS 2.9 does not answer in.
+    let made = jetstream.create_stream(as_stream(&bucket, settings, what, max_age)).await;
+    match made {
+        Ok(_) => {}
+        // Another node was faster.
+        Err(error)
+            if matches!(error.kind(), CreateStreamErrorKind::JetStream(ref it)
+            if it.error_code() == ErrorCode::STREAM_NAME_EXIST) => {}
+        Err(error) => return Err(told(&error)),
+    }
+    jetstream.get_key_value(&bucket).await.map_err(|error| told(&error))
+}
+
+/// A key-value store is a stream that keeps the latest message of each subject.
+fn as_stream(bucket: &str, settings: &Nats, what: &str, max_age: Duration) -> Config {
+    Config {
+        name: format!("KV_{bucket}"),
+        description: Some(format!("TelePulse: {what}")),
+        subjects: vec![format!("$KV.{bucket}.>")],
+        max_messages_per_subject: 1,
         max_age,
+        discard: DiscardPolicy::New,
         storage: if settings.on_disk { StorageType::File } else { StorageType::Memory },
         num_replicas: usize::try_from(settings.replicas).unwrap_or(1),
-        ..kv::Config::default()
-    };
-    let made = jetstream.create_key_value(config).await;
-    made.map_err(|error| format!("the key-value store {bucket}: {error}"))
+        deny_delete: true,
+        allow_rollup: true,
+        allow_direct: true,
+        ..Config::default()
+    }
 }
 
 /// What a store is called: no dot may be in it.
@@ -161,7 +182,6 @@ pub(super) fn name(prefix: Option<&str>, what: &str) -> String {
 }
 
 fn is_missing(error: &KeyValueError) -> bool {
-    use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
     let source = error.source().and_then(|source| source.downcast_ref::<GetStreamError>());
     error.kind() == KeyValueErrorKind::GetBucket
         && source.is_some_and(|source| match source.kind() {

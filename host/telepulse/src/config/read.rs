@@ -56,7 +56,9 @@ pub(super) fn config(reader: &mut Reader<'_>, root: &Table) -> Config {
         log: self::log(reader, &log),
         telemetry: self::telemetry::telemetry(reader, &telemetry),
     };
-    if config.bus.nats.is_none() && config.node.roles.len() < NodeRole::ALL.len() {
+    let is_alone = config.bus.nats.is_none();
+    let has_all = config.node.roles.len() == NodeRole::ALL.len();
+    if is_alone && !has_all && !reader.mistakes.are_at(node.place_of("roles")) {
         let message = "a process that is alone has all roles: remove the key, \
                        or set kind = \"nats\" in [bus]";
         reader.mistake(&node, "roles", message);

@@ -145,7 +145,7 @@ mod tests {
         let number = u64::MAX;
         for (agent, fits) in [
             ("201".to_owned(), true),
-            ("a".repeat(6_900), true),
+            ("a".repeat(6_850), true),
             ("a".repeat(MOST), false),
             ("\u{1}".repeat(1_100), true),
             ("\u{1}".repeat(1_200), false),

@@ -21,6 +21,9 @@ use telepulse::app::App;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// A node that has no servers.
+const NO_PROXY: &str = "roles = [\"core\", \"gateway\", \"plugins\"]\n";
+
 fn main() {
     // `cargo bench` without `xtask` says nothing: there is nothing to measure then.
     let words: Vec<String> = env::args().skip(1).collect();
@@ -29,10 +32,7 @@ fn main() {
         ["node", name, id, nats, port] => serve(&(on_nats(name, nats, "") + &server(id, port))),
         ["far", nats, port] => {
             let mut owner = owner(nats, port);
-            serve(
-                &(on_nats("gateway", nats, "roles = [\"core\", \"gateway\", \"plugins\"]\n")
-                    + &server("pbx1", port)),
-            );
+            serve(&(on_nats("gateway", nats, NO_PROXY) + &server("pbx1", port)));
             // It ends with its standard input.
             drop(owner.stdin.take());
             owner.wait().unwrap();

@@ -22,12 +22,12 @@ use std::{
 };
 use telepulse_tests::{asterisk, storm::Storm, wait};
 use watcher::{Watcher, all_were_told_the_same};
-use world::{NODES, PBXS, SOON, World, asked, id};
+use world::{NODES, PBXS, SOON, World, id};
 
 /// Clients on each node, at first.
 const CLIENTS: usize = 2;
 /// Whom each giver of orders alone adds to queues.
-const AGENTS: [&str; 6] = ["107", "108", "109", "110", "111", "112"];
+const AGENTS: [&str; NODES] = ["107", "108", "109"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_breaks_is_as_asterisk_lists_it_afterwards() -> Result<()> {
@@ -108,10 +108,8 @@ async fn broken(world: &mut World, seed: u64, time: Duration, per_second: u32) -
     }
     let givers = givers(world, seed);
     let mut storms = Vec::new();
-    for (pbx, asterisk) in (0u32..).zip(&world.pbxs) {
-        // What cannot be shared out evenly is for the first.
-        let share = (per_second + PBXS as u32 - 1 - pbx) / PBXS as u32;
-        storms.push(Storm::start(asterisk, share).await?);
+    for asterisk in &world.pbxs {
+        storms.push(Storm::start(asterisk, per_second / u32::try_from(PBXS)?).await?);
     }
 
     let harms = Script::new(seed).play(world, time).await?;
@@ -146,26 +144,24 @@ async fn watchers(world: &World) -> Result<Vec<Watcher>> {
 
 /// 106 takes calls of support, and is paused by orders.
 async fn member(world: &World, pbx: usize) -> Result<()> {
-    let gateway = world.nodes[asked(pbx)[0]].ws;
+    let gateway = world.nodes[0].ws;
     let add = json!({
         "action": "queueAdd", "id": "member", "server": id(pbx), "agent": "106", "queue": "support",
     });
     Socket::connect(gateway).await?.ask(&add, SOON).await.map(drop)
 }
 
-/// For each server three who order over WebSockets, at each node that may be asked in turn, and one who
-/// orders over HTTP wherever there is an answer.
+/// For each server one who orders over a WebSocket to each node, and one who orders over HTTP wherever there
+/// is an answer.
 fn givers(world: &World, seed: u64) -> Givers {
     let mut givers = Givers::new();
     let mut random = StdRng::seed_from_u64(seed);
     for pbx in 0..PBXS {
-        let nodes = asked(pbx);
-        for (number, agent) in AGENTS.iter().take(NODES).enumerate() {
-            let gateway = world.nodes[nodes[number % nodes.len()]].ws;
-            let name = format!("{}-{number}", id(pbx));
-            givers.add(&name, &id(pbx), gateway, agent, random.random());
+        for (node, agent) in world.nodes.iter().zip(AGENTS) {
+            let name = format!("{}-{}", id(pbx), node.name());
+            givers.add(&name, &id(pbx), node.ws, agent, random.random());
         }
-        let rest = nodes.iter().map(|node| world.nodes[*node].rest).collect();
+        let rest = world.nodes.iter().map(|node| node.rest).collect();
         givers.add_patient(&format!("{}-http", id(pbx)), &id(pbx), rest);
     }
     givers

@@ -268,10 +268,7 @@ async fn ask(client: &reqwest::Client, gateway: u16, key: &str, order: &Value) -
         200..300 => Some("ok".to_owned()),
         // The first one is still carried out, or what came of it is not known.
         409 => Some("unknownOutcome".to_owned()),
-        status @ (503 | 504) => {
-            let _ = status;
-            None
-        }
+        503 | 504 => None,
         _ => Some(answer.json::<Value>().await.ok()?["code"].as_str()?.to_owned()),
     }
 }

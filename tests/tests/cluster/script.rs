@@ -1,6 +1,6 @@
 //! What is broken when, by a seed: the same seed breaks the same things in the same order.
 
-use crate::world::{NODES, SOON, World, asked, mortal};
+use crate::world::{NODES, PBXS, SOON, World};
 use anyhow::{Context, Result};
 use rand::{
     Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _, seq::SliceRandom as _,
@@ -66,13 +66,9 @@ impl Script {
         let how = *[Fault::Stall, Fault::Gone].choose(random).context("ways")?;
         Ok(match kind {
             0 => Harm::CutFromNats { node, how },
-            1 => {
-                let pbx = random.random_range(0..crate::world::PBXS);
-                let node = *asked(pbx).choose(random).context("nodes")?;
-                Harm::CutFromAsterisk { node, pbx, how }
-            }
+            1 => Harm::CutFromAsterisk { node, pbx: random.random_range(0..PBXS), how },
             2 => Harm::Delay { node, by: Duration::from_millis(random.random_range(20..400)) },
-            3 => Harm::KillNode { node: *mortal().choose(random).context("nodes")? },
+            3 => Harm::KillNode { node },
             4 => Harm::StopNode { node },
             _ => Harm::KillNats { server: random.random_range(0..SERVERS) },
         })

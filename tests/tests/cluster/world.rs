@@ -22,20 +22,6 @@ use telepulse_tests::{
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 pub(crate) const NODES: usize = 3;
 pub(crate) const PBXS: usize = 2;
-/// Whether every node has every server in its configuration and they settle among themselves who owns
-/// it; else each server is in that of one node, and the last node has none.
-pub(crate) const SHARED: bool = true;
-
-/// The nodes that have a server in their configuration: who orders something of it asks one of them.
-pub(crate) fn asked(pbx: usize) -> Vec<usize> {
-    if SHARED { (0..NODES).collect() } else { vec![pbx] }
-}
-
-/// The nodes that may be killed. What a node alone knew of its server goes with it.
-pub(crate) fn mortal() -> Vec<usize> {
-    (0..NODES).filter(|node| SHARED || *node >= PBXS).collect()
-}
-
 /// What a server is called.
 pub(crate) fn id(pbx: usize) -> String {
     format!("pbx{}", pbx + 1)
@@ -46,7 +32,7 @@ pub(crate) struct World {
     pub(crate) nats: NatsCluster,
     pub(crate) nodes: Vec<Node>,
     pub(crate) links: Vec<Links>,
-    _redis: Daemon,
+    redis: Daemon,
     _phones: Vec<Phone>,
 }
 
@@ -85,14 +71,8 @@ impl World {
         }
         let nats = NatsCluster::start().await?;
         let redis = Daemon::start(REDIS).await?;
-        let mut world = Self {
-            pbxs,
-            nats,
-            nodes: Vec::new(),
-            links: Vec::new(),
-            _redis: redis,
-            _phones: phones,
-        };
+        let mut world =
+            Self { pbxs, nats, nodes: Vec::new(), links: Vec::new(), redis, _phones: phones };
         for number in 0..NODES {
             world.add_node(number).await?;
         }
@@ -103,7 +83,7 @@ impl World {
     /// One after the other: the first compiles for all.
     async fn add_node(&mut self, number: usize) -> Result<()> {
         let links = Links::lay(&self.nats, &self.pbxs).await?;
-        let toml = self.configuration(number, &links)?;
+        let toml = self.configuration(&links)?;
         let mut node = Node::prepare(&format!("tp{}", number + 1), &toml, &compiled())?;
         node.start()?;
         node.ready(SOON).await?;
@@ -113,7 +93,7 @@ impl World {
         Ok(())
     }
 
-    fn configuration(&self, number: usize, links: &Links) -> Result<String> {
+    fn configuration(&self, links: &Links) -> Result<String> {
         let nats: Vec<String> =
             links.nats.iter().map(|link| format!("\"nats://{}\"", link.address())).collect();
         let mut toml = format!(
@@ -121,20 +101,18 @@ impl World {
              [store]\nkind = \"redis\"\nurl = \"{}\"\npath = \"data\"\n\
              [commands]\nperSecond = 1000\ndialsPerMinute = 100000\ndialsPerNumber = 100000\n",
             nats.join(", "),
-            self._redis.url(),
+            self.redis.url(),
         );
         for (pbx, asterisk) in self.pbxs.iter().enumerate() {
-            if asked(pbx).contains(&number) {
-                write!(
-                    toml,
-                    "[[server]]\nid = \"{}\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = 2\n\
-                     username = \"{}\"\nsecret = \"{}\"\n",
-                    id(pbx),
-                    links.pbxs[pbx].address().port(),
-                    asterisk.username(),
-                    asterisk.secret()
-                )?;
-            }
+            write!(
+                toml,
+                "[[server]]\nid = \"{}\"\nhost = \"127.0.0.1\"\nport = {}\nkeepAlive = 2\n\
+                 username = \"{}\"\nsecret = \"{}\"\n",
+                id(pbx),
+                links.pbxs[pbx].address().port(),
+                asterisk.username(),
+                asterisk.secret()
+            )?;
         }
         Ok(toml)
     }
@@ -157,9 +135,9 @@ impl World {
         Ok(())
     }
 
-    /// Waits until each node that has a server in its configuration shows it as connected.
+    /// Waits until each node shows a server as connected.
     async fn is_connected(&self, pbx: usize) -> Result<()> {
-        for node in asked(pbx) {
+        for node in 0..NODES {
             self.server(node, pbx, |server| server["state"] == "CONNECTED").await?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! A TCP proxy that does to a connection what networks do: stalls, resets, halves, silence.
 
+mod late;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use late::Late;
 
 /// What is done to all connections, those that come later included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub enum Fault {
     Slow(usize),
     /// So many bytes of what the server sends pass, then both ends get a reset.
     CutAfter(usize),
+    /// Everything passes so much later, both ways, in its order.
+    Delay(Duration),
+    /// Both ends get a reset at once, and so does whoever comes.
+    Gone,
     /// Half of what the server sends next passes, then both ends get a reset.
     Reset,
     /// Half of what the server sends next passes, then both ends are closed in good order.
@@ -127,18 +135,27 @@ async fn forward(
     let mut buffer = vec![0; 16 * 1024];
     // What passed since the fault came.
     let mut passed = 0;
+    let mut late = Late::default();
     loop {
         let fault = *faults.borrow_and_update();
-        if fault == Fault::Stall {
-            faults.changed().await?;
-            continue;
+        match fault {
+            Fault::Stall => {
+                faults.changed().await?;
+                continue;
+            }
+            Fault::Gone => return Ok(End::Reset),
+            _ => {}
         }
         let most = match fault {
             Fault::Slow(rate) if is_from_server => (rate / SLICES).clamp(1, buffer.len()),
             _ => buffer.len(),
         };
         let read = tokio::select! {
-            read = from.read(&mut buffer[..most]) => read?,
+            read = from.read(&mut buffer[..most]), if late.has_room() => read?,
+            bytes = late.due(), if !late.is_empty() => {
+                to.write_all(&bytes).await?;
+                continue;
+            }
             changed = faults.changed() => {
                 changed?;
                 passed = 0;
@@ -146,12 +163,18 @@ async fn forward(
             }
         };
         if read == 0 {
+            while !late.is_empty() {
+                to.write_all(&late.due().await).await?;
+            }
             return Ok(End::Closed);
         }
         // It may have changed while we waited for bytes.
         let fault = *faults.borrow();
         match fate(fault, is_from_server, read, passed) {
-            Fate::Passes => to.write_all(&buffer[..read]).await?,
+            Fate::Passes if delay(fault).is_zero() && late.is_empty() => {
+                to.write_all(&buffer[..read]).await?;
+            }
+            Fate::Passes => late.push(&buffer[..read], delay(fault)),
             Fate::Swallowed => {}
             Fate::Ends(length, end) => {
                 to.write_all(&buffer[..length]).await?;
@@ -174,6 +197,13 @@ enum Fate {
     Swallowed,
     /// So many pass, and then the connection ends.
     Ends(usize, End),
+}
+
+fn delay(fault: Fault) -> Duration {
+    match fault {
+        Fault::Delay(by) => by,
+        _ => Duration::ZERO,
+    }
 }
 
 fn fate(fault: Fault, is_from_server: bool, read: usize, passed: usize) -> Fate {
@@ -246,6 +276,35 @@ mod tests {
         proxy.set(Fault::None);
         server.write_all(b"here").await?;
         assert_eq!(read(&mut client).await.transpose()?, Some(b"here".to_vec()));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_is_delayed_comes_whole_and_in_its_order() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        proxy.set(Fault::Delay(Duration::from_millis(200)));
+        server.write_all(b"la").await?;
+        assert!(timeout(Duration::from_millis(50), client.readable()).await.is_err());
+        server.write_all(b"ter").await?;
+        proxy.set(Fault::None);
+        server.write_all(b" on").await?;
+        let mut text = [0; 8];
+        client.read_exact(&mut text).await?;
+        assert_eq!(&text, b"later on");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn who_is_there_and_who_comes_is_reset() -> Result<()> {
+        let (proxy, mut client, mut server) = ends().await?;
+        proxy.set(Fault::Gone);
+        for stream in [&mut client, &mut server] {
+            let end = read(stream).await.context("the end comes")?;
+            assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+        }
+        let mut next = TcpStream::connect(proxy.address()).await?;
+        let end = read(&mut next).await.context("the end comes")?;
+        assert_eq!(end.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
         Ok(())
     }
 

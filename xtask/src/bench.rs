@@ -3,6 +3,7 @@
 mod ami;
 mod calldata;
 mod clients;
+mod cluster;
 mod end_to_end;
 mod fanout;
 mod peers;
@@ -89,7 +90,7 @@ struct Composed {
     measure: fn() -> Result<()>,
 }
 
-const COMPOSED: [Composed; 7] = [
+const COMPOSED: [Composed; 8] = [
     Composed {
         name: "ami",
         what: "AMI events a second, beside peers and floors",
@@ -114,6 +115,11 @@ const COMPOSED: [Composed; 7] = [
         name: "clients",
         what: "10,000 clients on a simulated call centre: each exactly its events, also when all come back",
         measure: clients::measure,
+    },
+    Composed {
+        name: "cluster",
+        what: "AMI bytes to clients on another node, over NATS, beside one node; and one to three nodes",
+        measure: cluster::measure,
     },
     Composed {
         name: "end-to-end",

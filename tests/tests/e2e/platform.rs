@@ -1,17 +1,17 @@
 //! A platform for one test: the host in this process, the gateways as components in a folder of
 //! its own, everything on free ports.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::{
     fmt::Write as _,
     fs,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 use telepulse::{app::App, config::Config};
 use telepulse_language::{Details, Event, Other, Timestamp};
-use telepulse_tests::{asterisk::Asterisk, ports, wait};
+pub(crate) use telepulse_tests::plugins::{component, guest, install};
+use telepulse_tests::{asterisk::Asterisk, plugins::share, ports, wait};
 use tempfile::TempDir;
 
 /// Long enough for anything that should happen soon, on a busy machine too.
@@ -107,24 +107,6 @@ impl Builder {
 /// hashes of their source and of the compiler.
 fn compiled() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
-}
-
-/// Puts the files of one folder into another one, which nobody else may enter.
-fn share(from: &Path, to: &Path) -> Result<()> {
-    for folder in [from, to] {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    for entry in fs::read_dir(from)? {
-        let (file, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        let target = to.join(&name);
-        if name.to_string_lossy().ends_with(".bin") && !target.exists() {
-            // Whole or not at all, whoever looks meanwhile; another test may have been faster.
-            let part = to.join(format!(".{}-{}", std::process::id(), name.display()));
-            fs::copy(&file, &part)?;
-            fs::rename(&part, &target)?;
-        }
-    }
-    Ok(())
 }
 
 impl Platform {
@@ -243,47 +225,4 @@ pub(crate) fn hash(token: &str) -> String {
         let _ = write!(hex, "{byte:02x}");
     }
     hex
-}
-
-/// Where `cargo xtask test` leaves the first-party plugins.
-pub(crate) fn component(name: &str) -> Result<PathBuf> {
-    built(&format!("telepulse_plugin_{name}.wasm"))
-}
-
-/// And the components of `tests/guests`.
-pub(crate) fn guest(name: &str) -> Result<PathBuf> {
-    built(&format!("{name}.wasm"))
-}
-
-fn built(name: &str) -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
-    let file = root.join("target/plugins/wasm32-wasip2/plugin").join(name);
-    if !file.exists() {
-        bail!(
-            "{} is missing: run the tests by `cargo xtask test`, which builds it",
-            file.display()
-        );
-    }
-    Ok(file)
-}
-
-/// Copies a first-party plugin with its grants, listening on ports of its own.
-/// `change` sees the grants, with the settings behind them.
-pub(crate) fn install(
-    name: &str,
-    plugins: &Path,
-    ports: &[(&str, u16)],
-    change: impl FnOnce(String) -> String,
-) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the tests have a parent")?;
-    let mut grants = fs::read_to_string(root.join(format!("plugins/{name}/{name}.toml")))?;
-    for (listen, port) in ports {
-        if !grants.contains(listen) {
-            bail!("{name}.toml does not listen on {listen}");
-        }
-        grants = grants.replace(listen, &format!("127.0.0.1:{port}"));
-    }
-    fs::write(plugins.join(format!("{name}.toml")), change(grants))?;
-    fs::copy(component(name)?, plugins.join(format!("{name}.wasm")))?;
-    Ok(())
 }

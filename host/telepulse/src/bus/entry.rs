@@ -26,6 +26,8 @@ pub struct Entry {
     pub agent: Option<SmolStr>,
     /// Scope: the queue concerned.
     pub queue: Option<SmolStr>,
+    /// What was told before it may be wrong: whoever is told it begins anew after it.
+    pub begins_anew: bool,
     address: Address,
     /// The JSON with the header of a WebSocket text frame before it: what most readers need is
     /// the frame, and so it is made once for all of them.
@@ -59,7 +61,17 @@ impl Draft {
         let (frame, other) = Default::default();
         Self {
             place: start + HEADER_ROOM - header..batch.len(),
-            entry: Entry { seq, server, agent, queue, address, frame, header, other },
+            entry: Entry {
+                seq,
+                server,
+                agent,
+                queue,
+                begins_anew: false,
+                address,
+                frame,
+                header,
+                other,
+            },
         }
     }
 
@@ -81,14 +93,15 @@ pub(super) struct Arrived {
     pub(super) json: Bytes,
     /// Where in it the number belongs.
     pub(super) place: usize,
-    /// Events before it were lost: nobody may read on from before it.
+    /// Events before it were lost: nobody may read on from before it, and who was told all that there was
+    /// does not know enough either.
     pub(super) is_after_loss: bool,
 }
 
 impl Arrived {
     /// The entry, with the number in its place.
     pub(super) fn entry(self, address: Address, server: Arc<str>) -> Entry {
-        let Self { seq, agent, queue, json, place, .. } = self;
+        let Self { seq, agent, queue, json, place, is_after_loss: begins_anew, .. } = self;
         let (before, after) = json.split_at(place.min(json.len()));
         let mut frame = Vec::with_capacity(HEADER_ROOM + json.len() + SEQ_ROOM);
         frame.resize(HEADER_ROOM, 0);
@@ -97,7 +110,8 @@ impl Arrived {
         frame.extend_from_slice(after);
         let header = write_header(&mut frame);
         let frame = Bytes::from(frame).slice(HEADER_ROOM - header..);
-        Entry { seq, server, agent, queue, address, frame, header, other: OnceLock::new() }
+        let other = OnceLock::new();
+        Entry { seq, server, agent, queue, begins_anew, address, frame, header, other }
     }
 }
 

@@ -274,6 +274,26 @@ impl Ring {
 }
 
 #[cfg(test)]
+impl Stream {
+    /// An event comes after which everybody begins anew, as from a node that has taken a server over.
+    pub(crate) fn break_off(&self, event: &Event) {
+        let mut json = Vec::new();
+        let place = event.write_unnumbered(&mut json);
+        let arrived = Arrived {
+            seq: self.tail() + 1,
+            kind: event.details.kind().into(),
+            server: event.server.clone(),
+            agent: event.agent.clone(),
+            queue: event.queue.clone(),
+            json: json.into(),
+            place,
+            is_after_loss: true,
+        };
+        self.take_in(vec![arrived], |_| {});
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::thread;

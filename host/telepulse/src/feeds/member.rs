@@ -103,6 +103,15 @@ pub(super) enum Outcome {
     Lagged(u64),
 }
 
+/// Leaves out what follows an event after which everybody begins anew; whether there is one.
+pub(super) fn end_where_all_begin_anew(entries: &mut Vec<Arc<Entry>>) -> bool {
+    let place = entries.iter().position(|entry| entry.begins_anew);
+    if let Some(place) = place {
+        entries.truncate(place + 1);
+    }
+    place.is_some()
+}
+
 impl Member {
     pub(super) fn new(outlet: Arc<dyn Outlet>, principal: Option<Arc<Principal>>) -> Self {
         Self {
@@ -176,10 +185,11 @@ impl Member {
                 return Outcome::Again;
             }
             let most = usize::try_from(target - at).unwrap_or(CHUNK).min(CHUNK).min(budget);
-            let entries = match stream.read(at, most) {
+            let mut entries = match stream.read(at, most) {
                 Ok(entries) => entries,
                 Err(Missed { oldest }) => return Outcome::Lagged(oldest - 1 - at),
             };
+            let anew = end_where_all_begin_anew(&mut entries);
             let Some(last) = entries.last().map(|entry| entry.seq) else { return Outcome::Again };
             budget -= entries.len();
             let mut passing: Vec<_> =
@@ -190,6 +200,11 @@ impl Member {
                 return Outcome::Full;
             }
             self.position = Position::Behind(last);
+            let is_told =
+                |feed: &usize| feeds[*feed].state == State::Live && feeds[*feed].start < last;
+            if anew && self.feeds.iter().any(is_told) {
+                return Outcome::Lagged(1);
+            }
         }
     }
 

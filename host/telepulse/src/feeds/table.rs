@@ -4,7 +4,7 @@
 use super::{
     AttachError, MAX_FEEDS, MAX_WORDS, Outlet, Sight,
     audience::Audiences,
-    member::{Feed, Member, Outcome, Position, Reply, State},
+    member::{Feed, Member, Outcome, Position, Reply, State, end_where_all_begin_anew},
 };
 use crate::bus::{Entry, Missed, Stream};
 use plugin_host::ports::{Attached, Frame};
@@ -205,8 +205,12 @@ impl Table {
             return true;
         }
         let more = match stream.read(self.cursor, BATCH) {
-            Ok(entries) => {
+            Ok(mut entries) => {
+                let anew = end_where_all_begin_anew(&mut entries);
                 self.find(&entries);
+                if anew {
+                    self.begin_anew();
+                }
                 !entries.is_empty()
             }
             Err(Missed { oldest }) => {
@@ -306,15 +310,31 @@ impl Table {
     fn fall_behind(&mut self, oldest: u64) {
         let missed = oldest - 1 - self.cursor;
         self.cursor = oldest - 1;
-        let fed = |member: &Member| {
-            let live = |feed: &usize| self.feeds[*feed].state == State::Live;
-            member.position == Position::Live && member.feeds.iter().any(live)
-        };
-        let fed: Vec<_> =
-            self.members.iter().filter(|(_, member)| fed(member)).map(|(key, _)| key).collect();
-        for key in fed {
+        for key in self.fed() {
             self.lag(key, missed);
         }
+    }
+
+    /// Everybody whom the hub pushes to is told what there is, and that it may be wrong.
+    fn begin_anew(&mut self) {
+        for key in self.fed() {
+            self.flush(key);
+            // Who did not take it was told already.
+            if self.is_fed(&self.members[key]) {
+                self.lag(key, 1);
+            }
+        }
+    }
+
+    /// Those whom the hub pushes to.
+    fn fed(&self) -> Vec<usize> {
+        let fed = self.members.iter().filter(|(_, member)| self.is_fed(member));
+        fed.map(|(key, _)| key).collect()
+    }
+
+    fn is_fed(&self, member: &Member) -> bool {
+        let live = |feed: &usize| self.feeds[*feed].state == State::Live;
+        member.position == Position::Live && member.feeds.iter().any(live)
     }
 
     fn advance(&mut self, stream: &Stream, key: usize) {

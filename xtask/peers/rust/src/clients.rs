@@ -27,6 +27,8 @@ pub struct Clients {
     reader: Reader,
     /// Each client gets every event, or one of so many in turn, beginning with the first for the first.
     stride: u64,
+    /// Of which server they want events, where there are several; as a part of the filter.
+    servers: String,
 }
 
 struct Client {
@@ -47,6 +49,10 @@ impl Clients {
         hello: &Hello,
         stride: u64,
     ) -> Result<Self, Box<dyn Error>> {
+        let servers = match std::env::var("BENCH_SERVER") {
+            Ok(server) if !server.is_empty() => format!(r#","servers":["{server}"]"#),
+            _ => String::new(),
+        };
         let mut all = Self {
             poll: Poll::new()?,
             events: Events::with_capacity(4096),
@@ -54,6 +60,7 @@ impl Clients {
             buffer: vec![0; BUFFER],
             reader: Reader::default(),
             stride,
+            servers,
         };
         let mut ready = 0;
         while ready < count {
@@ -86,7 +93,7 @@ impl Clients {
             let number = event.token().0;
             let filter = match self.stride {
                 1 => "{}".to_owned(),
-                _ => format!(r#"{{"agents":["{}"]}}"#, agent(number)),
+                _ => format!(r#"{{"agents":["{}"]{}}}"#, agent(number), self.servers),
             };
             let client = &mut self.clients[number];
             if client.step == 0 && event.is_writable() {

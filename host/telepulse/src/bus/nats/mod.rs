@@ -16,6 +16,7 @@ mod node;
 mod order;
 mod outbox;
 mod outlet;
+mod overdue;
 mod parts;
 mod publishing;
 mod reading;

@@ -6,7 +6,8 @@ use super::{
     label::{self, HEADER},
     node::{Connection, Node, Way, count},
     order::{Order, Place},
-    terms::Terms,
+    overdue::Overdue,
+    terms::{Counts, Terms},
 };
 use crate::bus::entry::Arrived;
 use async_nats::jetstream::{
@@ -28,8 +29,9 @@ use tokio::{
 const BATCH: usize = 512;
 /// How long to wait before it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How often it is looked whether the stream is still the one that we read: whoever reads it is not told.
-const LOOK: Duration = Duration::from_secs(3);
+/// How often it is looked whether the stream is still the one that we read, and whether what is in it comes:
+/// whoever reads it is not told.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long that may take.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// How long JetStream may take to begin.
@@ -54,6 +56,7 @@ pub(super) struct Reading {
     before_gap: u64,
     /// Nothing is in the stream that we have not read.
     is_at_end: bool,
+    overdue: Overdue,
     foreign: Complaint,
     /// Told once everything is here that was there when we came.
     caught_up: Option<oneshot::Sender<()>>,
@@ -70,7 +73,7 @@ impl Reading {
         let next = kept.begin(history);
         node.board.stream.begin_at(next - 1);
         let (order, caught_up) = (Order::new(next), Some(caught_up));
-        let (terms, has_lost, is_at_end, foreign) = Default::default();
+        let (terms, has_lost, is_at_end, overdue, foreign) = Default::default();
         let before_gap = next - 1;
         Self {
             node,
@@ -84,6 +87,7 @@ impl Reading {
             has_lost,
             before_gap,
             is_at_end,
+            overdue,
             foreign,
             caught_up,
         }
@@ -140,7 +144,7 @@ impl Reading {
                 _ = tick.tick() => None,
             };
             let Some(message) = message else {
-                if self.has_gone().await {
+                if self.has_to_begin_anew().await {
                     return Ok(());
                 }
                 node.be_sure(times);
@@ -161,13 +165,16 @@ impl Reading {
         }
     }
 
-    /// Whether the stream that we read is there no more. An answer that does not come says nothing.
-    async fn has_gone(&self) -> bool {
-        let look = async {
-            let found = keeping::look(&self.jetstream, &self.wanted).await;
-            found.is_ok_and(|found| self.is_other(&found))
-        };
-        timeout(LOOK_WITHIN, look).await.unwrap_or(false)
+    /// Whether the stream that we read is there no more, or what is in it does not come. An answer that does
+    /// not come says nothing.
+    async fn has_to_begin_anew(&mut self) -> bool {
+        let look = timeout(LOOK_WITHIN, keeping::look(&self.jetstream, &self.wanted));
+        let Ok(Ok(found)) = look.await else { return false };
+        let is_overdue = self.overdue.is_so(self.next, found.last, Instant::now());
+        if is_overdue {
+            tracing::warn!(self.next, found.last, "events are in NATS and do not come: read anew");
+        }
+        is_overdue || self.is_other(&found)
     }
 
     async fn begin(&mut self) -> Result<Ordered, String> {
@@ -178,6 +185,7 @@ impl Reading {
             found = keeping::look(&self.jetstream, &self.wanted).await;
         }
         let found = found.map_err(|error| error.to_string())?;
+        let last = found.last;
         if self.is_other(&found) {
             self.renew(found);
         }
@@ -192,6 +200,7 @@ impl Reading {
         let consumer =
             consumer.map_err(|error| format!("reading the event stream {name}: {error}"))?;
         self.is_at_end = consumer.cached_info().num_pending == 0;
+        self.overdue = Overdue::begin(if self.is_at_end { last } else { 0 });
         self.look();
         let messages = consumer.messages().await;
         messages.map_err(|error| format!("reading the event stream {}: {error}", self.kept.name))
@@ -265,11 +274,12 @@ impl Reading {
         if mark.from == self.node.name {
             own.push((mark.number, seq));
         }
-        if !self.terms.accept(seq, &label.server, label.term) {
+        let counts = self.terms.accept(seq, &label.server, label.term, &label.kind);
+        if counts == Counts::No {
             return;
         }
         let mut event = label.arrived(seq, message.payload.clone());
-        event.is_after_loss |= std::mem::take(&mut self.has_lost);
+        event.is_after_loss |= std::mem::take(&mut self.has_lost) || counts == Counts::Anew;
         arrived.push(event);
     }
 

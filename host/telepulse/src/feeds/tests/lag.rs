@@ -161,3 +161,37 @@ fn where_the_stream_was_made_anew_everybody_begins_anew() {
     assert_eq!(client.out().last(), Some(&Out::Event(4)));
     assert_eq!(&*hub.epoch(), "another");
 }
+
+#[test]
+fn where_what_was_told_may_be_wrong_everybody_begins_anew() {
+    let (bus, hub, client) = start(1000);
+    let (held, later) = (Arc::new(Memory::default()), Arc::new(Memory::default()));
+    subscribe(&hub, CONN, 1);
+    publish(&bus, 2);
+    drain(&hub);
+    hub.open(8, held.clone(), Some(anybody()));
+    hub.attach(8, 1, Filter::default(), None).unwrap();
+    bus.stream().break_off(&event("resync", "pbx1", None, None));
+    publish(&bus, 1);
+    drain(&hub);
+    let told = [reply(), Out::Event(1), Out::Event(2), Out::Event(3), Out::Lagged(1)];
+    assert_eq!(client.out(), told, "also who was told all");
+    hub.release(8, 1, text("reply"), &[]);
+    drain(&hub);
+    assert_eq!(held.out(), [reply(), Out::Event(3), Out::Lagged(1)], "from before it");
+
+    hub.open(9, later.clone(), Some(anybody()));
+    for since in [1, 2] {
+        let attached = hub.attach(9, 1, Filter::default(), Some(("e".into(), since))).unwrap();
+        assert_eq!(attached.replayed, since == 2, "{since}");
+    }
+    let attached = hub.attach(9, 1, Filter::default(), Some(("e".into(), 3))).unwrap();
+    assert!(attached.replayed, "who was told of it goes on from there");
+    hub.release(9, 1, text("reply"), &[]);
+    drain(&hub);
+    assert_eq!(later.out(), [reply(), Out::Event(4)]);
+    subscribe(&hub, CONN, 1);
+    publish(&bus, 1);
+    drain(&hub);
+    assert_eq!(client.out()[5..], [reply(), Out::Event(5)]);
+}

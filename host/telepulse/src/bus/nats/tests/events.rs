@@ -5,7 +5,7 @@ use crate::bus::tests::{count, settled, subscribe};
 use telepulse_language::Stamped;
 
 /// The events that a node has, as number and count.
-fn read(bus: &dyn Bus, after: u64) -> Vec<(u64, u32)> {
+pub(super) fn read(bus: &dyn Bus, after: u64) -> Vec<(u64, u32)> {
     let entries = bus.stream().read(after, usize::MAX).unwrap();
     entries.iter().map(|entry| (entry.seq, number(&entry.json()))).collect()
 }

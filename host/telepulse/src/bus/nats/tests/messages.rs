@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::bus::{
-    Below, Headers, Leaves, RequestError,
-    tests::{address, subscribe},
+    Below, EventSink, Headers, Leaves, Message, RequestError,
+    tests::{address, count, patterns, settled, subscribe},
 };
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
 use telepulse_language::Principal;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -186,4 +187,57 @@ async fn who_was_asked_before_it_stops_still_answers() {
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     let late = one.request(&to, Bytes::new(), Headers::within(SOON)).await;
     assert_eq!(late, Err(RequestError::NobodyServes(to.to_string())));
+}
+
+/// Takes nothing until it is let go.
+#[derive(Default)]
+struct Stubborn {
+    taken: Mutex<Option<usize>>,
+    let_go: Condvar,
+}
+
+impl EventSink for Stubborn {
+    fn deliver(&self, _: &Arc<Message>) {
+        // Other tasks of this thread go on elsewhere.
+        tokio::task::block_in_place(|| {
+            let mut taken = self.taken.lock();
+            while taken.is_none() {
+                self.let_go.wait(&mut taken);
+            }
+            *taken = taken.map(|taken| taken + 1);
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_too_slow_for_messages_is_told_and_gets_its_events() {
+    let server = NatsServer::start();
+    let (one, other) = two(&server).await;
+    let slow = Arc::new(Stubborn::default());
+    let _guard = other.subscribe(&patterns(&["telepulse.proxy.event"]), slow.clone());
+    let to = address("telepulse.proxy.event.pbx1.VarSet");
+    until("the wish", || one.node.peers.load().want(&to)).await;
+    let sent = 70_000;
+    for number in 0..sent {
+        one.publish(&to, None, Bytes::from_static(b"{}"));
+        if number % 1_000 == 0 {
+            until("room", || one.node.out.is_empty()).await;
+        }
+    }
+    until("that it is told", || other.condition().unwrap().messages_missed > 0).await;
+    assert_eq!(one.condition().unwrap().messages_dropped, 0, "who sends is not to blame");
+    one.append((0..100).map(count).collect());
+    let last = settled(&*one).await;
+    until("the events", || other.stream().tail() == last).await;
+
+    *slow.taken.lock() = Some(0);
+    slow.let_go.notify_all();
+    until("what was kept", || slow.taken.lock().is_some_and(|taken| taken > 60_000)).await;
+    let taken = slow.taken.lock().unwrap();
+    assert!(taken < sent, "{taken}");
+    until("a later one", || {
+        one.publish(&to, None, Bytes::from_static(b"{}"));
+        slow.taken.lock().is_some_and(|now| now > taken)
+    })
+    .await;
 }

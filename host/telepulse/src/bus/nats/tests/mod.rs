@@ -1,5 +1,8 @@
 //! Several nodes on a real NATS, which comes and goes.
 
+mod clustered;
+mod credentials;
+mod encrypted;
 mod events;
 mod messages;
 mod server;

@@ -103,6 +103,11 @@ impl Identity {
         async move { work.await.unwrap_or_else(|_| Err("it failed inside the host".to_owned())) }
     }
 
+    /// Whether nothing that the plugin asked for is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
     /// A number for a request, never used twice, and its place among those in flight.
     pub(crate) fn next_request(&self) -> Result<(u64, InFlight), String> {
         let place = InFlight(Arc::clone(&self.in_flight));

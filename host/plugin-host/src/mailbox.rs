@@ -7,7 +7,8 @@ use crate::{
     durable::{Durable, Reading},
     effects::Reply,
     manifest::{Limits, OnFull},
-    ports::{BusEvent, ConnectionSink, EventSink, Happening},
+    ports::{BusEvent, ConnectionSink, EventSink, Happening, Part},
+    shards,
     status::{Counters, count},
 };
 use futures_util::future::{BoxFuture, OptionFuture};
@@ -54,6 +55,7 @@ pub(crate) fn mailbox(counters: Arc<Counters>) -> (Arc<Inbox>, Outbox) {
         room: Limits::default().mailbox,
         on_full: OnFull::DropOldest,
         durable: None,
+        part: None,
     };
     let inbox = Arc::new(Inbox { events: Mutex::new(events), happenings: happening, counters });
     let mut outbox = Outbox::of_shard(&inbox, 0);
@@ -168,6 +170,16 @@ impl Inbox {
         events.on_full = limits.on_full;
     }
 
+    /// Takes only these events from now on; `None`: all.
+    pub(crate) fn divide(&self, part: Option<Arc<dyn Part>>) {
+        self.lock().part = part;
+    }
+
+    /// How many events wait in memory.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().rings.iter().map(|ring| ring.queue.len()).sum()
+    }
+
     /// Drops the events that wait, from memory: what is durable stays on disk.
     pub(crate) fn clear(&self) {
         let mut events = self.lock();
@@ -185,6 +197,9 @@ impl Inbox {
 impl EventSink for Inbox {
     fn deliver(&self, event: &Arc<BusEvent>) {
         let events = &mut *self.lock();
+        if events.part.as_deref().is_some_and(|part| !shards::is_ours(event, part)) {
+            return;
+        }
         let dropped = events.take(event);
         events.tell(&self.counters);
         count(&self.counters.dropped, dropped);

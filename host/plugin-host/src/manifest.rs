@@ -2,7 +2,11 @@
 
 mod read;
 
-use crate::{asks::Asks, grants::Grants};
+use crate::{
+    asks::Asks,
+    grants::Grants,
+    ports::{Needs, Run},
+};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -13,6 +17,8 @@ pub struct Manifest {
     pub grants: Grants,
     /// How much it may use.
     pub limits: Limits,
+    /// On how many nodes it runs (`[placement] run`).
+    pub run: Run,
     /// Handed to the plugin as JSON.
     pub settings: Map<String, Value>,
     /// Names of secrets, with where their values come from.
@@ -123,6 +129,16 @@ impl Manifest {
     /// Reads the text of a `NAME.toml`.
     pub fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         read::manifest(text)
+    }
+
+    /// What it needs of a node.
+    pub(crate) fn needs(&self) -> Needs {
+        let Grants { websocket, routes, serve, policy, .. } = &self.grants;
+        Needs {
+            listens: !(websocket.is_empty() && routes.is_empty()),
+            decides: policy.is_some() || !serve.is_empty(),
+            run: self.run,
+        }
     }
 }
 
@@ -253,6 +269,50 @@ onFull = "explode"
             assert_eq!((mistakes.len(), mistakes[0].line), (1, 2), "{files}: {mistakes:?}");
             assert!(mistakes[0].message.contains(why), "{files}: {}", mistakes[0]);
         }
+    }
+
+    #[test]
+    fn a_placement_is_one_of_three_and_fits_the_grants() {
+        let parse = |run: &str, grants: &str| {
+            Manifest::parse(&format!("[grants]\n{grants}\n[placement]\n{run}"))
+        };
+        for (word, run) in
+            [("everyNode", Run::EveryNode), ("oneNode", Run::OneNode), ("shards", Run::Shards)]
+        {
+            let manifest = parse(&format!("run = \"{word}\""), "").unwrap();
+            assert_eq!((manifest.run, manifest.needs().run), (run, run));
+        }
+        let socket = "websocket = [{ listen = \"127.0.0.1:8084\", path = \"/\" }]";
+        let policy = "policy = { commands = [\"dial\"] }";
+        for (run, grants, why) in [
+            ("run = \"twice\"", "", "\"everyNode\""),
+            ("run = 1", "", "\"everyNode\""),
+            ("nodes = 1", "", "unknown; there is run"),
+            ("run = \"oneNode\"", policy, "runs on every node"),
+            ("run = \"shards\"", "serve = [\"note\"]", "runs on every node"),
+            ("run = \"shards\"", socket, "\"oneNode\""),
+        ] {
+            let mistakes = parse(run, grants).unwrap_err();
+            assert_eq!((mistakes.len(), mistakes[0].line), (1, 4), "{run}: {mistakes:?}");
+            assert!(mistakes[0].message.contains(why), "{run}: {}", mistakes[0]);
+            assert!(mistakes[0].key.starts_with("placement."), "{}", mistakes[0]);
+        }
+        parse("run = \"oneNode\"", socket).unwrap();
+        parse("run = \"everyNode\"", policy).unwrap();
+    }
+
+    #[test]
+    fn what_a_plugin_needs_of_a_node_follows_from_its_grants() {
+        let needs = |grants: &str| {
+            let Needs { listens, decides, .. } =
+                Manifest::parse(&format!("[grants]\n{grants}")).unwrap().needs();
+            (listens, decides)
+        };
+        let mount = "[{ listen = \"127.0.0.1:8083\", path = \"/\" }]";
+        assert_eq!(needs("subscribe = [\"telepulse.event\"]"), (false, false));
+        assert_eq!(needs(&format!("websocket = {mount}")), (true, false));
+        assert_eq!(needs(&format!("routes = {mount}\nserve = [\"note\"]")), (true, true));
+        assert_eq!(needs("policy = { commands = [\"dial\"] }"), (false, true));
     }
 
     #[test]

@@ -192,6 +192,12 @@ impl Mounts {
         }
     }
 
+    /// Nothing comes any more.
+    pub(crate) fn unsubscribe(&mut self, home: &Handle) {
+        let _home = home.enter();
+        self.subscription = None;
+    }
+
     /// Makes the subscription so.
     pub(crate) fn subscribe(&mut self, owner: &Owner<'_>, wanted: &[Pattern]) {
         if self.subscription.as_ref().is_some_and(|(patterns, _)| patterns == wanted) {

@@ -8,6 +8,7 @@ mod clients;
 mod decisions;
 mod http;
 mod messages;
+mod placement;
 mod values;
 
 pub use clients::{
@@ -18,6 +19,7 @@ pub use http::{
     Body, BodyError, BodyFailure, HttpFailure, HttpHandler, Outgoing, OutgoingError, Timeouts,
 };
 pub use messages::{Bus, BusEvent, EventSink, Extent, Journal, Request};
+pub use placement::{Everywhere, Needs, Part, Placement, Run, Seat, Settled, Where};
 pub use values::{Kv, KvChange, KvDone, KvKeys, Measure, Metrics};
 
 use std::{any::Any, sync::Arc};
@@ -46,4 +48,6 @@ pub struct Ports {
     pub journal: Arc<dyn Journal>,
     /// Where their figures are told.
     pub metrics: Arc<dyn Metrics>,
+    /// On which nodes they run.
+    pub placement: Arc<dyn Placement>,
 }

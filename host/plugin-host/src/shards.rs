@@ -1,6 +1,7 @@
-//! Which instance of a plugin gets an event, if it runs as several (`limits.shards`). Pure.
+//! Which instance of a plugin gets an event, if it runs as several: in this process (`limits.shards`), or on
+//! several nodes (`placement.run`). Pure.
 
-use crate::ports::BusEvent;
+use crate::ports::{BusEvent, Part};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -42,11 +43,8 @@ pub(crate) fn place(event: &BusEvent, shards: usize) -> Place {
     if shards <= 1 {
         return Place::One(0);
     }
-    // A payload may be anything: what cannot be read is about nothing.
-    let about: About<'_> = serde_json::from_slice(&event.payload).unwrap_or_default();
-    let About { call, linked, unique, agent, queue } = about;
-    let subject = call.or(linked).or(unique).or(agent).or(queue).map(RawValue::get);
-    if subject.is_none() && event.seq > 0 && TOLD_TO_ALL.contains(&&*event.kind) {
+    let subject = subject(event);
+    if subject.is_none() && is_told_to_all(event) {
         return Place::All;
     }
     let mut hasher = DefaultHasher::new();
@@ -55,21 +53,77 @@ pub(crate) fn place(event: &BusEvent, shards: usize) -> Place {
     Place::One(usize::try_from(hasher.finish() % shards as u64).unwrap_or(0))
 }
 
+/// Whether an event is this node's, if several divide them: by the same subjects as shards, then by the
+/// server, then by the address.
+pub(crate) fn is_ours(event: &BusEvent, part: &dyn Part) -> bool {
+    let server = event.server.as_deref();
+    match (subject(event), server) {
+        (None, _) if is_told_to_all(event) => true,
+        (Some(subject), _) => part.has(&format!("{}/{subject}", server.unwrap_or_default())),
+        (None, Some(server)) => part.has(server),
+        (None, None) => part.has(&event.address),
+    }
+}
+
+/// The narrowest that an event is about, as it is written there.
+fn subject(event: &BusEvent) -> Option<&str> {
+    // A payload may be anything: what cannot be read is about nothing.
+    let about: About<'_> = serde_json::from_slice(&event.payload).unwrap_or_default();
+    let About { call, linked, unique, agent, queue } = about;
+    call.or(linked).or(unique).or(agent).or(queue).map(RawValue::get)
+}
+
+fn is_told_to_all(event: &BusEvent) -> bool {
+    event.seq > 0 && TOLD_TO_ALL.contains(&&*event.kind)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use std::{collections::BTreeSet, sync::Mutex};
 
-    fn placed(address: &str, payload: &str, shards: usize) -> Place {
-        let event = BusEvent {
+    fn event(address: &str, payload: &str) -> BusEvent {
+        BusEvent {
             seq: 1,
             time_ns: 0,
             address: address.into(),
             kind: address.rsplit('.').next().unwrap().into(),
             server: Some("pbx1".into()),
             payload: Bytes::copy_from_slice(payload.as_bytes()),
-        };
-        place(&event, shards)
+        }
+    }
+
+    fn placed(address: &str, payload: &str, shards: usize) -> Place {
+        place(&event(address, payload), shards)
+    }
+
+    /// Has nothing, and remembers what it was asked about.
+    #[derive(Debug, Default)]
+    struct Asked(Mutex<BTreeSet<String>>);
+
+    impl Part for Asked {
+        fn has(&self, about: &str) -> bool {
+            self.0.lock().unwrap().insert(about.to_owned());
+            false
+        }
+    }
+
+    #[test]
+    fn nodes_divide_by_call_then_by_server_then_by_address() {
+        let asked = Asked::default();
+        let is_ours = |event: &BusEvent| is_ours(event, &asked);
+        for kind in ["callStarted", "callEnded", "activeLines"] {
+            let address = format!("telepulse.event.{kind}");
+            assert!(!is_ours(&event(&address, r#"{"agent":"201","call":"c1"}"#)));
+        }
+        assert!(!is_ours(&event("telepulse.event.queueCount", r#"{"queue":"sales"}"#)));
+        assert!(!is_ours(&event("telepulse.event.activeUsers", "{}")));
+        let message = event("shop.sold", "{}");
+        assert!(!is_ours(&BusEvent { server: None, seq: 0, ..message }));
+        let expected = ["pbx1", "pbx1/\"c1\"", "pbx1/\"sales\"", "shop.sold"];
+        assert_eq!(*asked.0.lock().unwrap(), expected.map(str::to_owned).into());
+        assert!(is_ours(&event("telepulse.event.resync", "{}")), "told to all");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum State {
     Failed,
     /// Somebody stopped it.
     Stopped,
+    /// Other nodes run it, or are to: this one has not the role, or not the turn.
+    Elsewhere,
 }
 
 /// One plugin, as `GET /plugins` shows it (contract section 7).
@@ -42,6 +44,9 @@ pub struct PluginStatus {
     /// What went wrong last, with the way out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Why it does not run on this node, if other nodes are to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<String>,
     /// What went wrong lately, the last one last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mishaps: Vec<Mishap>,
@@ -136,6 +141,7 @@ impl PluginStatus {
             hash: None,
             incarnation: 0,
             error: None,
+            elsewhere: None,
             mishaps: Vec::new(),
             quarantined: None,
             refused: None,

@@ -1,6 +1,7 @@
 //! The task that owns a plugin: its instance, mailbox and timers. Nobody else touches them.
 
 mod others;
+mod placed;
 mod portion;
 mod serve;
 mod swap;
@@ -30,6 +31,7 @@ use crate::{
 };
 use futures_util::future::OptionFuture;
 use others::Others;
+use placed::Placed;
 use std::{
     ops::ControlFlow,
     sync::Arc,
@@ -95,6 +97,8 @@ struct Task {
     quarantine: Option<Version>,
     /// Somebody said stop.
     stopped: bool,
+    /// Whether it is to run on this node; `None`: nobody has asked for that yet, or it cannot.
+    placed: Option<Placed>,
     mounts: Mounts,
     http: HttpSlot,
     /// Commands to decide on or to carry out, and the way to here.
@@ -162,6 +166,7 @@ impl Task {
             restart_at: None,
             quarantine: None,
             stopped: false,
+            placed: None,
             mounts: Mounts::default(),
             http,
             questions,
@@ -210,6 +215,7 @@ impl Task {
                     }),
                 }
             }
+            Some(()) = OptionFuture::from(self.placed.as_mut().map(Placed::moved)) => self.moved().await,
             Some(()) = OptionFuture::from(restart_at.map(at)) => self.restart(Kind::Restart),
             Some(question) = self.questions.recv(), if listening => self.answer(question).await,
             fault = self.others.failed(), if !self.others.is_empty() => self.failed(&fault).await,
@@ -259,6 +265,10 @@ impl Task {
         if let Ok(source) = &source
             && let Ok(manifest) = Manifest::parse(&source.toml)
         {
+            self.seek(manifest.needs()).await;
+            if !self.is_placed(source) {
+                return self.wait_elsewhere(&source.hash).await;
+            }
             // Before the plugin is there: until it decides, its grant says what counts; and what it is
             // to do is kept for it.
             if self.current.is_none() {
@@ -328,6 +338,8 @@ impl Task {
         } else {
             self.status.asks = asks.unwrap_or_default();
             self.status.state = if missing.is_empty() { State::Failed } else { State::Waiting };
+            // Another node may be able to.
+            self.let_go(self.status.state);
             self.status.error = Some(error.clone());
             self.status.hash.clone_from(hash);
             if let Some(build) = build {
@@ -364,6 +376,7 @@ impl Task {
         }
         drain(&self.identity, instances).await;
         self.status.state = state;
+        self.let_go(state);
     }
 
     /// Has all shards rest; answers their instances, those that are sound, the first shard's first.

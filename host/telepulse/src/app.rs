@@ -16,7 +16,7 @@ use crate::{
     core,
     feeds::Hub,
     history::{History, HistoryError},
-    plugins::{Kept, PluginFigures, PluginPorts},
+    plugins::{Kept, Nodes, PluginFigures, PluginPorts},
     proxy::Registry,
     service::Pulse,
     sockets::{Clients, ListenerPool, Settings},
@@ -180,8 +180,7 @@ impl App {
             audit: audit.clone(),
             tracer: telemetry.tracer().clone(),
         };
-        let is_core = config.node.has(NodeRole::Core);
-        core::start(&shared, &desk, &history, &stop, is_core)?;
+        core::start(&shared, &desk, &history, &stop, config.node.has(NodeRole::Core))?;
         registry.answer_nodes(telemetry.tracer(), &stop);
 
         let hub = Hub::new(shared.clone());
@@ -205,11 +204,12 @@ impl App {
             policies: Arc::new(policies),
             commands: Arc::new(served),
             figures: figures.clone(),
+            placement: Arc::new(Nodes::new(config.node.roles, cluster.clone())),
         };
         let ports = PluginPorts::new(shared.clone(), listeners.clone(), kept).ports();
         let options = Options::new(config.plugins.dir, folder.join(COMPILED), ports);
         let options = Options { compiler, ..options };
-        let plugins = PluginHost::start(options, stop_plugins.clone()).await?;
+        let plugins = Box::pin(PluginHost::start(options, stop_plugins.clone())).await?;
 
         let (reload, orders) = mpsc::channel(1);
         let stopping = CancellationToken::new();
@@ -277,7 +277,7 @@ impl App {
     /// good-bye to every Asterisk server; what ended is on disk.
     pub async fn shutdown(self) {
         self.stopping.cancel();
-        // Another node has the servers before clients look for it.
+        // Another node has the servers, and plugins that one node alone runs, before clients look for it.
         self.cluster.leave(HAND_OVER).await;
         self.listeners.drain(DRAIN).await;
         self.stop_plugins.cancel();

@@ -26,6 +26,7 @@ mod openapi;
 mod outage;
 mod owners;
 mod panel;
+mod placed;
 mod platform;
 mod policy;
 mod published;

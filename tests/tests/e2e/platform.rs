@@ -71,7 +71,8 @@ impl Builder {
         self.toml
     }
 
-    /// Writes the folder and starts the host; both gateways run when it returns.
+    /// Writes the folder and starts the host; both gateways run when it returns, unless the node has not the
+    /// role for them.
     pub(crate) async fn start(self) -> Result<Platform> {
         let dir = TempDir::with_prefix("telepulse-e2e-")?;
         let (ws_port, rest_port, admin_port) = (ports::free()?, ports::free()?, ports::free()?);
@@ -96,8 +97,9 @@ impl Builder {
         share(&kept, &own)?;
         let app = App::start(config).await?;
         let platform = Platform { app, dir, ws_port, rest_port, admin_port };
-        platform.plugin_runs("websocket").await?;
-        platform.plugin_runs("rest").await?;
+        for gateway in ["websocket", "rest"] {
+            platform.plugin_settles(gateway).await?;
+        }
         share(&own, &kept)?;
         Ok(platform)
     }
@@ -143,6 +145,12 @@ impl Platform {
             Ok((status["state"] == "running").then_some(()))
         })
         .await
+    }
+
+    /// Waits until the plugin runs, or is other nodes' to run.
+    pub(crate) async fn plugin_settles(&self, name: &str) -> Result<()> {
+        let status = serde_json::to_value(self.app.plugins().show(name))?;
+        if status["state"] == "elsewhere" { Ok(()) } else { self.plugin_runs(name).await }
     }
 
     /// The address of something on the admin API.

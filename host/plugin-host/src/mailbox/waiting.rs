@@ -4,7 +4,7 @@
 use crate::{
     durable::Durable,
     manifest::OnFull,
-    ports::BusEvent,
+    ports::{BusEvent, Part},
     shards::{self, Place},
     status::Counters,
 };
@@ -25,6 +25,8 @@ pub(super) struct Events {
     pub(super) on_full: OnFull,
     /// What is kept on disk of it, if the subscription is durable; then there is one ring.
     pub(super) durable: Option<Durable>,
+    /// Which of the events are this node's; all, unless several divide them.
+    pub(super) part: Option<Arc<dyn Part>>,
 }
 
 /// The events that wait for one shard.

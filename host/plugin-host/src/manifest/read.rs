@@ -1,5 +1,7 @@
 //! Walks the parsed TOML and collects mistakes instead of stopping at the first.
 
+mod placement;
+
 use super::{Limits, Manifest, Mistake, OnFull, SecretSource};
 use crate::{
     asks::Asks,
@@ -78,8 +80,9 @@ impl Reader<'_> {
         let mut manifest = Manifest::default();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            if !matches!(name, "grants" | "limits" | "settings" | "secrets") {
-                let message = "unknown; there are [grants], [limits], [settings] and [secrets]";
+            if !matches!(name, "grants" | "limits" | "placement" | "settings" | "secrets") {
+                let message = "unknown; there are [grants], [limits], [placement], [settings] and \
+                               [secrets]";
                 self.mistake(key.span(), name, message);
                 continue;
             }
@@ -90,10 +93,12 @@ impl Reader<'_> {
             match name {
                 "grants" => manifest.grants = self.grants(inner),
                 "limits" => manifest.limits = self.limits(inner),
+                "placement" => manifest.run = self.placement(inner),
                 "settings" => (manifest.settings, manifest.origins) = self.settings(inner),
                 _ => manifest.secrets = self.secrets(inner),
             }
         }
+        self.fits(table, &manifest);
         if manifest.limits.shards > 1 && manifest.grants.durable > 0 {
             let at = table.iter().find(|(key, _)| key.get_ref() == "limits");
             let message = "messages that are kept on disk (grants.durable) have one order, and are \

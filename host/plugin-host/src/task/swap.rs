@@ -213,6 +213,7 @@ impl Task {
             self.lead.settle(effects);
         }
         self.status.state = State::Running;
+        self.status.elsewhere = None;
         self.status.hash = Some(version.build.hash().to_owned());
         self.status.imports = version.build.imports().to_vec();
         self.status.exports = version.build.exports().to_vec();

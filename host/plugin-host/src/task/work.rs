@@ -60,6 +60,11 @@ impl Work {
         outbox.put_back(self.again.drain(..));
     }
 
+    /// Whether nothing is left of what was taken.
+    pub(super) fn is_done(&self) -> bool {
+        self.happenings.is_empty() && self.replies.is_empty() && self.again.is_empty()
+    }
+
     /// There is nobody to do it.
     pub(super) fn discard(&mut self) {
         self.happenings.clear();

@@ -56,6 +56,11 @@ impl Worker {
         self.work.arrives(&mut self.outbox, self.timers.next(), serving).await;
     }
 
+    /// Whether nothing is left of what was taken from the mailbox.
+    pub(super) fn is_done(&self) -> bool {
+        self.work.is_done()
+    }
+
     /// There is nobody to do what arrived.
     pub(super) fn discard(&mut self) {
         self.work.discard();

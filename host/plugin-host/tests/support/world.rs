@@ -2,6 +2,7 @@
 
 mod clients;
 mod kept;
+pub mod places;
 
 use super::PATIENCE;
 use bytes::Bytes;
@@ -10,12 +11,12 @@ use plugin_host::{
     PolicyGrant,
     ports::{
         Body, BusEvent, CommandHandler, ConnectionSink, EventSink, Frame, Guard, Happening,
-        HttpFailure, HttpHandler, Live, OpenInfo, PolicyHandler, Ports, Verdict,
+        HttpFailure, HttpHandler, Live, OpenInfo, PolicyHandler, Ports, Verdict, Where,
     },
 };
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 use telepulse_language::{Principal, Refusal};
@@ -50,6 +51,9 @@ struct Inner {
     values: BTreeMap<(String, String), Bytes>,
     /// Who is asked about commands.
     policies: BTreeMap<u64, (PolicyGrant, Arc<dyn PolicyHandler>)>,
+    /// Where plugins are to run, if not everywhere, and which run here.
+    places: BTreeMap<String, watch::Sender<Where>>,
+    runs: BTreeSet<String>,
     /// Who carries out which command.
     commands: BTreeMap<String, Arc<dyn CommandHandler>>,
 }
@@ -85,6 +89,7 @@ impl World {
             outgoing: port(),
             journal: port(),
             metrics: port(),
+            placement: port(),
         }
     }
 

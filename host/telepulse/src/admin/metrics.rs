@@ -18,11 +18,12 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The states of a link, in the words of `serverStatus`.
 const LINK_STATES: [&str; 6] =
     ["CONNECTING", "AUTHENTICATING", "SYNCING", "CONNECTED", "DISCONNECTED", "REJECTED"];
-const PLUGIN_STATES: [(&str, PluginState); 4] = [
+const PLUGIN_STATES: [(&str, PluginState); 5] = [
     ("running", PluginState::Running),
     ("waiting", PluginState::Waiting),
     ("failed", PluginState::Failed),
     ("stopped", PluginState::Stopped),
+    ("elsewhere", PluginState::Elsewhere),
 ];
 
 /// A server's counters: key under `figures`, name, what it counts.

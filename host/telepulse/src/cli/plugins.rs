@@ -226,7 +226,11 @@ async fn list(client: &Client) -> anyhow::Result<()> {
         output::print_json(&plugins)?;
     } else {
         let items = plugins.as_array().map_or(&[][..], Vec::as_slice);
-        output::print_table(items, &["name", "state", "incarnation", "missing", "error"])?;
+        let mut columns = vec!["name", "state", "incarnation", "missing", "error"];
+        if items.iter().any(|plugin| plugin.get("elsewhere").is_some()) {
+            columns.push("elsewhere");
+        }
+        output::print_table(items, &columns)?;
     }
     Ok(())
 }
@@ -239,12 +243,14 @@ pub(super) fn tell(client: &Client, plugin: &Value, wanted: &str) -> anyhow::Res
         output::print_json(plugin)?;
     }
     // An older build may still run: then `refused` names the new one.
-    if state != wanted || plugin.get("refused").is_some() {
+    // One that other nodes run is as it should be, too.
+    let is_well = state == wanted || wanted == "running" && state == "elsewhere";
+    if !is_well || plugin.get("refused").is_some() {
         bail!("plugin {name} is {state}: {}", reason(plugin));
     }
     if !client.json {
         let missing = match reason(plugin) {
-            reason if state == "waiting" => format!(": {reason}"),
+            reason if matches!(state, "waiting" | "elsewhere") => format!(": {reason}"),
             _ => String::new(),
         };
         writeln!(
@@ -259,7 +265,8 @@ pub(super) fn tell(client: &Client, plugin: &Value, wanted: &str) -> anyhow::Res
 fn reason(plugin: &Value) -> String {
     let missing = plugin["missing"].as_array().map_or(&[][..], Vec::as_slice);
     let missing: Vec<&str> = missing.iter().filter_map(Value::as_str).collect();
-    match (plugin["error"].as_str(), missing.as_slice()) {
+    let error = plugin["error"].as_str().or(plugin["elsewhere"].as_str());
+    match (error, missing.as_slice()) {
         (Some(error), []) => error.to_owned(),
         (_, []) => "it says no reason".to_owned(),
         (_, missing) => format!("it lacks grants: {}", missing.join(", ")),
@@ -288,6 +295,7 @@ mod tests {
     fn reasons_are_errors_or_grants() {
         for (plugin, expected) in [
             (json!({ "error": "trapped" }), "trapped"),
+            (json!({ "elsewhere": "node b has it" }), "node b has it"),
             (json!({ "missing": ["publish x", "kv"] }), "it lacks grants: publish x, kv"),
             (json!({}), "it says no reason"),
         ] {

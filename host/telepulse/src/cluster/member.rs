@@ -1,10 +1,11 @@
 //! The task that carries out what [`Ownership`] decides: writes records, reads what others wrote, and says
-//! which servers are here.
+//! which servers and plugins are here.
 
 use super::{
     Lease, NodeRecord, NodeState, Order, Outcome, Ownership, Term, Terms,
     places::{Owner, Place, Places, Tenure},
     records::{Changes, Records, Seen},
+    seats::{self, Part, Seats},
     view::{NodeView, View},
 };
 use crate::{bus::NatsBus, config::Nats};
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) start: Arc<str>,
     pub(super) is_proxy: bool,
     pub(super) places: Arc<Places>,
+    pub(super) seats: Arc<Seats>,
     pub(super) view: ArcSwap<View>,
     /// Told when a server has another owner.
     pub(super) moved: Notify,
@@ -102,6 +104,7 @@ impl Member {
 
     fn can_go_on(&self) -> bool {
         self.shared.places.all().iter().any(|(_, place)| place.runs())
+            || self.shared.seats.all().iter().any(|(_, seat)| seat.runs())
     }
 }
 
@@ -111,6 +114,7 @@ impl Shared {
         for (_, place) in self.places.all() {
             place.grant(None);
         }
+        self.seats.withdraw("NATS has not confirmed that this node is there");
     }
 
     fn trouble(&self, why: &str) {
@@ -130,6 +134,7 @@ impl<'a> Life<'a> {
             start: shared.start.to_string(),
             state: NodeState::Alive,
             is_proxy: shared.is_proxy,
+            plugins: BTreeSet::new(),
         };
         let view = Ownership::new(&me, record, Terms::default());
         let (writes, terms) = Default::default();
@@ -140,6 +145,7 @@ impl<'a> Life<'a> {
     async fn live(mut self) -> Result<(), String> {
         let mut changes = self.records.changes().await?;
         let mut wanted = self.shared.places.wanted();
+        let mut sought = self.shared.seats.sought();
         let mut draining = self.shared.draining.subscribe();
         self.want();
         let mut tick = interval(TICK);
@@ -152,7 +158,11 @@ impl<'a> Life<'a> {
                 },
                 Some(done) = self.writes.next() => self.done(done),
                 Ok(()) = wanted.changed() => self.want(),
-                () = begun(&mut draining), if !self.view.is_draining() => self.view.drain(),
+                Ok(()) = sought.changed() => self.want(),
+                () = begun(&mut draining), if !self.view.is_draining() => {
+                    self.view.drain();
+                    self.has_changed = true;
+                }
                 _ = tick.tick() => {
                     self.tick();
                     if self.view.is_gone() && self.view.is_idle() {
@@ -178,9 +188,13 @@ impl<'a> Life<'a> {
     }
 
     fn want(&mut self) {
-        let servers: BTreeSet<String> =
+        let mut wanted: BTreeSet<String> =
             self.shared.places.all().into_iter().map(|(server, _)| server).collect();
-        self.view.want(servers);
+        let seats = self.shared.seats.all();
+        let single = seats.iter().filter(|(_, seat)| seat.is_single());
+        wanted.extend(single.map(|(plugin, _)| seats::id(plugin)));
+        self.view.want(wanted);
+        self.view.offer(seats.into_iter().map(|(plugin, _)| plugin).collect());
         self.has_changed = true;
     }
 
@@ -216,7 +230,11 @@ impl<'a> Life<'a> {
 
     fn tick(&mut self) {
         for server in self.view.stopping() {
-            if self.shared.places.get(&server).is_none_or(|place| !place.runs()) {
+            let runs = match seats::plugin(&server) {
+                Some(plugin) => self.shared.seats.run(plugin),
+                None => self.shared.places.get(&server).is_some_and(|place| place.runs()),
+            };
+            if !runs {
                 self.view.stopped(&server);
             }
         }
@@ -225,6 +243,7 @@ impl<'a> Life<'a> {
         for order in self.view.tick(now) {
             self.carry_out(order, now);
         }
+        self.seat(now);
         if std::mem::take(&mut self.has_changed)
             || could_act != self.shared.view.load().trouble.is_none()
         {
@@ -235,6 +254,13 @@ impl<'a> Life<'a> {
     fn carry_out(&mut self, order: Order, now: u64) {
         let records = self.records.clone();
         match order {
+            // Its seat is told by what there is, not by orders: it may be a new one.
+            Order::Start { server, .. } if seats::plugin(&server).is_some() => {
+                tracing::info!(plugin = seats::plugin(&server), "this node has the plugin");
+            }
+            Order::Stop { server } if seats::plugin(&server).is_some() => {
+                tracing::info!(plugin = seats::plugin(&server), "this node has the plugin no more");
+            }
             Order::Start { server, term } => {
                 let revision = u64::from(self.records.since) << 32 | term.revision;
                 let term = Term { revision, ..term };
@@ -278,6 +304,48 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// Tells plugins whether they are to run here.
+    fn seat(&self, now: u64) {
+        let is_cut_off = !self.view.may_act(now);
+        for (plugin, seat) in self.shared.seats.all() {
+            if !seat.is_single() {
+                self.divide(&plugin, &seat, is_cut_off);
+            } else if self.view.runs(&seats::id(&plugin)) {
+                seat.grant();
+            } else {
+                seat.refuse(&self.why_elsewhere(&plugin, is_cut_off), is_cut_off);
+            }
+        }
+    }
+
+    /// Why this node has not a plugin that one node alone has.
+    fn why_elsewhere(&self, plugin: &str, is_cut_off: bool) -> String {
+        let id = seats::id(plugin);
+        let owner = self.view.owner(&id).filter(|owner| *owner != self.me);
+        let owner = owner.and_then(|id| self.view.others().find(|(other, _)| *other == id));
+        match owner {
+            _ if is_cut_off => "NATS has not confirmed that this node is there".to_owned(),
+            _ if self.view.is_draining() => "this node hands its plugins over".to_owned(),
+            Some((_, owner)) => format!("it runs on one node, which is {}", owner.name),
+            None => "the nodes have not agreed yet which of them runs it".to_owned(),
+        }
+    }
+
+    /// Which part of a plugin's events this node has. One that is cut off keeps what it had: rather twice than
+    /// not at all.
+    fn divide(&self, plugin: &str, seat: &seats::Seat, is_cut_off: bool) {
+        if self.view.is_draining() {
+            seat.refuse("this node hands its plugins over", false);
+        } else if !is_cut_off {
+            let has = |record: &NodeRecord| {
+                record.state == NodeState::Alive && record.plugins.contains(plugin)
+            };
+            let others = self.view.others().filter(|(_, record)| has(record));
+            let others = others.map(|(id, _)| id.to_owned()).collect();
+            seat.divide(Part { me: self.me.clone(), others });
+        }
+    }
+
     /// Says how things stand, to whoever looks.
     fn tell(&mut self, can_act: bool) {
         let mut nodes: BTreeMap<&str, NodeView> =
@@ -303,7 +371,7 @@ impl<'a> Life<'a> {
 
     fn end(&self) {
         if self.view.is_draining() {
-            tracing::info!("this node has handed over all servers");
+            tracing::info!("this node has handed over all servers and plugins");
             self.shared.drained.cancel();
         } else {
             tracing::warn!("this node was away for too long: it begins anew");

@@ -1,9 +1,10 @@
-//! Several nodes that are one platform: which node keeps the connection to which Asterisk server.
+//! Several nodes that are one platform: which node keeps the connection to which Asterisk server, and which
+//! runs a plugin that one node alone has, by the same leases.
 //!
 //! All of them write into one store that changes a record only for whoever names its latest revision.
 //! What is written when, and what follows from what is read, is decided by `Ownership`, which is pure:
 //! it is told what happened and what time it is on this node's own clock. `Member` carries its orders out;
-//! `Places` is what the rest of the program sees of it.
+//! `Places` and `Seats` are what the rest of the program sees of it.
 
 mod lease;
 mod member;
@@ -12,6 +13,7 @@ mod places;
 mod rank;
 mod record;
 mod records;
+mod seats;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod view;
 pub(crate) use lease::Lease;
 pub(crate) use ownership::{Outcome, Term};
 pub(crate) use places::{Owner, Place, Places, Tenure};
+pub(crate) use seats::Seats;
 pub(crate) use shared::{SharedValue, Version};
 pub(crate) use view::View;
 
@@ -58,6 +61,7 @@ impl Cluster {
             start: bus.name().into(),
             is_proxy,
             places: places.clone(),
+            seats: Seats::new(),
             view: ArcSwap::from_pointee(View::default()),
             moved: tokio::sync::Notify::new(),
             draining: watch::Sender::new(false),
@@ -78,6 +82,11 @@ impl Cluster {
     /// Where the servers are.
     pub(crate) fn places(&self) -> &Arc<Places> {
         &self.places
+    }
+
+    /// The plugins that this node shares with others; `None` where there are no others.
+    pub(crate) fn seats(&self) -> Option<&Arc<Seats>> {
+        self.shared.as_ref().map(|shared| &shared.seats)
     }
 
     /// The nodes; `None` where there are no others.
@@ -112,7 +121,7 @@ impl Cluster {
         }
     }
 
-    /// Begins to hand over all servers; from now on this node takes none.
+    /// Begins to hand over all servers and plugins that others can have; from now on this node takes none.
     pub(crate) fn drain(&self) {
         if let Some(shared) = &self.shared {
             shared.draining.send_replace(true);
@@ -125,7 +134,8 @@ impl Cluster {
         self.drain();
         if timeout(within, shared.drained.cancelled()).await.is_err() {
             tracing::warn!(
-                "servers are not handed over: others take them once they miss this node"
+                "servers and plugins are not handed over: others take them once they miss this \
+                 node"
             );
         }
         shared.stop.cancel();

@@ -1,5 +1,8 @@
 //! One node's view of who owns which server, and what it does about it. Pure.
 //!
+//! A plugin that one node alone runs is had like a server, under an id that no server can have; only who may
+//! take it differs ([`NodeRecord::takes`]).
+//!
 //! **A node lives by its beats.** Each is a change of its own record that names the revision before it, so
 //! they form a chain. From the moment that a beat was *sent* it may act for [`Terms::life`], provided that it
 //! was acknowledged. Others count from the moment that they *saw* it, which is later, and wait longer
@@ -177,6 +180,20 @@ impl Ownership {
     /// The servers that the platform has, by its configuration.
     pub(crate) fn want(&mut self, servers: BTreeSet<String>) {
         self.wanted = servers;
+    }
+
+    /// The plugins that this node would run, of those that not every node runs by itself.
+    pub(crate) fn offer(&mut self, plugins: BTreeSet<String>) {
+        if self.record.plugins != plugins {
+            self.record.plugins = plugins;
+            // Others wait for it.
+            self.beats.next = 0;
+        }
+    }
+
+    /// Whether this node has something, and may begin with it or go on.
+    pub(crate) fn runs(&self, id: &str) -> bool {
+        self.servers.get(id).is_some_and(|server| server.run == Run::Runs)
     }
 
     /// Hand everything over, and then say good-bye.
@@ -389,17 +406,18 @@ impl Ownership {
 
     /// Claims what is free, and sets free what this node may not keep.
     fn own(&mut self, now: Moment, orders: &mut Vec<Order>) {
-        let takes = self.record.is_proxy && !self.is_draining;
-        let Self { me, terms, nodes, servers, wanted, .. } = self;
-        let others = nodes.iter().filter(|(_, node)| node.takes()).map(|(id, _)| &**id);
-        let takers: Vec<&str> = others.chain(takes.then_some(&**me)).collect();
+        let Self { me, record, is_draining, terms, nodes, servers, wanted, .. } = self;
         let is_dead = |node: &String| nodes.get(node).is_some_and(Node::is_gone);
         for (id, server) in servers {
+            let takes = !*is_draining && record.takes(id);
             let is_wanted = wanted.contains(id) && takes;
             let is_mine = server.owner.as_ref() == Some(&*me);
             let is_free = !is_mine && server.owner.as_ref().is_none_or(is_dead);
             server.free = is_free.then(|| server.free.unwrap_or(now));
-            let should = || rank::first(id, takers.iter().copied()) == Some(&**me);
+            let should = || {
+                let others = nodes.iter().filter(|(_, node)| node.takes(id)).map(|(id, _)| &**id);
+                rank::first(id, others.chain(takes.then_some(&**me))) == Some(&**me)
+            };
             let claims = match server.free {
                 Some(since) => is_wanted && (now >= since + terms.patience || should()),
                 None => is_mine && is_wanted && server.is_released,
@@ -431,9 +449,9 @@ impl Node {
         NodeRecord { state: NodeState::Gone, ..self.record.clone().unwrap_or_default() }
     }
 
-    fn takes(&self) -> bool {
+    fn takes(&self, id: &str) -> bool {
         let record = self.record.as_ref();
-        record.is_some_and(|it| it.is_proxy && it.state == NodeState::Alive)
+        record.is_some_and(|it| it.state == NodeState::Alive && it.takes(id))
     }
 
     fn is_gone(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What nodes write for each other.
 
+use super::seats;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a node says of itself with every beat.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +15,19 @@ pub(crate) struct NodeRecord {
     pub(crate) state: NodeState,
     /// Whether it keeps connections to servers (the role `proxy`).
     pub(crate) is_proxy: bool,
+    /// Plugins that it would run, of those that not every node runs by itself.
+    #[serde(default)]
+    pub(crate) plugins: BTreeSet<String>,
+}
+
+impl NodeRecord {
+    /// Whether such a node may have this server or plugin.
+    pub(super) fn takes(&self, id: &str) -> bool {
+        match seats::plugin(id) {
+            Some(plugin) => self.plugins.contains(plugin),
+            None => self.is_proxy,
+        }
+    }
 }
 
 /// How a node is.

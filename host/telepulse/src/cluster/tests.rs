@@ -1,6 +1,6 @@
 //! Nodes, a store and a network that fails in all ways, played through with clocks that differ.
 
-use super::{NodeRecord, NodeState, Order, Outcome, Ownership, Terms};
+use super::{NodeRecord, NodeState, Order, Outcome, Ownership, Terms, seats};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,30 @@ use std::collections::{BTreeMap, BTreeSet};
 const STEP: u64 = 10;
 const TICK: u64 = 100;
 const SERVERS: [&str; 5] = ["pbx1", "pbx2", "pbx3", "pbx4", "pbx5"];
+/// Plugins that one node alone runs: one that all nodes have, and one that only the first two have.
+const PLUGINS: [&str; 2] = [EVERYWHERE, RARE];
+const EVERYWHERE: &str = "billing";
+const RARE: &str = "crm";
+
+/// Everything that somebody is to have.
+fn all() -> impl Iterator<Item = String> + Clone {
+    let plugins = PLUGINS.into_iter().map(seats::id);
+    SERVERS.into_iter().map(str::to_owned).chain(plugins)
+}
+
+/// The plugins of a node.
+fn plugins(index: usize) -> BTreeSet<String> {
+    let has = |plugin: &&str| index < 2 || *plugin != RARE;
+    PLUGINS.into_iter().filter(has).map(str::to_owned).collect()
+}
+
+/// What a node would have.
+fn want(view: &mut Ownership, index: usize) {
+    let plugins = plugins(index);
+    let ids = plugins.iter().map(|plugin| seats::id(plugin));
+    view.want(SERVERS.into_iter().map(str::to_owned).chain(ids).collect());
+    view.offer(plugins);
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -127,7 +151,7 @@ impl World {
         let name = format!("n{index}");
         let record = NodeRecord { name: name.clone(), is_proxy: true, ..NodeRecord::default() };
         let mut view = Ownership::new(&format!("{name}.{incarnation}"), record, Terms::default());
-        view.want(SERVERS.map(str::to_owned).into());
+        want(&mut view, index);
         Node {
             incarnation,
             view,
@@ -149,8 +173,11 @@ impl World {
             Fault::Stop => self.nodes[index].is_stopped = true,
             Fault::Go => self.nodes[index].is_stopped = false,
             Fault::Restart => self.restart(index),
-            Fault::Unwant => self.nodes[index].view.want(BTreeSet::new()),
-            Fault::Want => self.nodes[index].view.want(SERVERS.map(str::to_owned).into()),
+            Fault::Unwant => {
+                self.nodes[index].view.want(BTreeSet::new());
+                self.nodes[index].view.offer(BTreeSet::new());
+            }
+            Fault::Want => want(&mut self.nodes[index].view, index),
         }
     }
 
@@ -169,10 +196,11 @@ impl World {
             for index in 0..self.nodes.len() {
                 self.live(index);
             }
-            for server in SERVERS {
-                let acting = self.acting(server);
-                assert!(acting.len() <= 1, "{server} is had by {acting:?} at {}", self.now);
+            for id in all() {
+                let acting = self.acting(&id);
+                assert!(acting.len() <= 1, "{id} is had by {acting:?} at {}", self.now);
             }
+            assert!(!self.acting(&seats::id(RARE)).contains(&2), "by a node that has it not");
         }
     }
 
@@ -186,7 +214,7 @@ impl World {
     }
 
     fn all_are_had(&self) -> bool {
-        SERVERS.iter().all(|server| self.acting(server).len() == 1)
+        all().all(|id| self.acting(&id).len() == 1)
     }
 
     /// What was sent arrives at the store.
@@ -374,11 +402,11 @@ fn a_dead_nodes_servers_are_anothers_within_five_seconds() {
         let mut world = World::calm(3, seed);
         world.play(6_000);
         assert!(world.all_are_had());
-        let had: Vec<_> = SERVERS.into_iter().filter(|it| world.acting(it) == [0]).collect();
+        let had: Vec<_> = all().filter(|it| world.acting(it) == [0]).collect();
         world.fault(0, Fault::Stop);
         world.play(4_500);
-        for server in had {
-            assert!(matches!(world.acting(server)[..], [1 | 2]), "{server}, seed {seed}");
+        for id in had {
+            assert!(matches!(world.acting(&id)[..], [1 | 2]), "{id}, seed {seed}");
         }
     }
 }
@@ -389,7 +417,7 @@ fn who_drains_hands_over_at_once_and_says_good_bye() {
     world.play(6_000);
     world.nodes[0].view.drain();
     world.play(1_500);
-    assert!(SERVERS.iter().all(|server| world.acting(server) == [1]));
+    assert!(all().all(|id| world.acting(&id) == [1]));
     let record = |key: &Key| {
         let of = |(at, value): &(Key, Value)| (at == key).then(|| value.clone());
         world.store.log.iter().rev().find_map(of)
@@ -403,11 +431,41 @@ fn what_is_not_wanted_is_let_go_and_may_come_back() {
     let mut world = World::calm(1, 3);
     world.play(5_000);
     assert!(world.all_are_had());
-    world.nodes[0].view.want(BTreeSet::new());
+    world.fault(0, Fault::Unwant);
     world.play(1_000);
-    assert!(SERVERS.iter().all(|server| world.acting(server).is_empty()));
+    assert!(all().all(|id| world.acting(&id).is_empty()));
     assert_eq!(world.nodes[0].view.owner("pbx1"), None);
-    world.nodes[0].view.want(SERVERS.map(str::to_owned).into());
+    world.fault(0, Fault::Want);
     world.play(2_000);
     assert!(world.all_are_had());
+}
+
+#[test]
+fn a_plugin_needs_no_proxy_and_a_proxy_gets_no_plugin_that_it_has_not() {
+    let mut world = World::calm(3, 11);
+    let record = NodeRecord { name: "n0".to_owned(), ..NodeRecord::default() };
+    let mut view = Ownership::new("n0.0", record, Terms::default());
+    want(&mut view, 0);
+    world.nodes[0].view = view;
+    world.fault(1, Fault::Stop);
+    world.play(6_000);
+    assert_eq!(world.acting(&seats::id(RARE)), [0], "the only one that has it and lives");
+    for server in SERVERS {
+        assert_eq!(world.acting(server), [2], "{server}: the only proxy that lives");
+    }
+}
+
+#[test]
+fn a_plugin_whose_node_gives_it_up_is_soon_anothers() {
+    let mut world = World::calm(2, 5);
+    world.play(6_000);
+    let id = seats::id(EVERYWHERE);
+    let [first] = world.acting(&id)[..] else { panic!("one has it") };
+    // It cannot run there, say.
+    let view = &mut world.nodes[first].view;
+    view.want(SERVERS.map(str::to_owned).into());
+    view.offer(BTreeSet::new());
+    world.play(2_000);
+    assert_eq!(world.acting(&id), [1 - first]);
+    assert!(SERVERS.iter().all(|server| world.acting(server).len() == 1));
 }

@@ -5,13 +5,15 @@ mod connections;
 mod listeners;
 mod metrics;
 mod outgoing;
+mod placement;
 #[cfg(test)]
 mod tests;
 
 pub use metrics::PluginFigures;
+pub(crate) use placement::Nodes;
 
 use crate::{bus::Bus, sockets::ListenerPool};
-use plugin_host::ports::{Commands, Journal, Kv, Policies, Ports};
+use plugin_host::ports::{Commands, Journal, Kv, Placement, Policies, Ports};
 use std::sync::Arc;
 
 /// The host's side of all ports.
@@ -33,6 +35,8 @@ pub struct Kept {
     pub commands: Arc<dyn Commands>,
     /// What they measure.
     pub figures: Arc<PluginFigures>,
+    /// On which nodes they run.
+    pub placement: Arc<dyn Placement>,
 }
 
 impl PluginPorts {
@@ -53,6 +57,7 @@ impl PluginPorts {
             outgoing: Arc::new(outgoing::OutgoingPort::default()),
             journal: Arc::clone(&self.kept.journal),
             metrics: self.kept.figures.clone(),
+            placement: Arc::clone(&self.kept.placement),
         }
     }
 }

@@ -66,6 +66,7 @@ impl World {
             outgoing: Arc::new(Nothing),
             journal: Arc::new(Nothing),
             metrics: Arc::new(PluginFigures::new().unwrap()),
+            placement: Arc::new(ports::Everywhere),
         };
         let stopping = CancellationToken::new();
         let mut options = plugin_host::Options::new(dir, folder.path().join("cache"), ports);

@@ -12,7 +12,7 @@ fn a_failed_gateway_makes_it_unready_and_nothing_else_does() {
     assert!(is_gateway_down(State::Failed, &exports("telepulse:plugin/http-handler")));
     assert!(is_gateway_down(State::Failed, &exports("telepulse:plugin/connection-handler")));
     assert!(!is_gateway_down(State::Failed, &other));
-    for state in [State::Running, State::Waiting, State::Stopped] {
+    for state in [State::Running, State::Waiting, State::Stopped, State::Elsewhere] {
         assert!(!is_gateway_down(state, &gateway), "{state:?}");
     }
 }

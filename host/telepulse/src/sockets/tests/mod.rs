@@ -87,6 +87,7 @@ impl Host {
             policies: Arc::new(Policies::default()),
             commands: Arc::new(Served::default()),
             figures: Arc::new(PluginFigures::new().unwrap()),
+            placement: Arc::new(plugin_host::ports::Everywhere),
         };
         let ports = PluginPorts::new(bus.clone(), pool.clone(), kept).ports();
         Self { bus, pool, ports, _hub: stop.drop_guard() }

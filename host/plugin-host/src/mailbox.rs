@@ -232,6 +232,11 @@ impl Outbox {
         self.reply.clone()
     }
 
+    /// Whether no happening and no reply waits to be taken.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.happenings.as_ref().is_none_or(mpsc::Receiver::is_empty) && self.replies.is_empty()
+    }
+
     /// Takes a batch of events.
     pub(crate) fn take_events(&self, most: usize) -> VecDeque<Arc<BusEvent>> {
         let mut events = self.inbox.lock();

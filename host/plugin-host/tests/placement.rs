@@ -119,7 +119,7 @@ async fn listeners_timers_and_requests_end_where_a_gateway_moves_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_of_what_is_elsewhere_are_free() {
-    let rig = placed("web", WEB, elsewhere("it listens (role gateway)", false)).await;
+    let rig = placed("web", &one_node(WEB), elsewhere("it listens (role gateway)", false)).await;
     rig.plugin("web", "elsewhere", is_elsewhere).await;
     assert_eq!((rig.world.held(), rig.world.announced()), ((0, 0, 0), vec![]));
     rig.world.place("web", Where::Here);
@@ -202,8 +202,11 @@ async fn who_has_a_part_gets_that_part_and_another_one_when_it_changes() {
     let toml = format!("{COUNTER}shards = 2\n[placement]\nrun = \"shards\"\n");
     let rig = placed("sharded", &toml, Where::Part(Arc::new(Half(0)))).await;
     rig.runs("sharded", &guest("sharded")).await;
-    let emit =
-        || (0..40).for_each(|call| drop(rig.world.emit(&format!("{{\"call\":\"c{call}\"}}"))));
+    let emit = || {
+        for call in 0..40 {
+            rig.world.emit(&format!("{{\"call\":\"c{call}\"}}"));
+        }
+    };
     let calls = |said: &support::world::Said| -> Vec<String> {
         let texts = World::said_to(said, "test.out");
         texts.iter().map(|text| text.split(' ').nth(1).unwrap().to_owned()).collect()

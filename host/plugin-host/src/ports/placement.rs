@@ -57,7 +57,8 @@ pub trait Placement: Send + Sync + 'static {
 
 /// A plugin's place on this node, whether it has it or waits for it.
 pub trait Seat: Send + Sync {
-    /// Whether it is to run here, now and later.
+    /// Whether it is to run here, now and later. For what runs on every node ([`Run::EveryNode`]) that never
+    /// changes.
     fn place(&self) -> watch::Receiver<Where>;
 
     /// Begins to run here, if it still may: until the guard is dropped no other node begins that has to wait

@@ -56,9 +56,9 @@ impl Worker {
         self.work.arrives(&mut self.outbox, self.timers.next(), serving).await;
     }
 
-    /// Whether nothing is left of what was taken from the mailbox.
+    /// Whether nothing is left of what was taken from the mailbox, and nothing but events waits there.
     pub(super) fn is_done(&self) -> bool {
-        self.work.is_done()
+        self.work.is_done() && self.outbox.is_quiet()
     }
 
     /// There is nobody to do what arrived.

@@ -2,6 +2,7 @@
 //! the opposite order.
 
 mod entrance;
+mod joined;
 mod reconfigure;
 
 pub use reconfigure::Reconfigured;
@@ -9,9 +10,9 @@ pub use reconfigure::Reconfigured;
 use crate::{
     admin,
     audit::Audit,
-    bus::{Bus, LocalBus, NatsBus},
+    bus::Bus,
     cluster::Cluster,
-    config::{self, Config, NodeRole},
+    config::{Config, NodeRole},
     core,
     feeds::Hub,
     history::{History, HistoryError},
@@ -25,8 +26,15 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use entrance::Entrance;
+use joined::{Joined, join};
 use plugin_host::{CompilerProgram, Options, PluginHost};
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use thiserror::Error;
 use tokio::{
     net::TcpListener,
@@ -48,8 +56,6 @@ const VALUES: &str = "plugin-values.redb";
 const MESSAGES: &str = "plugin-messages.redb";
 /// The folder under the store's path for compiled plugins.
 const COMPILED: &str = "compiled";
-/// How long to wait before a bus that cannot be had is tried again.
-const BUS_AGAIN: Duration = Duration::from_secs(2);
 /// How long handing the servers over to other nodes may take when we stop.
 const HAND_OVER: Duration = Duration::from_secs(3);
 /// How long connections may take to end when we stop.
@@ -163,8 +169,7 @@ impl App {
         let registry =
             Registry::start(shared.clone(), cluster.clone(), config.servers, kept_servers).await?;
         let (policies, served) = (core::Policies::default(), core::Served::default());
-        let audit = Audit::start(&folder)
-            .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })?;
+        let audit = audit(&folder)?;
         let pace = Arc::new(ArcSwap::from_pointee(core::Pace::new(config.commands)));
         let telemetry = Telemetry::start_or_none(config.telemetry, &config.node.name);
         let desk = core::Desk {
@@ -213,10 +218,7 @@ impl App {
             cluster: cluster.clone(),
             plugins: plugins.clone(),
             figures,
-            clients: Arc::new({
-                let clients = Arc::clone(listeners.clients());
-                move || clients.count()
-            }),
+            clients: counting(&listeners),
             gate: entrance.gate.clone(),
             revocations: entrance.revocations.clone(),
             reload,
@@ -292,36 +294,15 @@ impl App {
     }
 }
 
-/// The bus, and the other nodes on it.
-struct Joined {
-    bus: Arc<dyn Bus>,
-    cluster: Cluster,
+fn audit(folder: &Path) -> Result<Audit, StartError> {
+    Audit::start(folder)
+        .map_err(|error| StartError::Store { path: folder.join(crate::audit::FILE), error })
 }
 
-/// The bus as the configuration wants it. Where it cannot be had it is tried again and again: telephony goes
-/// on without us, and NATS may come later than we do. Meanwhile `/readyz` tells.
-async fn join(
-    settings: &config::Bus,
-    node: &config::Node,
-    (listener, tls): (&TcpListener, Option<Acceptor>),
-) -> Result<Joined, StartError> {
-    let Some(nats) = &settings.nats else {
-        let bus = LocalBus::new(epoch(), settings.history);
-        return Ok(Joined { bus, cluster: Cluster::alone() });
-    };
-    let wait = admin::Waiting::begin(listener, tls).map_err(StartError::Waiting)?;
-    let bus = loop {
-        match NatsBus::start(nats, &node.name, settings.history).await {
-            Ok(bus) => break bus,
-            Err(error) => {
-                tracing::error!("waiting for the bus: {error}");
-                tokio::time::sleep(BUS_AGAIN).await;
-            }
-        }
-    };
-    wait.end().await;
-    let cluster = Cluster::join(&bus, nats, &node.name, node.has(NodeRole::Proxy));
-    Ok(Joined { bus, cluster })
+/// How many clients are connected.
+fn counting(listeners: &ListenerPool) -> Arc<dyn Fn() -> usize + Send + Sync> {
+    let clients = Arc::clone(listeners.clients());
+    Arc::new(move || clients.count())
 }
 
 /// A folder that is there from now on.

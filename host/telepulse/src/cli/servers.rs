@@ -287,8 +287,14 @@ fn tell(client: &Client, id: &str, what: &str, answer: &Value) -> anyhow::Result
     if client.json {
         output::print_json(answer)?;
     } else {
-        let state = answer["state"].as_str().map(|state| format!("; it is {state}"));
-        let text = format!("server {id}: {what}{}", state.unwrap_or_default());
+        // One that has just begun has no reason yet for not being connected.
+        let is_new = answer["state"] == "DISCONNECTED" && answer["reason"].is_null();
+        let state = match answer["state"].as_str() {
+            Some(_) if is_new => "; it is being connected".to_owned(),
+            Some(state) => format!("; it is {state}"),
+            None => String::new(),
+        };
+        let text = format!("server {id}: {what}{state}");
         writeln!(io::stdout(), "{}", output::inert(&text, false))?;
     }
     Ok(())

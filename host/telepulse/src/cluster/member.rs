@@ -156,7 +156,8 @@ impl<'a> Life<'a> {
                 _ = tick.tick() => {
                     self.tick();
                     if self.view.is_gone() && self.view.is_idle() {
-                        return Ok(self.end());
+                        self.end();
+                        return Ok(());
                     }
                 }
             }

@@ -14,7 +14,7 @@ use async_nats::jetstream::{
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, fmt::Write as _, time::Duration};
 
 /// A node that said nothing for so long is forgotten: by then its servers have long been another's.
 const FORGET: Duration = Duration::from_hours(24);
@@ -212,7 +212,8 @@ fn key(id: &str) -> String {
         if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
             key.push(char::from(byte));
         } else {
-            key.push_str(&format!("={byte:02X}"));
+            // Writing into a text does not fail.
+            let _ = write!(key, "={byte:02X}");
         }
     }
     key

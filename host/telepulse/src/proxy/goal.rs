@@ -29,10 +29,8 @@ impl Goal {
 
     /// Takes what is kept of the operator's wishes; whether that is another goal.
     pub(super) fn follow(&mut self, kept: Self) -> bool {
-        let is_other = match (*self, kept) {
-            (Self::Run(_), Self::Stop) | (Self::Stop, Self::Run(_)) => true,
-            _ => false,
-        };
+        let is_other =
+            matches!((*self, kept), (Self::Run(_), Self::Stop) | (Self::Stop, Self::Run(_)));
         if is_other {
             *self = kept;
         }

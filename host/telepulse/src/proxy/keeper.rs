@@ -27,7 +27,7 @@ pub(super) struct Keeper {
 /// Where it is kept.
 pub(super) enum At {
     File(PathBuf),
-    Shared { value: SharedValue, revision: u64 },
+    Shared { value: Box<SharedValue>, revision: u64 },
 }
 
 impl Keeper {

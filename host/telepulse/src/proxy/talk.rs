@@ -441,9 +441,9 @@ async fn send(
     lease: &Lease,
 ) -> io::Result<()> {
     // Looked at each time right before the system is given something: it may have had no room for long.
-    let may = || match lease.is_good() {
-        true => Ok(()),
-        false => Err(io::Error::other("this node may not act on the server any more")),
+    let may = || {
+        let refusal = || io::Error::other("this node may not act on the server any more");
+        lease.is_good().then_some(()).ok_or_else(refusal)
     };
     while outgoing.has_remaining() {
         let written = poll_fn(|context| {

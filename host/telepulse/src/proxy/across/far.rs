@@ -74,7 +74,7 @@ impl Far {
             }
             // Whoever asked may have gone: nobody to tell.
             Ask::Audit { reply } => {
-                drop(reply.send(self.ask(owner, &Question::Audit { server }).await))
+                drop(reply.send(self.ask(owner, &Question::Audit { server }).await));
             }
             Ask::Query { query, reply } => {
                 if let Some(part) = self.part(owner, &Question::Query { server, query }).await {

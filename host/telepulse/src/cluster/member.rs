@@ -108,9 +108,7 @@ impl Member {
 impl Shared {
     /// Nothing is here any more.
     fn withdraw(&self) {
-        for (_, place) in self.places.all() {
-            place.grant(None);
-        }
+        self.places.withdraw();
     }
 
     fn trouble(&self, why: &str) {
@@ -220,6 +218,7 @@ impl<'a> Life<'a> {
                 self.view.stopped(&server);
             }
         }
+        self.shared.places.sweep();
         let now = self.now();
         let could_act = self.view.may_act(now);
         for order in self.view.tick(now) {

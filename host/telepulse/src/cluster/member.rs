@@ -310,6 +310,13 @@ impl<'a> Life<'a> {
     }
 }
 
+impl Drop for Life<'_> {
+    /// Whoever still acts under this life has to stop: the next one begins with other records.
+    fn drop(&mut self) {
+        self.lease.set(0);
+    }
+}
+
 /// Waits until a drain has begun.
 async fn begun(draining: &mut watch::Receiver<bool>) {
     // Its sender lives as long as who waits.

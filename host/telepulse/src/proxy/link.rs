@@ -143,20 +143,14 @@ impl Link {
                 return;
             }
             let goal = *self.goal.borrow_and_update();
-            if goal != Goal::Yield && !self.is_here && !self.arrive() {
+            // Each time: the tenure of before may be over, and another one begun.
+            if goal != Goal::Yield && !self.arrive() {
                 match goal {
                     // Who has the server tells that it is gone.
                     Goal::Remove | Goal::Quit => return,
-                    // It was taken back at once; it may come again before the goal has said so.
-                    _ => {
-                        let mut tenure = self.place.tenure();
-                        tokio::select! {
-                            _ = self.goal.changed() => {}
-                            _ = tenure.wait_for(Option::is_some) => {}
-                        }
-                        continue;
-                    }
+                    _ => self.wait_for_tenure().await,
                 }
+                continue;
             }
             let pause = match goal {
                 Goal::Remove => return self.forget(),
@@ -192,6 +186,15 @@ impl Link {
                 Some(pause) => drop(self.offline(sleep(pause)).await),
                 None => drop(self.offline(std::future::pending::<()>()).await),
             }
+        }
+    }
+
+    /// It was taken back at once; it may come again before the goal has said so.
+    async fn wait_for_tenure(&mut self) {
+        let mut tenure = self.place.tenure();
+        tokio::select! {
+            _ = self.goal.changed() => {}
+            _ = tenure.wait_for(Option::is_some) => {}
         }
     }
 

@@ -141,7 +141,8 @@ impl App {
     /// Starts everything. Servers that cannot be reached and plugins that cannot run are no error:
     /// their state tells.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_with(config, None).await
+        // It is large, and whoever waits for it would be as well.
+        Box::pin(Self::start_with(config, None)).await
     }
 
     /// The same; plugins are compiled by `compiler`, in a process of its own. Without, this process

@@ -73,7 +73,9 @@ async fn taken_over(world: &mut World) -> Result<()> {
     all_see_what_is(world, &watchers).await?;
     all_were_told_the_same(&watchers)?;
     eprintln!("connected again after {took:?}; {calls} calls, {:?}", counted(&orders));
-    watchers.iter().for_each(|watcher| eprintln!("{}", watcher.told()));
+    for watcher in &watchers {
+        eprintln!("{}", watcher.told());
+    }
     world.nodes[owner].start()?;
     world.is_healed().await
 }
@@ -125,7 +127,9 @@ async fn broken(world: &mut World, seed: u64, time: Duration, per_second: u32) -
     all_see_what_is(world, &watchers).await?;
     all_were_told_the_same(&watchers)?;
     eprintln!("{calls} calls, {harms} times something broke; outcomes: {:?}", counted(&orders));
-    watchers.iter().for_each(|watcher| eprintln!("{}", watcher.told()));
+    for watcher in &watchers {
+        eprintln!("{}", watcher.told());
+    }
     let done = orders.iter().filter(|order| order.outcome == "ok").count();
     ensure!(done > 20, "only {done} orders were carried out");
     Ok(())

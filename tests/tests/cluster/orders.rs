@@ -168,9 +168,10 @@ impl Giver {
             50..80 => (Kind::Pause, pause(name)),
             _ => {
                 self.is_member = !self.is_member;
-                let (kind, action) = match self.is_member {
-                    true => (Kind::Add, "queueAdd"),
-                    false => (Kind::Remove, "queueRemove"),
+                let (kind, action) = if self.is_member {
+                    (Kind::Add, "queueAdd")
+                } else {
+                    (Kind::Remove, "queueRemove")
                 };
                 let mut order = json!({"action": action, "agent": self.agent, "queue": "sales"});
                 if kind == Kind::Add {

@@ -141,12 +141,11 @@ async fn follow(port: u16, told: &Mutex<Seen>) -> Result<()> {
     let reply = socket.ask(&subscribe, SUBSCRIBED).await?;
     seen(told).subscribed(&reply)?;
     loop {
-        let message = match timeout(SILENCE, socket.next()).await {
-            Ok(message) => message?,
-            Err(_) => {
-                socket.send(&json!({"action": "ping", "id": "alive"})).await?;
-                timeout(ANSWER, socket.next()).await.context("the node is silent")??
-            }
+        let message = if let Ok(message) = timeout(SILENCE, socket.next()).await {
+            message?
+        } else {
+            socket.send(&json!({"action": "ping", "id": "alive"})).await?;
+            timeout(ANSWER, socket.next()).await.context("the node is silent")??
         };
         seen(told).take(&message)?;
     }
@@ -166,7 +165,7 @@ impl Seen {
         let is_first = self.stretches.is_empty();
         if is_first || reply["resync"] == true {
             let seq = reply["seq"].as_u64().context("a number")?;
-            self.epoch = epoch.to_owned();
+            epoch.clone_into(&mut self.epoch);
             self.begin_anew(seq, &reply["snapshot"]);
         } else if epoch != self.epoch {
             self.wrong.push(format!("it goes on in {epoch}, and was in {}", self.epoch));
@@ -181,11 +180,9 @@ impl Seen {
     }
 
     fn take(&mut self, message: &Value) -> Result<()> {
-        match message["event"].as_str() {
-            None => return Ok(()),
-            // A snapshot follows.
-            Some("lagged") => return Ok(()),
-            Some(_) => {}
+        // What is no event is an answer; and after `lagged` follows a snapshot.
+        if matches!(message["event"].as_str(), None | Some("lagged")) {
+            return Ok(());
         }
         let seq = message["seq"].as_u64().with_context(|| format!("no number: {message}"))?;
         if message["event"] == "snapshot" {

@@ -18,7 +18,7 @@ use std::{
 };
 use telepulse_tests::{
     asterisk::{self, Asterisk, Options},
-    daemon::{Daemon, REDIS},
+    daemon::{Daemon, NATS, REDIS},
     phones::{Call, Phone},
     ports, wait,
 };
@@ -135,13 +135,28 @@ async fn only_those_with_the_right_come_in() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_nodes_draw_from_one_pool_and_no_number_comes_twice() -> Result<()> {
-    const NUMBERS: usize = 10_000;
+async fn two_nodes_draw_from_one_pool_in_a_redis_and_no_number_comes_twice() -> Result<()> {
     let redis = Daemon::start(REDIS).await?;
     let toml = format!("[store]\npath = \"data\"\nkind = \"redis\"\nurl = \"{}\"\n", redis.url());
+    two_nodes_draw_from_one_pool(|_| String::new(), &toml).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_draw_from_one_pool_in_a_nats_and_no_number_comes_twice() -> Result<()> {
+    let nats = Daemon::start(NATS).await?;
+    let bus = |name| {
+        let url = nats.url();
+        format!("[node]\nname = \"n{name}\"\n[bus]\nkind = \"nats\"\nurl = \"{url}\"\n")
+    };
+    two_nodes_draw_from_one_pool(bus, "[store]\npath = \"data\"\nkind = \"nats\"\n").await
+}
+
+/// Both draw all numbers, each of them once.
+async fn two_nodes_draw_from_one_pool(bus: impl Fn(usize) -> String, store_at: &str) -> Result<()> {
+    const NUMBERS: usize = 10_000;
     let mut nodes = Vec::new();
-    for _ in 0..2 {
-        let node = Platform::builder().store(&toml).start().await?;
+    for number in 0..2 {
+        let node = Platform::builder().raw(&bus(number)).store(store_at).start().await?;
         let own = "[settings.pools]\nDNIS-ANI = [\"50000-59999\"]\n";
         node.add("calldata", |toml| settings(&toml, own)).await?;
         nodes.push(Arc::new(node));

@@ -32,6 +32,11 @@ async fn owner(of: &Platform, server: &str, but_for: Option<&str>) -> Result<Str
     .await
 }
 
+/// Who has a server anew does not know what has ended meanwhile: everybody gets the state afresh.
+async fn begins_anew(client: &mut Client) -> Result<Value> {
+    client.event("the state", |event| event["event"] == "snapshot").await
+}
+
 async fn dial_and_hang_up(client: &mut Client, pbx: &Asterisk) -> Result<()> {
     client.ok(json!({"action": "dial", "from": "101", "to": "102"})).await?;
     client.lines("102", &[("up", "101")]).await?;
@@ -82,7 +87,7 @@ async fn one_node_has_a_server_and_all_answer_for_it() -> Result<()> {
     let second = owner(there, "pbx1", Some(&first)).await?;
     ensure!(second != first);
     for client in [&mut near, &mut far] {
-        client.event("resync", |event| event["event"] == "resync").await?;
+        begins_anew(client).await?;
         equals_the_listings(client, &pbx).await?;
     }
     let query = json!({"action": "query", "query": "lines", "filter": {"agents": ["102"]}});
@@ -122,7 +127,7 @@ async fn a_server_that_is_added_at_one_node_is_known_at_all() -> Result<()> {
     });
     let added = http.post(one.admin("/servers")).json(&server).send().await?;
     ensure!(added.status() == 201, "{}", added.text().await?);
-    let has = owner(&two, "pbx2", None).await?;
+    let has = owner(&two, "pbx2", None).await.context("added")?;
     ensure!(owner(&one, "pbx2", None).await? == has);
 
     // Stopped at one node it is stopped wherever it is, and so it stays when a node begins anew.
@@ -142,7 +147,7 @@ async fn a_server_that_is_added_at_one_node_is_known_at_all() -> Result<()> {
     is_stopped(&again).await?;
     let start = http.post(again.admin("/servers/pbx2/start")).send().await?;
     ensure!(start.status() == 202, "{}", start.text().await?);
-    owner(&two, "pbx2", None).await?;
+    owner(&two, "pbx2", None).await.context("started again")?;
 
     let removed = http.delete(two.admin("/servers/pbx2")).send().await?;
     ensure!(removed.status().is_success(), "{}", removed.text().await?);
@@ -154,7 +159,7 @@ async fn a_server_that_is_added_at_one_node_is_known_at_all() -> Result<()> {
     // A server that was there before may be there again.
     let added = http.post(again.admin("/servers")).json(&server).send().await?;
     ensure!(added.status() == 201, "{}", added.text().await?);
-    owner(&two, "pbx2", None).await?;
+    owner(&two, "pbx2", None).await.context("added again")?;
     again.stop().await;
     two.stop().await;
     Ok(())
@@ -185,7 +190,7 @@ async fn while_nats_is_away_nothing_is_sent_and_then_all_is_as_before() -> Resul
     ensure!(refused["code"] == "serverUnavailable", "{refused}");
     nats.start_again().await?;
     owner(&one, "pbx1", None).await?;
-    client.event("resync", |event| event["event"] == "resync").await?;
+    begins_anew(&mut client).await?;
     equals_the_listings(&mut client, &pbx).await?;
     client.ok(json!({"action": "hangup", "agent": "102"})).await?;
     client.lines("102", &[]).await?;

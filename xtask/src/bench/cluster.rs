@@ -169,9 +169,13 @@ fn print_ways(rounds: &Rounds) {
         cores()
     );
     print!("{:30}", "events/s");
-    RATES.iter().for_each(|rate| print!("{rate:>10}{:>8}", ""));
+    for rate in RATES {
+        print!("{rate:>10}{:>8}", "");
+    }
     print!("\n{:30}", "");
-    RATES.iter().for_each(|_| print!("{:>10}{:>8}", "p50 ms", "p99"));
+    for _ in RATES {
+        print!("{:>10}{:>8}", "p50 ms", "p99");
+    }
     println!();
     let of = |way, rate| rounds.get(&(way, rate)).map_or(&[][..], Vec::as_slice);
     for way in [NEAR, ON_NATS, FAR] {

@@ -9,7 +9,7 @@ mod beside;
 mod entry;
 mod leaves;
 mod local;
-mod nats;
+pub(crate) mod nats;
 mod requests;
 mod stream;
 mod subscriptions;

@@ -111,9 +111,7 @@ impl Member {
 impl Shared {
     /// Nothing is here any more.
     fn withdraw(&self) {
-        for (_, place) in self.places.all() {
-            place.grant(None);
-        }
+        self.places.withdraw();
         self.seats.withdraw("NATS has not confirmed that this node is there");
     }
 
@@ -238,6 +236,7 @@ impl<'a> Life<'a> {
                 self.view.stopped(&server);
             }
         }
+        self.shared.places.sweep();
         let now = self.now();
         let could_act = self.view.may_act(now);
         for order in self.view.tick(now) {
@@ -376,6 +375,13 @@ impl<'a> Life<'a> {
         } else {
             tracing::warn!("this node was away for too long: it begins anew");
         }
+    }
+}
+
+impl Drop for Life<'_> {
+    /// Whoever still acts under this life has to stop: the next one begins with other records.
+    fn drop(&mut self) {
+        self.lease.set(0);
     }
 }
 

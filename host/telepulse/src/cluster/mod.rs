@@ -8,6 +8,8 @@
 
 mod lease;
 mod member;
+#[cfg(test)]
+mod on_nats;
 mod ownership;
 mod places;
 mod rank;

@@ -89,6 +89,8 @@ pub(crate) struct Ownership {
     is_draining: bool,
     /// It was buried, or has said good-bye: it never acts again.
     is_gone: bool,
+    /// Since when it looks at the records.
+    began: Option<Moment>,
     terms: Terms,
     beats: Beats,
     nodes: BTreeMap<String, Node>,
@@ -154,6 +156,7 @@ impl Ownership {
             record,
             is_draining: false,
             is_gone: false,
+            began: None,
             terms,
             beats: Beats::default(),
             nodes: BTreeMap::new(),
@@ -331,6 +334,7 @@ impl Ownership {
         for server in &self.wanted {
             self.servers.entry(server.clone()).or_default();
         }
+        self.began.get_or_insert(now);
         let may_act = self.may_act(now);
         if may_act && !self.beats.was_alive {
             // Whoever was cut off has not heard the others either.
@@ -405,14 +409,20 @@ impl Ownership {
     }
 
     /// Claims what is free, and sets free what this node may not keep.
+    ///
+    /// What there is no record of may have been had under records that the store has lost, by a node that does
+    /// not know of that yet: it is claimed once such a node may act no more.
     fn own(&mut self, now: Moment, orders: &mut Vec<Order>) {
+        let silence = self.terms.life + self.terms.grace;
+        let is_sure = self.began.is_some_and(|began| now >= began + silence);
         let Self { me, record, is_draining, terms, nodes, servers, wanted, .. } = self;
         let is_dead = |node: &String| nodes.get(node).is_some_and(Node::is_gone);
         for (id, server) in servers {
             let takes = !*is_draining && record.takes(id);
             let is_wanted = wanted.contains(id) && takes;
             let is_mine = server.owner.as_ref() == Some(&*me);
-            let is_free = !is_mine && server.owner.as_ref().is_none_or(is_dead);
+            let is_known = server.revision > 0 || is_sure;
+            let is_free = is_known && !is_mine && server.owner.as_ref().is_none_or(is_dead);
             server.free = is_free.then(|| server.free.unwrap_or(now));
             let should = || {
                 let others = nodes.iter().filter(|(_, node)| node.takes(id)).map(|(id, _)| &**id);

@@ -35,6 +35,8 @@ pub(crate) struct Owner {
 #[derive(Debug)]
 pub(crate) struct Place {
     tenure: watch::Sender<Option<Tenure>>,
+    /// The configuration has the server.
+    is_wanted: AtomicBool,
     /// This node is connected, or about to be.
     runs: AtomicBool,
     owner: watch::Sender<Option<Owner>>,
@@ -45,7 +47,8 @@ pub(crate) struct Place {
 impl Place {
     fn new(tenure: Option<Tenure>) -> Self {
         let (owner, told) = (watch::Sender::new(None), watch::Sender::new(None));
-        Self { tenure: watch::Sender::new(tenure), runs: AtomicBool::new(false), owner, told }
+        let (is_wanted, runs) = (AtomicBool::new(true), AtomicBool::new(false));
+        Self { tenure: watch::Sender::new(tenure), is_wanted, runs, owner, told }
     }
 
     /// The tenure of this node, now and later.
@@ -142,38 +145,85 @@ impl Places {
         Arc::new(Self { by_server, tenure, wanted })
     }
 
-    /// The place of a server, which this node wants to have from now on.
+    /// The place of a server, which this node wants to have from now on. One that was there a moment ago is
+    /// in the place that it had: what is known of its tenure goes on.
     pub(crate) fn of(&self, server: &str) -> Arc<Place> {
         let mut by_server = self.by_server.lock();
-        if let Some(place) = by_server.get(server) {
-            return place.clone();
-        }
-        let place = Arc::new(Place::new(self.tenure.clone()));
-        by_server.insert(server.to_owned(), place.clone());
+        let new = || Arc::new(Place::new(self.tenure.clone()));
+        let place = by_server.entry(server.to_owned()).or_insert_with(new).clone();
+        place.is_wanted.store(true, Ordering::SeqCst);
         self.wanted.send_modify(|changes| *changes += 1);
         place
     }
 
-    /// The place of a server, if it is wanted.
+    /// The place of a server, if there is one.
     pub(crate) fn get(&self, server: &str) -> Option<Arc<Place>> {
         self.by_server.lock().get(server).cloned()
     }
 
     /// The server is gone from the configuration.
     pub(crate) fn forget(&self, server: &str) {
-        if self.by_server.lock().remove(server).is_some() {
+        if let Some(place) = self.get(server) {
+            place.is_wanted.store(false, Ordering::SeqCst);
             self.wanted.send_modify(|changes| *changes += 1);
         }
+    }
+
+    /// No server is here any more.
+    pub(super) fn withdraw(&self) {
+        self.by_server.lock().values().for_each(|place| place.grant(None));
+    }
+
+    /// Lets go of places that nobody wants and nobody is at.
+    pub(super) fn sweep(&self) {
+        let is_used = |place: &Place| {
+            place.is_wanted.load(Ordering::SeqCst) || place.is_here() || place.runs()
+        };
+        self.by_server.lock().retain(|_, place| is_used(place));
     }
 
     /// All that are wanted.
     pub(crate) fn all(&self) -> Vec<(String, Arc<Place>)> {
         let by_server = self.by_server.lock();
-        by_server.iter().map(|(server, place)| (server.clone(), place.clone())).collect()
+        let wanted = by_server.iter().filter(|(_, place)| place.is_wanted.load(Ordering::SeqCst));
+        wanted.map(|(server, place)| (server.clone(), place.clone())).collect()
     }
 
     /// Tells when [`Places::all`] has another answer.
     pub(super) fn wanted(&self) -> watch::Receiver<u64> {
         self.wanted.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_removed_and_added_again_goes_on_where_it_was() {
+        let places = Places::shared();
+        let place = places.of("pbx1");
+        let tenure = Tenure { lease: Lease::endless(), term: None };
+        place.grant(Some(tenure));
+        places.forget("pbx1");
+        places.sweep();
+        assert!(places.all().is_empty() && places.get("pbx1").is_some());
+        assert!(places.of("pbx1").is_here(), "its tenure has not been ended");
+        places.forget("pbx1");
+        place.grant(None);
+        places.sweep();
+        assert!(places.get("pbx1").is_none());
+        assert!(!places.of("pbx1").is_here());
+    }
+
+    #[test]
+    fn who_begins_is_seen_by_who_takes_the_tenure_back() {
+        let places = Places::shared();
+        let place = places.of("pbx1");
+        assert!(place.begin().is_none() && !place.runs());
+        place.grant(Some(Tenure { lease: Lease::endless(), term: None }));
+        assert!(place.begin().is_some() && place.runs());
+        place.end();
+        assert!(!place.runs());
     }
 }

@@ -143,6 +143,12 @@ async fn part(link: LinkHandle, query: Query) -> Result<Option<Part>, Refusal> {
     match answer.await {
         Ok(part) => Ok(Some(part)),
         Err(_) if link.asks.is_closed() => Ok(None),
+        Err(_) if !link.is_here() => {
+            let id = &link.server.id;
+            let why =
+                format!("server {id:?} is at another node, which does not answer; try again later");
+            Err(Refusal::new(Code::ServerUnavailable, why))
+        }
         // The bus lets no more wait for it.
         Err(_) => {
             let why = "too many queries wait for the event stream; try again later";

@@ -76,6 +76,7 @@ pub(crate) fn spawn(
         far,
         lease: Lease::endless(),
         is_here: false,
+        had: None,
     };
     tokio::spawn(async move {
         link.run().await;
@@ -119,6 +120,8 @@ pub(super) struct Link {
     pub(super) lease: Lease,
     /// This node has the server.
     is_here: bool,
+    /// The term under which this node had it last.
+    had: Option<u64>,
 }
 
 impl Link {
@@ -140,20 +143,14 @@ impl Link {
                 return;
             }
             let goal = *self.goal.borrow_and_update();
-            if goal != Goal::Yield && !self.is_here && !self.arrive() {
+            // Each time: the tenure of before may be over, and another one begun.
+            if goal != Goal::Yield && !self.arrive() {
                 match goal {
                     // Who has the server tells that it is gone.
                     Goal::Remove | Goal::Quit => return,
-                    // It was taken back at once; it may come again before the goal has said so.
-                    _ => {
-                        let mut tenure = self.place.tenure();
-                        tokio::select! {
-                            _ = self.goal.changed() => {}
-                            _ = tenure.wait_for(Option::is_some) => {}
-                        }
-                        continue;
-                    }
+                    _ => self.wait_for_tenure().await,
                 }
+                continue;
             }
             let pause = match goal {
                 Goal::Remove => return self.forget(),
@@ -192,13 +189,31 @@ impl Link {
         }
     }
 
+    /// It was taken back at once; it may come again before the goal has said so.
+    async fn wait_for_tenure(&mut self) {
+        let mut tenure = self.place.tenure();
+        tokio::select! {
+            _ = self.goal.changed() => {}
+            _ = tenure.wait_for(Option::is_some) => {}
+        }
+    }
+
     /// The server is this node's from now on, if it still is.
     fn arrive(&mut self) -> bool {
         let Some(Tenure { lease, term }) = self.place.begin() else { return false };
         (self.is_here, self.lease) = (true, lease);
-        if term.is_some_and(|term| term.follows) {
+        let revision = term.map(|term| term.revision);
+        let had = std::mem::replace(&mut self.had, revision);
+        if had.is_some() || term.is_some_and(|term| term.follows) {
             // What happened since the one before was last heard is in no event.
             self.lost.get_or_insert_with(super::now);
+        }
+        // If nobody else had it meanwhile, clients know what this node knew: what differs is told. Else they
+        // begin anew, and so does the model.
+        if had != revision
+            && let Ok(empty) = model(&self.server)
+        {
+            self.pbx = empty;
         }
         self.publisher.under(term);
         true
@@ -212,9 +227,6 @@ impl Link {
         let (told, is_told) = oneshot::channel();
         self.publisher.told(told);
         drop(timeout(HAND_OVER, is_told).await);
-        if let Ok(empty) = model(&self.server) {
-            self.pbx = empty;
-        }
         self.place.end();
     }
 

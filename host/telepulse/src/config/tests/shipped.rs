@@ -27,7 +27,7 @@ fn each_example_is_good_for_the_reader_and_for_editors() {
         ("BRANCH_SECRET", "s"),
         ("SHOP_SECRET", "s"),
         ("SHOP_ARI", "p"),
-        ("REDIS_URL", "rediss://u:p@redis.example:6379/1"),
+        ("NATS_PASSWORD", "p"),
         ("ADMIN_TOKEN", token.as_str()),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -1,0 +1,147 @@
+//! Nodes on a real NATS: who has a server, and how it moves.
+
+use super::{Cluster, Outcome, Place, SharedValue, Version};
+use crate::{
+    bus::{Bus as _, NatsBus, nats::tests::NatsServer},
+    config::{Nats, NatsLogin, Secret},
+};
+use async_nats::jetstream;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+
+struct Node {
+    bus: Arc<NatsBus>,
+    cluster: Cluster,
+    place: Arc<Place>,
+}
+
+impl Node {
+    /// One that wants the server `pbx.1`, as every node does.
+    async fn start(settings: &Nats, name: &str) -> Self {
+        let bus = NatsBus::start(settings, name, 100).await.unwrap();
+        let cluster = Cluster::join(&bus, settings, name, true);
+        let place = cluster.places().of("pbx.1");
+        Self { bus, cluster, place }
+    }
+
+    fn has_it(&self) -> bool {
+        self.place.begin().is_some_and(|tenure| tenure.lease.is_good())
+    }
+
+    fn owner(&self) -> Option<String> {
+        self.place.owner().map(|owner| owner.name.to_string())
+    }
+
+    /// It is gone, without a word.
+    async fn die(self) {
+        self.cluster.shared.as_ref().unwrap().stop.cancel();
+        self.place.end();
+        self.bus.stop().await;
+    }
+}
+
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let came = timeout(PATIENCE, async {
+        while !is_so() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    came.await.unwrap_or_else(|_| panic!("it never came: {what}"));
+}
+
+/// The one that has the server, and the other.
+async fn in_order(one: Node, other: Node) -> (Node, Node) {
+    until("somebody to have it", || one.has_it() || other.has_it()).await;
+    let (having, without) = if one.has_it() { (one, other) } else { (other, one) };
+    let name = having.owner();
+    until("the other to know", || name.is_some() && without.owner() == name).await;
+    assert!(!without.has_it());
+    (having, without)
+}
+
+fn revision(node: &Node) -> u64 {
+    node.place.begin().unwrap().term.unwrap().revision
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_permissions_of_the_page_a_server_is_had_handed_over_and_inherited() {
+    let page = include_str!("../../../../docs/scale.md");
+    let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let shown = shown.replace("$NATS_PASSWORD", "a").replace("$WALLBOARD_PASSWORD", "b");
+    let server = NatsServer::with(&shown);
+    let (user, password) = ("telepulse".to_owned(), Secret::new("a"));
+    let settings = Nats { login: NatsLogin::Password { user, password }, ..server.settings() };
+    let (one, two) = (Node::start(&settings, "one").await, Node::start(&settings, "two").await);
+    let (having, without) = in_order(one, two).await;
+    let first = revision(&having);
+    assert!(!having.place.begin().unwrap().term.unwrap().follows, "nobody had it before");
+
+    // Handed over: not before the one that has it has let go.
+    having.cluster.drain();
+    until("it to be taken back", || !having.place.is_here()).await;
+    sleep(Duration::from_millis(500)).await;
+    assert!(!without.has_it(), "it is not let go yet");
+    having.place.end();
+    until("the other to have it", || without.has_it()).await;
+    assert!(revision(&without) > first && without.place.begin().unwrap().term.unwrap().follows);
+    timeout(PATIENCE, having.cluster.leave(PATIENCE)).await.unwrap();
+    assert!(having.cluster.trouble().is_some(), "who hands over should not be asked");
+
+    // Inherited: from one that is gone without a word.
+    let second = revision(&without);
+    let heir = Node::start(&settings, "three").await;
+    without.die().await;
+    until("the heir to have it", || heir.has_it()).await;
+    assert!(revision(&heir) > second);
+    assert_eq!(heir.owner().as_deref(), Some("three"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_are_removed_under_us_are_made_anew_and_terms_go_on() {
+    let server = NatsServer::start();
+    let settings = server.settings();
+    let (one, two) = (Node::start(&settings, "one").await, Node::start(&settings, "two").await);
+    let (having, without) = in_order(one, two).await;
+    let first = revision(&having);
+    let client = async_nats::connect(server.url()).await.unwrap();
+    // Terms count from the second in which the records were made.
+    sleep(Duration::from_millis(1_100)).await;
+    for store in ["TELEPULSE_nodes", "TELEPULSE_owners"] {
+        jetstream::new(client.clone()).delete_key_value(store).await.unwrap();
+    }
+    until("it to be taken back", || !having.place.is_here()).await;
+    having.place.end();
+    until("somebody to have it", || having.has_it() || without.has_it()).await;
+    let heir = if having.has_it() { &having } else { &without };
+    assert!(revision(heir) > first, "what was said under the first one counts no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_all_share_is_changed_by_one_at_a_time() {
+    let server = NatsServer::start();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let value = || SharedValue::new(jetstream::new(client.clone()), server.settings(), "servers");
+    let (one, other) = (value(), value());
+    assert_eq!(one.read().await.unwrap(), Version::default());
+    let (told, mut versions) = mpsc::channel(1);
+    tokio::spawn(other.clone().tell(told));
+    let Outcome::Written(first) = one.write("a".into(), 0).await.unwrap() else { panic!() };
+    assert_eq!(other.write("b".into(), 0).await.unwrap(), Outcome::Conflict);
+    assert_eq!(other.read().await.unwrap(), Version { revision: first, bytes: "a".into() });
+    let Outcome::Written(second) = other.write("b".into(), first).await.unwrap() else { panic!() };
+    assert!(second > first);
+    let next = async |versions: &mut mpsc::Receiver<Version>| {
+        timeout(PATIENCE, versions.recv()).await.unwrap().unwrap()
+    };
+    while next(&mut versions).await != (Version { revision: second, bytes: "b".into() }) {}
+    // NATS forgets it: it is begun with anew, and told again.
+    jetstream::new(client.clone()).delete_key_value("TELEPULSE_shared").await.unwrap();
+    assert_eq!(one.read().await.unwrap(), Version::default());
+    let Outcome::Written(third) = one.write("c".into(), 0).await.unwrap() else { panic!() };
+    while next(&mut versions).await != (Version { revision: third, bytes: "c".into() }) {}
+}

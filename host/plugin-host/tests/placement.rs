@@ -191,9 +191,9 @@ struct Half(u64);
 
 impl plugin_host::ports::Part for Half {
     fn has(&self, about: &str) -> bool {
-        let digits: String =
-            about.rsplit('c').next().unwrap().chars().filter(char::is_ascii_digit).collect();
-        digits.parse::<u64>().unwrap() % 2 == self.0
+        let (_, digits) = about.rsplit_once('c').expect("a call of ours");
+        let digits = digits.trim_end_matches(|it: char| !it.is_ascii_digit());
+        digits.parse::<u64>().expect("a number") % 2 == self.0
     }
 }
 

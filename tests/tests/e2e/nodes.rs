@@ -91,7 +91,8 @@ async fn while_nats_is_away_a_node_is_not_ready_and_then_goes_on() -> Result<()>
     client.ok(json!({"action": "subscribe", "filter": filter()})).await?;
     tell(&platform, 0..1);
     told(&mut client, 0..1).await?;
-    assert_eq!(ready().await?, 200);
+    // NATS has to confirm first that this node is there.
+    wait::until("ready", SOON, async || Ok((ready().await? == 200).then_some(()))).await?;
     nats.stop()?;
     wait::until("not ready", SOON, async || Ok((ready().await? == 503).then_some(()))).await?;
     let figures = reqwest::get(platform.admin("/metrics")).await?.text().await?;

@@ -11,7 +11,7 @@ use super::{
 use crate::{bus::NatsBus, config::Nats};
 use arc_swap::ArcSwap;
 use async_nats::jetstream::Context;
-use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 const TICK: Duration = Duration::from_millis(100);
 /// How long to wait before NATS is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is looked whether the records are still there, in milliseconds.
+const LOOK: u64 = 1_000;
 /// How long the key-value stores may take to be found or made.
 const OPEN: Duration = Duration::from_secs(10);
 
@@ -56,9 +58,23 @@ pub(super) struct Member {
 
 /// What came of an order that took time.
 enum Done {
-    Beat { sent: u64, outcome: Outcome, own: Option<Seen> },
-    Bury { node: String, outcome: Outcome },
-    Own { server: String, owner: Option<String>, outcome: Outcome },
+    Beat {
+        sent: u64,
+        outcome: Outcome,
+        own: Option<Seen>,
+    },
+    Bury {
+        node: String,
+        outcome: Outcome,
+    },
+    Own {
+        server: String,
+        owner: Option<String>,
+        outcome: Outcome,
+    },
+    /// Whether the records are still those.
+    Look(Result<(), String>),
+    Watch(Result<Box<Changes>, String>),
 }
 
 /// One life of this node among the others: until it is buried, or has handed over all.
@@ -69,7 +85,9 @@ struct Life<'a> {
     view: Ownership,
     lease: Lease,
     writes: FuturesUnordered<BoxFuture<'static, Done>>,
-    terms: BTreeMap<String, Term>,
+    /// What others write; none while it is asked for again.
+    changes: Option<Box<Changes>>,
+    look_at: u64,
     /// Something may have another owner, or a node is another.
     has_changed: bool,
 }
@@ -78,10 +96,10 @@ impl Member {
     /// Until stopped.
     pub(super) async fn run(self) {
         let shared = self.shared.clone();
-        while !shared.stop.is_cancelled() && !shared.drained.is_cancelled() {
+        while !shared.stop.is_cancelled() {
             let life = async {
                 match timeout(OPEN, Records::open(&self.jetstream, &self.settings)).await {
-                    Ok(Ok(records)) => match Life::begin(&shared, records).live().await {
+                    Ok(Ok(records)) => match Box::pin(Life::begin(&shared, records).live()).await {
                         Ok(()) => return,
                         Err(why) => shared.trouble(&why),
                     },
@@ -135,13 +153,22 @@ impl<'a> Life<'a> {
             plugins: BTreeSet::new(),
         };
         let view = Ownership::new(&me, record, Terms::default());
-        let (writes, terms) = Default::default();
-        Self { shared, records, me, view, lease: Lease::none(), writes, terms, has_changed: true }
+        Self {
+            shared,
+            records,
+            me,
+            view,
+            lease: Lease::none(),
+            writes: FuturesUnordered::new(),
+            changes: None,
+            look_at: 0,
+            has_changed: true,
+        }
     }
 
-    /// Until this node is gone; an error means that the records cannot be read.
+    /// Until this node is gone; an error means that there are other records.
     async fn live(mut self) -> Result<(), String> {
-        let mut changes = self.records.changes().await?;
+        self.changes = Some(self.records.changes().await?.into());
         let mut wanted = self.shared.places.wanted();
         let mut sought = self.shared.seats.sought();
         let mut draining = self.shared.draining.subscribe();
@@ -150,11 +177,11 @@ impl<'a> Life<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                seen = changes.next() => match seen {
+                seen = next(&mut self.changes) => match seen {
                     Ok(seen) => self.saw(seen),
-                    Err(why) => changes = self.again(&why).await?,
+                    Err(why) => self.watch_again(&why),
                 },
-                Some(done) = self.writes.next() => self.done(done),
+                Some(done) = self.writes.next() => self.done(done)?,
                 Ok(()) = wanted.changed() => self.want(),
                 Ok(()) = sought.changed() => self.want(),
                 () = begun(&mut draining), if !self.view.is_draining() => {
@@ -163,8 +190,7 @@ impl<'a> Life<'a> {
                 }
                 _ = tick.tick() => {
                     self.tick();
-                    if self.view.is_gone() && self.view.is_idle() {
-                        self.end();
+                    if self.view.is_gone() && self.view.is_idle() && !self.stays() {
                         return Ok(());
                     }
                 }
@@ -173,12 +199,25 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// The records are watched anew. What this node may do until then is in its lease.
-    async fn again(&mut self, why: &str) -> Result<Changes, String> {
+    /// The records are watched anew, and beats go on meanwhile: what this node may do is in its lease.
+    fn watch_again(&mut self, why: &str) {
         tracing::warn!("the records of who has which server are read again: {why}");
-        timeout(OPEN, self.records.changes())
-            .await
-            .map_err(|_| "NATS does not answer".to_owned())?
+        self.changes = None;
+        let records = self.records.clone();
+        self.writes.push(Box::pin(async move {
+            sleep(PAUSE).await;
+            let changes = timeout(OPEN, records.changes()).await;
+            let changes = changes.map(|changes| changes.map(Box::new));
+            Done::Watch(changes.unwrap_or_else(|_| Err("NATS does not answer".to_owned())))
+        }));
+    }
+
+    /// Nobody tells that the records are gone: it is looked now and then.
+    fn look(&mut self, now: u64) {
+        if now >= self.look_at {
+            self.look_at = u64::MAX;
+            self.writes.push(Box::pin(self.records.clone().look().map(Done::Look)));
+        }
     }
 
     fn now(&self) -> u64 {
@@ -209,9 +248,15 @@ impl<'a> Life<'a> {
         self.has_changed = true;
     }
 
-    fn done(&mut self, done: Done) {
+    fn done(&mut self, done: Done) -> Result<(), String> {
         let now = self.now();
         match done {
+            Done::Look(outcome) => {
+                self.look_at = now + LOOK;
+                return outcome;
+            }
+            Done::Watch(Ok(changes)) => self.changes = Some(changes),
+            Done::Watch(Err(why)) => self.watch_again(&why),
             Done::Beat { sent, outcome, own } => {
                 self.view.beaten(sent, outcome);
                 if let Some(own) = own {
@@ -224,6 +269,7 @@ impl<'a> Life<'a> {
             }
         }
         self.has_changed = true;
+        Ok(())
     }
 
     fn tick(&mut self) {
@@ -239,6 +285,7 @@ impl<'a> Life<'a> {
         self.shared.places.sweep();
         let now = self.now();
         let could_act = self.view.may_act(now);
+        self.look(now);
         for order in self.view.tick(now) {
             self.carry_out(order, now);
         }
@@ -261,15 +308,12 @@ impl<'a> Life<'a> {
                 tracing::info!(plugin = seats::plugin(&server), "this node has the plugin no more");
             }
             Order::Start { server, term } => {
-                let revision = u64::from(self.records.since) << 32 | term.revision;
-                let term = Term { revision, ..term };
+                let term = Term { revision: self.records.term(term.revision), ..term };
                 tracing::info!(server, "this node has the server");
-                self.terms.insert(server.clone(), term);
                 self.grant(&server, Some(Tenure { lease: self.lease.clone(), term: Some(term) }));
             }
             Order::Stop { server } => {
                 tracing::info!(server, "this node has the server no more");
-                self.terms.remove(&server);
                 self.grant(&server, None);
             }
             Order::Beat { record, after } => {
@@ -353,8 +397,11 @@ impl<'a> Life<'a> {
         let mut has_moved = false;
         for (server, place) in self.shared.places.all() {
             let owner = self.view.owner(&server).and_then(|id| nodes.get(id));
-            let owner =
-                owner.map(|node| Owner { name: node.name.clone(), start: node.start.clone() });
+            let owner = owner.map(|node| Owner {
+                name: node.name.clone(),
+                start: node.start.clone(),
+                is_self: node.is_self,
+            });
             has_moved |= place.owned_by(owner.as_ref());
         }
         // What is gone is of no interest but as long as something names it.
@@ -368,13 +415,17 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn end(&self) {
-        if self.view.is_draining() {
+    /// Whether one that is gone goes on looking who has what: it was drained, and may still be asked.
+    fn stays(&self) -> bool {
+        if !self.view.is_draining() {
+            tracing::warn!("this node was away for too long: it begins anew");
+            return false;
+        }
+        if !self.shared.drained.is_cancelled() {
             tracing::info!("this node has handed over all servers and plugins");
             self.shared.drained.cancel();
-        } else {
-            tracing::warn!("this node was away for too long: it begins anew");
         }
+        true
     }
 }
 
@@ -382,6 +433,14 @@ impl Drop for Life<'_> {
     /// Whoever still acts under this life has to stop: the next one begins with other records.
     fn drop(&mut self) {
         self.lease.set(0);
+    }
+}
+
+/// The next that others write; never, while there is nothing to read it from.
+async fn next(changes: &mut Option<Box<Changes>>) -> Result<Seen, String> {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -394,6 +453,6 @@ async fn begun(draining: &mut watch::Receiver<bool>) {
 impl Place {
     /// Whether another node has it.
     pub(crate) fn is_elsewhere(&self) -> bool {
-        !self.is_here() && self.owner().is_some()
+        !self.is_here() && self.owner().is_some_and(|owner| !owner.is_self)
     }
 }

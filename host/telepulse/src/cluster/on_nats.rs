@@ -127,21 +127,27 @@ async fn a_value_that_all_share_is_changed_by_one_at_a_time() {
     let client = async_nats::connect(server.url()).await.unwrap();
     let value = || SharedValue::new(jetstream::new(client.clone()), server.settings(), "servers");
     let (one, other) = (value(), value());
-    assert_eq!(one.read().await.unwrap(), Version::default());
+    let is_nothing = |version: &Version| version.revision == 0 && version.bytes.is_empty();
+    let begun = one.read().await.unwrap();
+    assert!(is_nothing(&begun));
     let (told, mut versions) = mpsc::channel(1);
     tokio::spawn(other.clone().tell(told));
     let Outcome::Written(first) = one.write("a".into(), 0).await.unwrap() else { panic!() };
     assert_eq!(other.write("b".into(), 0).await.unwrap(), Outcome::Conflict);
-    assert_eq!(other.read().await.unwrap(), Version { revision: first, bytes: "a".into() });
+    let read = other.read().await.unwrap();
+    assert_eq!(read, Version { revision: first, bytes: "a".into(), ..begun.clone() });
     let Outcome::Written(second) = other.write("b".into(), first).await.unwrap() else { panic!() };
     assert!(second > first);
     let next = async |versions: &mut mpsc::Receiver<Version>| {
         timeout(PATIENCE, versions.recv()).await.unwrap().unwrap()
     };
-    while next(&mut versions).await != (Version { revision: second, bytes: "b".into() }) {}
+    let expected = Version { revision: second, bytes: "b".into(), ..begun.clone() };
+    while next(&mut versions).await != expected {}
     // NATS forgets it: it is begun with anew, and told again.
     jetstream::new(client.clone()).delete_key_value("TELEPULSE_shared").await.unwrap();
-    assert_eq!(one.read().await.unwrap(), Version::default());
+    let anew = one.read().await.unwrap();
+    assert!(is_nothing(&anew) && anew.since > begun.since);
     let Outcome::Written(third) = one.write("c".into(), 0).await.unwrap() else { panic!() };
-    while next(&mut versions).await != (Version { revision: third, bytes: "c".into() }) {}
+    let expected = Version { revision: third, bytes: "c".into(), ..anew };
+    while next(&mut versions).await != expected {}
 }

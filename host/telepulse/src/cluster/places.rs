@@ -29,6 +29,8 @@ pub(crate) struct Owner {
     pub(crate) name: Arc<str>,
     /// Its name on the bus.
     pub(crate) start: Arc<str>,
+    /// It is this node, which may be cut off and have it no more.
+    pub(crate) is_self: bool,
 }
 
 /// Where one server is.

@@ -22,11 +22,16 @@ const FORGET: Duration = Duration::from_hours(24);
 /// Both kinds of records.
 #[derive(Clone, Debug)]
 pub(super) struct Records {
+    jetstream: Context,
+    settings: Nats,
     nodes: Store,
     servers: Store,
-    /// When the servers' records were begun with, in seconds: their revisions count from there.
-    pub(super) since: u32,
 }
+
+/// So many bits of a term are the record's revision.
+const REVISIONS: u32 = 29;
+/// The others are when the records were begun with, in units of so many milliseconds.
+const SINCE: i128 = 125;
 
 /// A server's record.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -53,9 +58,25 @@ impl Records {
     pub(super) async fn open(jetstream: &Context, settings: &Nats) -> Result<Self, String> {
         let nodes = bucket(jetstream, settings, "nodes", FORGET).await?;
         let servers = bucket(jetstream, settings, "owners", Duration::ZERO).await?;
-        let status = servers.status().await.map_err(|error| error.to_string())?;
-        let since = status.info.created.unix_timestamp();
-        Ok(Self { nodes, servers, since: u32::try_from(since).unwrap_or(u32::MAX) })
+        Ok(Self { jetstream: jetstream.clone(), settings: settings.clone(), nodes, servers })
+    }
+
+    /// Looks whether these are still the records; an error means that others have to be begun with.
+    pub(super) async fn look(self) -> Result<(), String> {
+        // What does not answer says nothing.
+        let Ok(found) = Self::open(&self.jetstream, &self.settings).await else { return Ok(()) };
+        let made = |of: &Self| (since(&of.nodes), since(&of.servers));
+        if made(&found) == made(&self) {
+            return Ok(());
+        }
+        Err("NATS has lost the records of who has which server: they are made anew".to_owned())
+    }
+
+    /// A term that is greater than those before, also than those of records that NATS has lost.
+    pub(super) fn term(&self, revision: u64) -> u64 {
+        let since = since(&self.servers) / (SINCE * 1_000_000);
+        let revision = revision.min((1 << REVISIONS) - 1);
+        u64::try_from(since).unwrap_or_default() << REVISIONS | revision
     }
 
     /// Everything that is there, and then each change.
@@ -171,6 +192,11 @@ fn as_stream(bucket: &str, settings: &Nats, what: &str, max_age: Duration) -> Co
         allow_direct: true,
         ..Config::default()
     }
+}
+
+/// When a store was made, in nanoseconds since 1970: nothing else tells it from the next of its name.
+pub(super) fn since(store: &Store) -> i128 {
+    store.stream.cached_info().created.unix_timestamp_nanos()
 }
 
 /// What a store is called: no dot may be in it.

@@ -8,15 +8,20 @@ use super::{
 use crate::config::Nats;
 use async_nats::jetstream::{
     Context,
-    kv::{Operation, Store, UpdateErrorKind},
+    kv::{Entry, Operation, Store, UpdateErrorKind},
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use std::time::Duration;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, interval_at, sleep},
+};
 
 /// How long to wait before NATS is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is looked whether the value is still where it is read.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The value, wherever it is by now.
 #[derive(Clone, Debug)]
@@ -29,6 +34,8 @@ pub(crate) struct SharedValue {
 /// The value as of a revision; 0 and nothing where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Version {
+    /// When the store was made that it is from, in nanoseconds since 1970.
+    pub(crate) since: i128,
     pub(crate) revision: u64,
     pub(crate) bytes: Bytes,
 }
@@ -50,8 +57,11 @@ impl SharedValue {
 
     /// The value as it is now.
     pub(crate) async fn read(&self) -> Result<Version, String> {
-        let entry = self.store().await?.entry(self.key).await.map_err(|error| error.to_string())?;
-        Ok(entry.map(version).unwrap_or_default())
+        let store = self.store().await?;
+        let since = records::since(&store);
+        let entry = store.entry(self.key).await.map_err(|error| error.to_string())?;
+        let nothing = Version { since, ..Version::default() };
+        Ok(entry.map_or(nothing, |entry| version(since, entry)))
     }
 
     /// Changes it, if it is still of that revision. An error means that it may have been changed or not.
@@ -80,20 +90,33 @@ impl SharedValue {
     }
 
     async fn tell_while_it_goes(&self, versions: &mpsc::Sender<Version>) -> Result<(), String> {
-        let watch = self.store().await?.watch_with_history(self.key).await;
+        let store = self.store().await?;
+        let since = records::since(&store);
+        let watch = store.watch_with_history(self.key).await;
         let mut watch = watch.map_err(|error| error.to_string())?;
-        while let Some(entry) = watch.next().await {
-            let entry = entry.map_err(|error| error.to_string())?;
-            if versions.send(version(entry)).await.is_err() {
+        let mut look = interval_at(Instant::now() + LOOK, LOOK);
+        loop {
+            let version = tokio::select! {
+                entry = watch.next() => {
+                    let entry = entry.ok_or("the watch has ended")?;
+                    version(since, entry.map_err(|error| error.to_string())?)
+                }
+                // Nobody tells the watch that NATS has lost what it reads.
+                _ = look.tick() => match self.read().await? {
+                    found if found.since == since => continue,
+                    found => return Err(format!("it was made anew, at {}", found.since)),
+                },
+            };
+            if versions.send(version).await.is_err() {
                 return Ok(());
             }
         }
-        Err("the watch has ended".to_owned())
     }
 }
 
 /// What was deleted by hand is as if there were nothing.
-fn version(entry: async_nats::jetstream::kv::Entry) -> Version {
+fn version(since: i128, entry: Entry) -> Version {
     let is_there = entry.operation == Operation::Put;
-    Version { revision: entry.revision, bytes: if is_there { entry.value } else { Bytes::new() } }
+    let bytes = if is_there { entry.value } else { Bytes::new() };
+    Version { since, revision: entry.revision, bytes }
 }

@@ -42,12 +42,6 @@ pub enum KeepError {
         /// What is wrong.
         error: serde_json::Error,
     },
-    /// What the nodes share cannot be read.
-    #[error("servers that were changed over the admin API: {why}")]
-    Shared {
-        /// Why.
-        why: String,
-    },
 }
 
 impl Kept {

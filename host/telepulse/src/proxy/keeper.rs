@@ -9,11 +9,14 @@ use crate::{
     config::Server,
 };
 use bytes::Bytes;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 use telepulse_language::{Code, Refusal};
+use tokio::time::sleep;
 
 /// So often a change is tried that another node's comes before.
 const ATTEMPTS: usize = 5;
+/// How long to wait before what the nodes share is read again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The servers of the configuration, and what differs from it.
 pub(super) struct Keeper {
@@ -24,10 +27,13 @@ pub(super) struct Keeper {
     is_behind: bool,
 }
 
+/// Which version is known: when its store was made, and its revision there.
+type Stand = (i128, u64);
+
 /// Where it is kept.
 pub(super) enum At {
     File(PathBuf),
-    Shared { value: Box<SharedValue>, revision: u64 },
+    Shared { value: Box<SharedValue>, known: Stand },
 }
 
 impl Keeper {
@@ -38,7 +44,11 @@ impl Keeper {
             At::Shared { .. } => Kept::default(),
         };
         let mut keeper = Self { kept, configured, at, is_behind: false };
-        keeper.read_again().await.map_err(|why| KeepError::Shared { why })?;
+        // NATS may be away for a moment, also just now.
+        while let Err(why) = keeper.read_again().await {
+            tracing::error!("waiting for the servers that were changed over the admin API: {why}");
+            sleep(AGAIN).await;
+        }
         Ok(keeper)
     }
 
@@ -63,11 +73,11 @@ impl Keeper {
                     self.kept = kept;
                     return Ok(());
                 }
-                At::Shared { value, revision } => {
+                At::Shared { value, known } => {
                     let json = serde_json::to_vec(&kept).map_err(|error| unchanged(&error))?;
-                    match value.write(json.into(), *revision).await {
+                    match value.write(json.into(), known.1).await {
                         Ok(Outcome::Written(written)) => {
-                            (self.kept, *revision) = (kept, written);
+                            (self.kept, known.1) = (kept, written);
                             return Ok(());
                         }
                         Ok(_) => {}
@@ -87,13 +97,14 @@ impl Keeper {
         Ok(std::mem::take(&mut self.is_behind))
     }
 
-    fn learn(&mut self, Version { revision, bytes }: &Version) -> Result<(), String> {
-        let At::Shared { revision: known, .. } = &mut self.at else { return Ok(()) };
-        if *revision == *known {
+    /// What comes late is older than what is known by now.
+    fn learn(&mut self, Version { since, revision, bytes }: &Version) -> Result<(), String> {
+        let At::Shared { known, .. } = &mut self.at else { return Ok(()) };
+        if (*since, *revision) <= *known {
             return Ok(());
         }
         let kept = read(bytes)?;
-        *known = *revision;
+        *known = (*since, *revision);
         // Where NATS has lost all of it, this node still knows.
         if let Some(kept) = kept {
             self.is_behind |= kept != self.kept;

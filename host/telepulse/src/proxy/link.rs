@@ -146,7 +146,9 @@ impl Link {
             // Each time: the tenure of before may be over, and another one begun.
             if goal != Goal::Yield && !self.arrive() {
                 match goal {
-                    // Who has the server tells that it is gone.
+                    // Who has the server tells that it is gone. Where nobody has had it since this node did, that
+                    // is for this node to tell; else it comes too late, and is left out of the stream.
+                    Goal::Remove if self.had.is_some() => return self.forget(),
                     Goal::Remove | Goal::Quit => return,
                     _ => self.wait_for_tenure().await,
                 }

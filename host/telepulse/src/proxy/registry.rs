@@ -80,7 +80,7 @@ impl Registry {
         path: PathBuf,
     ) -> Result<Self, KeepError> {
         let at = match cluster.servers() {
-            Some(value) => At::Shared { value: value.clone().into(), revision: 0 },
+            Some(value) => At::Shared { value: value.clone().into(), known: (0, 0) },
             None => At::File(path),
         };
         let keeper = Keeper::load(at, configured).await?;

@@ -43,7 +43,7 @@ impl Far {
             );
             return refuse(ask, &Refusal::new(Code::TooManyRequests, why));
         };
-        let Some(owner) = self.place.owner() else {
+        let Some(owner) = self.place.owner().filter(|owner| !owner.is_self) else {
             return refuse(ask, &unavailable(&self.server, "no node has it at the moment"));
         };
         let far = self.clone();

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_not_answered_says_whether_it_may_have_been_done() {
-        let owner = Owner { name: "tp2".into(), start: "tp2-1".into() };
+        let owner = Owner { name: "tp2".into(), start: "tp2-1".into(), is_self: false };
         for (error, code) in [
             (RequestError::NobodyServes(String::new()), Code::ServerUnavailable),
             (RequestError::Full(String::new()), Code::TooManyRequests),

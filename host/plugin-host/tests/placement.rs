@@ -191,9 +191,9 @@ struct Half(u64);
 
 impl plugin_host::ports::Part for Half {
     fn has(&self, about: &str) -> bool {
-        let (_, digits) = about.rsplit_once('c').expect("a call of ours");
-        let digits = digits.trim_end_matches(|it: char| !it.is_ascii_digit());
-        digits.parse::<u64>().expect("a number") % 2 == self.0
+        // "pbx1/\"c12\""
+        let call = about.chars().skip_while(|it| *it != 'c').filter(char::is_ascii_digit);
+        call.collect::<String>().parse::<u64>().is_ok_and(|call| call % 2 == self.0)
     }
 }
 

@@ -32,6 +32,11 @@ const LOOK: u64 = 1_000;
 /// How long the key-value stores may take to be found or made.
 const OPEN: Duration = Duration::from_secs(10);
 
+/// Why plugins are not here: others may have them.
+const CUT_OFF: &str = "NATS has not confirmed that this node is there";
+/// The same of a node that drains.
+const HANDS_OVER: &str = "this node hands its plugins over, and takes none";
+
 /// What the task shares with the rest of the program.
 pub(super) struct Shared {
     pub(super) name: Arc<str>,
@@ -130,7 +135,8 @@ impl Shared {
     /// Nothing is here any more.
     fn withdraw(&self) {
         self.places.withdraw();
-        self.seats.withdraw("NATS has not confirmed that this node is there");
+        let is_over = *self.draining.borrow();
+        self.seats.withdraw(if is_over { HANDS_OVER } else { CUT_OFF });
     }
 
     fn trouble(&self, why: &str) {
@@ -367,8 +373,8 @@ impl<'a> Life<'a> {
         let owner = self.view.owner(&id).filter(|owner| *owner != self.me);
         let owner = owner.and_then(|id| self.view.others().find(|(other, _)| *other == id));
         match owner {
-            _ if is_cut_off => "NATS has not confirmed that this node is there".to_owned(),
-            _ if self.view.is_draining() => "this node hands its plugins over".to_owned(),
+            _ if is_cut_off => CUT_OFF.to_owned(),
+            _ if self.view.is_draining() => HANDS_OVER.to_owned(),
             Some((_, owner)) => format!("it runs on one node, which is {}", owner.name),
             None => "the nodes have not agreed yet which of them runs it".to_owned(),
         }
@@ -378,7 +384,7 @@ impl<'a> Life<'a> {
     /// not at all.
     fn divide(&self, plugin: &str, seat: &seats::Seat, is_cut_off: bool) {
         if self.view.is_draining() {
-            seat.refuse("this node hands its plugins over", false);
+            seat.refuse(HANDS_OVER, false);
         } else if !is_cut_off {
             let has = |record: &NodeRecord| {
                 record.state == NodeState::Alive && record.plugins.contains(plugin)

@@ -33,6 +33,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("telepulse servers add pbx1 --host pbx.example", "by TLS: the end-to-end tests"),
     ("telepulse servers change", "the servers of the demo stay as they are: `operating`"),
     ("telepulse reload", "of a configuration, which the demo has none of: `operating`"),
+    ("telepulse tokens revoke --user", "the demo's one user runs the others: `revocations`"),
     ("curl https://", "somebody else's server"),
     ("docker run", "somebody else's image; the tests of traces have a collector of their own"),
 ];
@@ -60,6 +61,10 @@ const MEANT: &[(&str, &str)] = &[
     ("~/", ""),
     ("--for 10m", "--for 2s"),
     (" data/audit.jsonl", " ../tmp/telepulse-demo-*/data/audit.jsonl"),
+    (
+        "unrevoke 5d1c0b7a9e2f4431",
+        "unrevoke $(curl -sS http://127.0.0.1:8082/revocations | grep -o '\"id\":\"[^\"]*' | head -1 | cut -d'\"' -f4)",
+    ),
 ];
 
 /// The demo, with a network for itself.

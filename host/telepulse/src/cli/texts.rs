@@ -74,7 +74,7 @@ pub(super) const TOKENS_LIST: &str = "Examples:
   telepulse tokens list
   telepulse tokens list --json | jq -r '.items[].id'";
 pub(super) const REVOKE: &str = "Examples:
-  telepulse tokens revoke --jti 3f2a9c --expires 2026-11-22T18:00:00Z
+  telepulse tokens revoke --jti 3f2a9c --expires 2036-11-22T18:00:00Z
   telepulse tokens revoke --subject ana --before 2026-11-22T15:00:00Z
   telepulse tokens revoke --user wallboard
 

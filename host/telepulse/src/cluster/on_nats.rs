@@ -2,7 +2,10 @@
 
 use super::{Cluster, Outcome, Place, SharedValue, Version};
 use crate::{
-    bus::{Bus as _, NatsBus, nats::tests::NatsServer},
+    bus::{
+        Bus as _, NatsBus,
+        nats::tests::{NatsServer, until},
+    },
     config::{Nats, NatsLogin, Secret},
 };
 use async_nats::jetstream;
@@ -43,15 +46,6 @@ impl Node {
         self.place.end();
         self.bus.stop().await;
     }
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let came = timeout(PATIENCE, async {
-        while !is_so() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    });
-    came.await.unwrap_or_else(|_| panic!("it never came: {what}"));
 }
 
 /// The one that has the server, and the other.

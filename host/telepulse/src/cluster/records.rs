@@ -2,7 +2,7 @@
 //! by everybody as they change.
 
 use super::{NodeRecord, NodeState, Outcome};
-use crate::config::Nats;
+use crate::{config::Nats, nats};
 use async_nats::jetstream::{
     Context, ErrorCode,
     context::{
@@ -201,10 +201,7 @@ pub(super) fn since(store: &Store) -> i128 {
 
 /// What a store is called: no dot may be in it.
 pub(super) fn name(prefix: Option<&str>, what: &str) -> String {
-    match prefix {
-        None => format!("TELEPULSE_{what}"),
-        Some(prefix) => format!("TELEPULSE_{}_{what}", prefix.replace('.', "_")),
-    }
+    format!("{}_{what}", nats::name(prefix))
 }
 
 fn is_missing(error: &KeyValueError) -> bool {

@@ -42,7 +42,7 @@ async fn node(server: &NatsServer, name: &str) -> Arc<NatsBus> {
 }
 
 /// Waits until something is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let came = timeout(PATIENCE, async {
         while !is_so() {
             sleep(Duration::from_millis(10)).await;

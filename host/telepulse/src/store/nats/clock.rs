@@ -50,9 +50,7 @@ mod tests {
         assert_eq!((clock.shows(begun), clock.shows(after(10))), (5_000, 5_010));
         clock.set(90_000, after(20));
         assert_eq!((clock.shows(after(20)), clock.shows(after(30))), (90_000, 90_010));
-        clock.set(7, after(40));
-        assert_eq!(clock.shows(after(41)), 1, "one that shows nothing yet is no reason to fail");
         clock.set(5_040, after(40));
-        assert_eq!(clock.shows(after(50)), 5_050);
+        assert_eq!(clock.shows(after(50)), 5_050, "set back");
     }
 }

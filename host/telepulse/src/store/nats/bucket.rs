@@ -2,8 +2,12 @@
 //! are. Every message has a number that no other ever gets, so a value is changed or removed only while it is
 //! still the one that was read.
 
-use super::{change::Value, clock::Clock, names::Names};
-use crate::{config::Nats, nats, store::link::Fault};
+use super::{clock::Clock, names::Names};
+use crate::{
+    config::Nats,
+    nats,
+    store::{change::Value, link::Fault},
+};
 use async_nats::{
     HeaderMap,
     datetime::DateTime,

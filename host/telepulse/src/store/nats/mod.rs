@@ -3,7 +3,6 @@
 //! clock says.
 
 mod bucket;
-mod change;
 mod clock;
 mod line;
 mod names;
@@ -13,7 +12,7 @@ mod sweep;
 mod tests;
 
 use super::{
-    kv::check,
+    change::check,
     link::{Failed, Link},
 };
 use crate::config::Nats;

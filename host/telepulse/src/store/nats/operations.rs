@@ -3,10 +3,12 @@
 
 use super::{
     bucket::{Bucket, Found},
-    change::{Step, step},
     line::Line,
 };
-use crate::store::link::Fault;
+use crate::store::{
+    change::{Step, key, step},
+    link::Fault,
+};
 use bytes::Bytes;
 use plugin_host::ports::{KvChange, KvDone, KvKeys};
 use std::{
@@ -121,13 +123,4 @@ pub(super) async fn keys(
     });
     walk.await?;
     Ok(first.into_iter().collect())
-}
-
-fn key(change: &KvChange) -> &str {
-    match change {
-        KvChange::Set { key, .. }
-        | KvChange::CompareAndSwap { key, .. }
-        | KvChange::Take { key }
-        | KvChange::Increment { key, .. } => key,
-    }
 }

@@ -5,7 +5,7 @@ use crate::{
     bus::NatsServer,
     clock::now_ms,
     config::{NatsLogin, Secret},
-    store::{link::UNDER_WAY, tests::Bench},
+    store::{change::Value, link::UNDER_WAY, tests::Bench},
 };
 use async_nats::jetstream::{self, stream::Stream};
 use bytes::Bytes;
@@ -263,7 +263,7 @@ async fn a_value_is_changed_only_while_it_is_the_one_that_was_read() {
         let bucket = &line.bucket;
         let subject = bucket.names.of_key("crm", "a");
         let found = bucket.get(&subject).await?.map_or(0, |found| found.revision);
-        let value = |text: &'static str| change::Value { bytes: text.into(), until: None };
+        let value = |text: &'static str| Value { bytes: text.into(), until: None };
         let outcomes = [
             bucket.put(&subject, value("2"), Some(0)).await?,
             bucket.put(&subject, value("2"), Some(found)).await?,

@@ -17,7 +17,7 @@ use crate::clock::now_ms;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, ready};
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
-use recent::{Place, Recent};
+use recent::{Known, Place, Recent};
 use std::{
     ops::Bound,
     path::Path,
@@ -57,7 +57,7 @@ impl KvStore {
 impl Kv for KvStore {
     fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>> {
         let place = Place { plugin: plugin.to_owned(), key };
-        if let Some(known) = self.recent.get(&place, now_ms()) {
+        if let Some(Known(known)) = self.recent.get(&place, now_ms()) {
             return Box::pin(ready(Ok(known)));
         }
         reading(self.disk.clone(), move |disk| read_value(disk, &place, now_ms()))

@@ -43,11 +43,15 @@ impl Default for Recent {
     }
 }
 
+/// What is under a key for certain: a value that is not over, or nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Known(pub(super) Option<Bytes>);
+
 impl Recent {
-    /// What is there, if that is known: nothing, or a value that is not over.
-    pub(super) fn get(&self, place: &Place, now: u64) -> Option<Option<Bytes>> {
-        let known = self.0.get(place)?;
-        Some(known.filter(|value| !value.is_over(now)).map(|value| value.bytes))
+    /// What is there, if it was changed lately.
+    pub(super) fn get(&self, place: &Place, now: u64) -> Option<Known> {
+        let found = self.0.get(place)?;
+        Some(Known(found.filter(|value| !value.is_over(now)).map(|value| value.bytes)))
     }
 
     /// A change was committed.
@@ -78,19 +82,23 @@ mod tests {
         Left::Value(Value { bytes: bytes.into(), until })
     }
 
+    fn known(text: &'static str) -> Known {
+        Known(Some(text.into()))
+    }
+
     #[test]
     fn what_was_written_last_is_known_or_nothing() {
         let recent = Recent::default();
         assert_eq!(recent.get(&place("a"), 0), None);
         recent.note(place("a"), value("1", None));
         recent.note(place("b"), value("2", Some(100)));
-        assert_eq!(recent.get(&place("a"), 0), Some(Some("1".into())));
-        assert_eq!(recent.get(&place("b"), 99), Some(Some("2".into())));
-        assert_eq!(recent.get(&place("b"), 100), Some(None), "its time is over");
+        assert_eq!(recent.get(&place("a"), 0), Some(known("1")));
+        assert_eq!(recent.get(&place("b"), 99), Some(known("2")));
+        assert_eq!(recent.get(&place("b"), 100), Some(Known(None)), "its time is over");
         recent.note(place("a"), Left::Same);
-        assert_eq!(recent.get(&place("a"), 0), Some(Some("1".into())));
+        assert_eq!(recent.get(&place("a"), 0), Some(known("1")));
         recent.note(place("a"), Left::Nothing);
-        assert_eq!(recent.get(&place("a"), 0), Some(None));
+        assert_eq!(recent.get(&place("a"), 0), Some(Known(None)));
         recent.note(place("b"), value(vec![0; LONGEST + 1], None));
         assert_eq!(recent.get(&place("b"), 0), None, "the older one is not there either");
         recent.forget();

@@ -16,6 +16,8 @@ pub(crate) enum Harm {
     CutFromNats { node: usize, how: Fault },
     /// A node does not reach an Asterisk.
     CutFromAsterisk { node: usize, pbx: usize, how: Fault },
+    /// A node does not reach the Redis with its plugins' values.
+    CutFromRedis { node: usize, how: Fault },
     /// All that a node says and hears takes its time.
     Delay { node: usize, by: Duration },
     /// A node is killed, and started again.
@@ -35,7 +37,7 @@ pub(crate) struct Script {
     left: Vec<usize>,
 }
 
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 /// Nobody's clock is wrong by more.
 const WRONG: Duration = Duration::from_hours(30);
 
@@ -85,6 +87,7 @@ impl Script {
             3 => Harm::KillNode { node },
             4 => Harm::StopNode { node },
             5 => Harm::KillNats { server: random.random_range(0..SERVERS) },
+            6 => Harm::CutFromRedis { node, how },
             _ => Harm::SetClock { node, wrong: wrong(random) },
         })
     }
@@ -107,9 +110,14 @@ async fn inflict(world: &mut World, harm: Harm, lasting: Duration) -> Result<()>
             sleep(lasting).await;
             world.links[node].heal();
         }
+        Harm::CutFromRedis { node, how } => {
+            world.links[node].redis.set(how);
+            sleep(lasting).await;
+            world.links[node].heal();
+        }
         Harm::Delay { node, by } => {
             let links = &world.links[node];
-            links.nats.iter().chain(&links.pbxs).for_each(|link| link.set(Fault::Delay(by)));
+            links.all().for_each(|link| link.set(Fault::Delay(by)));
             sleep(lasting).await;
             links.heal();
         }

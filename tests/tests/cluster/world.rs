@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::{
     fmt::Write as _,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,11 +41,13 @@ pub(crate) struct World {
 pub(crate) struct Links {
     pub(crate) nats: Vec<FaultProxy>,
     pub(crate) pbxs: Vec<FaultProxy>,
+    pub(crate) redis: FaultProxy,
 }
 
 impl Links {
-    async fn lay(nats: &NatsCluster, pbxs: &[Asterisk]) -> Result<Self> {
-        let mut links = Self { nats: Vec::new(), pbxs: Vec::new() };
+    async fn lay(nats: &NatsCluster, pbxs: &[Asterisk], redis: &Daemon) -> Result<Self> {
+        let redis = FaultProxy::start((Ipv4Addr::LOCALHOST, redis.port()).into()).await?;
+        let mut links = Self { nats: Vec::new(), pbxs: Vec::new(), redis };
         for server in nats.addresses() {
             links.nats.push(FaultProxy::start(server).await?);
         }
@@ -54,9 +57,13 @@ impl Links {
         Ok(links)
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &FaultProxy> {
+        self.nats.iter().chain(&self.pbxs).chain([&self.redis])
+    }
+
     /// Every link of the node works again.
     pub(crate) fn heal(&self) {
-        self.nats.iter().chain(&self.pbxs).for_each(|link| link.set(Fault::None));
+        self.all().for_each(|link| link.set(Fault::None));
     }
 }
 
@@ -82,7 +89,7 @@ impl World {
 
     /// One after the other: the first compiles for all.
     async fn add_node(&mut self, number: usize) -> Result<()> {
-        let links = Links::lay(&self.nats, &self.pbxs).await?;
+        let links = Links::lay(&self.nats, &self.pbxs, &self.redis).await?;
         let toml = self.configuration(&links)?;
         let mut node = Node::prepare(&format!("tp{}", number + 1), &toml, &compiled())?;
         node.start()?;
@@ -98,10 +105,10 @@ impl World {
             links.nats.iter().map(|link| format!("\"nats://{}\"", link.address())).collect();
         let mut toml = format!(
             "[bus]\nkind = \"nats\"\nurl = [{}]\nreplicas = 3\n\
-             [store]\nkind = \"redis\"\nurl = \"{}\"\npath = \"data\"\n\
+             [store]\nkind = \"redis\"\nurl = \"redis://{}\"\npath = \"data\"\n\
              [commands]\nperSecond = 1000\ndialsPerMinute = 100000\ndialsPerNumber = 100000\n",
             nats.join(", "),
-            self.redis.url(),
+            links.redis.address(),
         );
         for (pbx, asterisk) in self.pbxs.iter().enumerate() {
             write!(

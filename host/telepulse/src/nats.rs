@@ -1,6 +1,7 @@
 //! What everybody who uses NATS shares: `[bus]` says once how it is connected to, for the bus, the store and
 //! the records of nodes.
 
+pub(crate) mod bucket;
 pub(crate) mod key;
 
 use crate::config::{Nats, NatsLogin};

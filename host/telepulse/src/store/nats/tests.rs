@@ -232,7 +232,7 @@ async fn what_nats_does_not_take_is_told_with_the_way_out() {
     other.max_age = Duration::from_hours(1);
     context.update_stream(&other).await.unwrap();
     let forgets = another(&server).set("crm", "a", "1").await.unwrap_err();
-    assert!(forgets.contains("forgets values by itself"), "{forgets}");
+    assert!(forgets.contains("forgets values too soon"), "{forgets}");
     let memory = Nats { on_disk: false, ..server.settings() };
     other.max_age = Duration::ZERO;
     context.update_stream(&other).await.unwrap();

@@ -2,7 +2,7 @@
 //! by everybody as they change.
 
 use super::{
-    NodeRecord, NodeState, Outcome,
+    NodeRecord, Outcome,
     bucket::{Bucket, since},
 };
 use crate::{config::Nats, nats::key};
@@ -102,7 +102,7 @@ impl Records {
     /// A node's record as it is now; one that is not there any more is that of a node that is gone.
     pub(super) async fn node(&self, id: &str) -> Option<Seen> {
         let found = self.nodes.entry(id).await.ok()?;
-        let gone = NodeRecord { state: NodeState::Gone, ..NodeRecord::default() };
+        let gone = NodeRecord::gone();
         let (record, revision) = match found {
             Some(entry) if entry.operation == Operation::Put => {
                 (read(&entry.value).unwrap_or(gone), entry.revision)
@@ -141,8 +141,7 @@ fn seen(entry: &kv::Entry, is_node: bool) -> Option<Seen> {
     let revision = entry.revision;
     if is_node {
         let record = is_there.then(|| read(&entry.value)).flatten();
-        let record = record
-            .unwrap_or_else(|| NodeRecord { state: NodeState::Gone, ..NodeRecord::default() });
+        let record = record.unwrap_or_else(NodeRecord::gone);
         return Some(Seen::Node { id: entry.key.clone(), record, revision });
     }
     let Owned { owner } = is_there.then(|| read(&entry.value)).flatten().unwrap_or_default();

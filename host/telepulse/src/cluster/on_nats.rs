@@ -2,11 +2,9 @@
 
 use super::{Cluster, Outcome, Place, SharedValue, Version, bucket::Bucket, records::Records};
 use crate::{
-    bus::{
-        Bus as _, NatsBus,
-        nats::tests::{NatsServer, until},
-    },
+    bus::{Bus as _, NatsBus, NatsServer},
     config::{Nats, NatsLogin, Secret},
+    wait::{PATIENCE, until},
 };
 use async_nats::jetstream;
 use std::{sync::Arc, time::Duration};
@@ -14,8 +12,6 @@ use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
 };
-
-const PATIENCE: Duration = Duration::from_secs(40);
 
 struct Node {
     bus: Arc<NatsBus>,

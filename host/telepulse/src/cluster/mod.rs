@@ -18,8 +18,6 @@ mod record;
 mod records;
 mod seats;
 mod shared;
-#[cfg(test)]
-mod tests;
 mod view;
 
 pub(crate) use lease::Lease;

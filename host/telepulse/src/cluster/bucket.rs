@@ -28,14 +28,18 @@ impl Bucket {
         format!("{}_{}", nats::name(prefix), self.what())
     }
 
-    /// Finds it, or begins with it, and gives it our replicas.
+    /// Finds it, or begins with it, and gives it our replicas: rather with others than not at all.
     pub(super) async fn open(self, jetstream: &Context, settings: &Nats) -> Result<Store, String> {
-        let opened = nats::bucket::open(jetstream, &self.wanted(settings)).await;
-        opened.map_err(|why| self.told(settings, &why))?;
+        let (stream, wanted) = (self.look(jetstream, settings).await?, self.wanted(settings));
+        if let Err(why) = nats::bucket::replicate(jetstream, &stream, &wanted).await {
+            let name = self.name(settings.prefix.as_deref());
+            let replicas = wanted.num_replicas;
+            tracing::warn!("the key-value store {name} does not get {replicas} replicas: {why}");
+        }
         self.store(jetstream, settings).await
     }
 
-    /// The same for whoever looks for it again and again.
+    /// The same for whoever looks for it again and again: the replicas that it has it keeps.
     pub(super) async fn find(self, jetstream: &Context, settings: &Nats) -> Result<Store, String> {
         self.look(jetstream, settings).await?;
         self.store(jetstream, settings).await

@@ -58,12 +58,16 @@ fn revision(node: &Node) -> u64 {
     node.place.begin().unwrap().term.unwrap().revision
 }
 
-/// A NATS with the permissions of the page, and what a node is told of it.
-fn as_on_the_page() -> (NatsServer, Nats) {
+/// The permissions of the page.
+fn permissions() -> String {
     let page = include_str!("../../../../docs/scale.md");
     let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-    let shown = shown.replace("$NATS_PASSWORD", "a").replace("$WALLBOARD_PASSWORD", "b");
-    let server = NatsServer::with(&shown);
+    shown.replace("$NATS_PASSWORD", "a").replace("$WALLBOARD_PASSWORD", "b")
+}
+
+/// A NATS with such permissions, and what a node is told of it.
+fn allowing(permissions: &str) -> (NatsServer, Nats) {
+    let server = NatsServer::with(permissions);
     let (user, password) = ("telepulse".to_owned(), Secret::new("a"));
     let settings = Nats { login: NatsLogin::Password { user, password }, ..server.settings() };
     (server, settings)
@@ -71,7 +75,7 @@ fn as_on_the_page() -> (NatsServer, Nats) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_permissions_of_the_page_a_server_is_had_handed_over_and_inherited() {
-    let (_server, settings) = as_on_the_page();
+    let (_server, settings) = allowing(&permissions());
     let (one, two) = (Node::start(&settings, "one").await, Node::start(&settings, "two").await);
     let (having, without) = in_order(one, two).await;
     let first = revision(&having);
@@ -99,7 +103,7 @@ async fn with_the_permissions_of_the_page_a_server_is_had_handed_over_and_inheri
 
 #[tokio::test]
 async fn the_buckets_of_nodes_get_our_replicas_and_anothers_are_refused() {
-    let (_server, settings) = as_on_the_page();
+    let (_server, settings) = allowing(&permissions());
     let bus = NatsBus::start(&settings, "one", 100).await.unwrap();
     let jetstream = jetstream::new(bus.client());
     let open = async |settings: &Nats| Records::open(&jetstream, settings).await;
@@ -113,6 +117,25 @@ async fn the_buckets_of_nodes_get_our_replicas_and_anothers_are_refused() {
     let why = open(&Nats { on_disk: false, ..settings.clone() }).await.unwrap_err();
     assert!(why.starts_with("the key-value store TELEPULSE_nodes: it is kept in file"), "{why}");
     assert!(why.contains("write \"file\", or remove it"), "{why}");
+    bus.stop().await;
+}
+
+#[tokio::test]
+async fn where_replicas_cannot_be_set_there_are_records_all_the_same() {
+    let update = "\"$JS.API.STREAM.UPDATE.KV_TELEPULSE_owners\",";
+    let permissions = permissions();
+    assert!(permissions.contains(update));
+    let (_server, settings) = allowing(&permissions.replace(update, ""));
+    let bus = NatsBus::start(&settings, "one", 100).await.unwrap();
+    let mut jetstream = jetstream::new(bus.client());
+    jetstream.set_timeout(Duration::from_secs(1));
+    Records::open(&jetstream, &settings).await.unwrap();
+    let more = Nats { replicas: 3, ..settings.clone() };
+    Records::open(&jetstream, &more).await.unwrap();
+    for (bucket, expected) in [(Bucket::Owners, 1), (Bucket::Shared, 3)] {
+        let found = bucket.look(&jetstream, &more).await.unwrap();
+        assert_eq!(found.cached_info().config.num_replicas, expected, "{bucket:?}");
+    }
     bus.stop().await;
 }
 

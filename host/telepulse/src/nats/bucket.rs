@@ -27,16 +27,11 @@ pub(crate) fn config(settings: &Nats, bucket: &str) -> Config {
 /// Finds a bucket or makes it, and gives it our replicas. The error says why it cannot be used.
 pub(crate) async fn open(jetstream: &Context, wanted: &Config) -> Result<Stream, String> {
     let stream = find(jetstream, wanted).await?;
-    let found = &stream.cached_info().config;
-    if found.num_replicas != wanted.num_replicas {
-        let changed = Config { num_replicas: wanted.num_replicas, ..found.clone() };
-        jetstream.update_stream(&changed).await.map_err(|error| error.to_string())?;
-    }
+    replicate(jetstream, &stream, wanted).await?;
     Ok(stream)
 }
 
-/// The same for whoever looks at it again and again: the replicas that it has it keeps, as another node may have
-/// set them since.
+/// Finds a bucket or makes it. One that is there keeps its replicas: another node may have set them since.
 pub(crate) async fn find(jetstream: &Context, wanted: &Config) -> Result<Stream, String> {
     // The client's own way to make one asks for the limits of the account, in words that NATS 2.9 does not
     // answer in.
@@ -47,6 +42,21 @@ pub(crate) async fn find(jetstream: &Context, wanted: &Config) -> Result<Stream,
     let stream = found.map_err(|error| error.to_string())?;
     foreign(&stream.cached_info().config, wanted)?;
     Ok(stream)
+}
+
+/// Gives a bucket our replicas, where it has others.
+pub(crate) async fn replicate(
+    jetstream: &Context,
+    stream: &Stream,
+    wanted: &Config,
+) -> Result<(), String> {
+    let found = &stream.cached_info().config;
+    if found.num_replicas == wanted.num_replicas {
+        return Ok(());
+    }
+    let changed = Config { num_replicas: wanted.num_replicas, ..found.clone() };
+    let changed = jetstream.update_stream(&changed).await;
+    changed.map(drop).map_err(|error| error.to_string())
 }
 
 /// Another node was faster.

@@ -21,3 +21,4 @@ pub mod recording;
 pub mod storm;
 mod template;
 pub mod wait;
+pub mod wall_clock;

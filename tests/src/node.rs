@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
+use crate::wall_clock::{WallClock, Wrong};
 use crate::{http, plugins, ports, wait};
 
 /// The token of the user who may do everything.
@@ -21,6 +22,7 @@ const HASH: &str = "88fccf74160e6004393102d372894cd8180b99b0d1748393f687edd086bd
 pub struct Node {
     name: String,
     folder: TempDir,
+    clock: WallClock,
     /// Where the WebSocket gateway listens,
     pub ws: u16,
     /// the REST gateway,
@@ -47,7 +49,8 @@ impl Node {
              [[auth.user]]\nname = \"test\"\ntoken = \"sha256:{HASH}\"\nallow = [\"*\"]\n{toml}"
         );
         fs::write(folder.path().join("telepulse.toml"), text)?;
-        let node = Self { name: name.to_owned(), folder, ws, rest, admin, child: None };
+        let clock = WallClock::new(&folder.path().join("clock"))?;
+        let node = Self { name: name.to_owned(), folder, clock, ws, rest, admin, child: None };
         plugins::share(compiled, &node.compiled())?;
         Ok(node)
     }
@@ -62,6 +65,7 @@ impl Node {
         command.args(["--pdeathsig", "KILL", "--"]).arg(program()?);
         command.args(["run", "--config", "telepulse.toml"]).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        self.clock.show(&mut command)?;
         self.child = Some(command.spawn().context("starting telepulse by setpriv")?);
         Ok(())
     }
@@ -110,6 +114,11 @@ impl Node {
     /// Lets it go on.
     pub fn go_on(&self) -> Result<()> {
         self.signal("-CONT")
+    }
+
+    /// Sets its clock on the wall, whether or not it runs.
+    pub fn set_clock(&self, wrong: Wrong) -> Result<()> {
+        self.clock.set(wrong)
     }
 
     /// Ends it in good order.

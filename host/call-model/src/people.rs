@@ -1,5 +1,7 @@
 //! Who sits behind an extension: name, presence, address, and the list of all who are there.
 
+use std::time::Duration;
+
 use ami_proto::Message;
 use telepulse_language::{ActiveUsers, AgentName, Presence, SmolStr, Timestamp, UserState};
 
@@ -111,10 +113,12 @@ impl Pbx {
         }
     }
 
-    /// When [`Pbx::tick`] has something to do; never, if nothing is due.
-    pub fn due(&self) -> Option<Timestamp> {
-        let is_due = self.roll.has_changed && !self.sync.is_running;
-        is_due.then(|| Timestamp(self.roll.told_at.0 + EVERY_MS))
+    /// How long it is until [`Pbx::tick`] has something to do; never, if nothing waits. A clock that was set
+    /// back makes nothing wait longer.
+    pub fn due_in(&self, now: Timestamp) -> Option<Duration> {
+        let is_waiting = self.roll.has_changed && !self.sync.is_running;
+        let passed = now.0.checked_sub(self.roll.told_at.0).unwrap_or(EVERY_MS);
+        is_waiting.then(|| Duration::from_millis(EVERY_MS.saturating_sub(passed)))
     }
 
     /// Tells what waited for its time.
@@ -124,7 +128,7 @@ impl Pbx {
 
     /// The whole list, if it changed and was not told just now.
     pub(crate) fn tell_roll(&mut self, out: &mut Out<'_>) {
-        if self.due().is_none_or(|due| due > out.now) {
+        if self.due_in(out.now) != Some(Duration::ZERO) {
             return;
         }
         let mut users: Vec<SmolStr> = self

@@ -1,6 +1,8 @@
-//! Several nodes on one NATS, all of it real: whatever is cut, delayed, stopped and killed, every order has
-//! one outcome and is carried out once at most, and every client ends up with what Asterisk lists.
+//! Several nodes on one NATS, all of it real: whatever is cut, delayed, stopped and killed, and whatever their
+//! clocks show, every order has one outcome and is carried out once at most, and every client ends up with what
+//! Asterisk lists.
 
+mod clocks;
 mod orders;
 mod records;
 mod script;
@@ -102,6 +104,8 @@ async fn breaking(name: &str, time: Duration, per_second: u32) -> Result<()> {
 }
 
 async fn broken(world: &mut World, seed: u64, time: Duration, per_second: u32) -> Result<()> {
+    let mut script = Script::new(seed);
+    script.set_clocks(world)?;
     let watchers = watchers(world).await?;
     let mut records = Vec::new();
     for (pbx, asterisk) in world.pbxs.iter().enumerate() {
@@ -114,7 +118,7 @@ async fn broken(world: &mut World, seed: u64, time: Duration, per_second: u32) -
         storms.push(Storm::start(asterisk, per_second / u32::try_from(PBXS)?).await?);
     }
 
-    let harms = Script::new(seed).play(world, time).await?;
+    let harms = script.play(world, time).await?;
     world.is_healed().await?;
     let mut calls = 0;
     for storm in storms {

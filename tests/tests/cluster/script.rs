@@ -6,7 +6,7 @@ use rand::{
     Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _, seq::SliceRandom as _,
 };
 use std::time::Duration;
-use telepulse_tests::{fault_proxy::Fault, nats_cluster::SERVERS};
+use telepulse_tests::{fault_proxy::Fault, nats_cluster::SERVERS, wall_clock::Wrong};
 use tokio::time::{Instant, sleep};
 
 /// What can be broken.
@@ -24,6 +24,8 @@ pub(crate) enum Harm {
     StopNode { node: usize },
     /// A server of NATS is killed, and started again.
     KillNats { server: usize },
+    /// A node's clock is set, and stays so.
+    SetClock { node: usize, wrong: Wrong },
 }
 
 /// The order in which things break.
@@ -33,11 +35,23 @@ pub(crate) struct Script {
     left: Vec<usize>,
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
+/// Nobody's clock is wrong by more.
+const WRONG: Duration = Duration::from_hours(30);
 
 impl Script {
     pub(crate) fn new(seed: u64) -> Self {
         Self { random: StdRng::seed_from_u64(seed), left: Vec::new() }
+    }
+
+    /// Sets the clocks of all nodes but the first.
+    pub(crate) fn set_clocks(&mut self, world: &World) -> Result<()> {
+        for node in &world.nodes[1..] {
+            let wrong = wrong(&mut self.random);
+            eprintln!("the clock of {}: {wrong:?}", node.name());
+            node.set_clock(wrong)?;
+        }
+        Ok(())
     }
 
     /// Breaks and mends one thing after the other for a time, each kind at least once.
@@ -70,9 +84,15 @@ impl Script {
             2 => Harm::Delay { node, by: Duration::from_millis(random.random_range(20..400)) },
             3 => Harm::KillNode { node },
             4 => Harm::StopNode { node },
-            _ => Harm::KillNats { server: random.random_range(0..SERVERS) },
+            5 => Harm::KillNats { server: random.random_range(0..SERVERS) },
+            _ => Harm::SetClock { node, wrong: wrong(random) },
         })
     }
+}
+
+fn wrong(random: &mut StdRng) -> Wrong {
+    let by = WRONG.mul_f64(random.random::<f64>().powi(3));
+    if random.random() { Wrong::Ahead(by) } else { Wrong::Behind(by) }
 }
 
 async fn inflict(world: &mut World, harm: Harm, lasting: Duration) -> Result<()> {
@@ -111,6 +131,7 @@ async fn inflict(world: &mut World, harm: Harm, lasting: Duration) -> Result<()>
             // Another must not die before this one has all.
             world.nats.is_whole().await?;
         }
+        Harm::SetClock { node, wrong } => world.nodes[node].set_clock(wrong)?,
     }
     Ok(())
 }

@@ -180,7 +180,7 @@ impl World {
 }
 
 /// What nodes have compiled, kept from test to test.
-fn compiled() -> PathBuf {
+pub(crate) fn compiled() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }
 

@@ -131,7 +131,7 @@ impl Talk {
             }
             let lease = link.lease.clone();
             let due = self.session.poll_timeout().map(|ms| link.at(ms));
-            let told = link.pbx.due().map(in_time);
+            let told = link.pbx.due_in(super::now()).map(|wait| Instant::now() + wait);
             let has_room = link.publisher.away().has_room();
             tokio::select! {
                 () = link.publisher.away().room(), if !has_room => {}
@@ -359,11 +359,6 @@ fn on_event(link: &mut Link, message: &Message, now: Timestamp) {
 
 fn is_success(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Response { response, .. } if !response.is_error())
-}
-
-/// The moment of a time by the clock on the wall.
-fn in_time(due: Timestamp) -> Instant {
-    Instant::now() + Duration::from_millis(due.0.saturating_sub(super::now().0))
 }
 
 fn far_away() -> Instant {

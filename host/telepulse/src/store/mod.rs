@@ -1,6 +1,7 @@
 //! What is kept on disk, in files of the embedded database: the history of calls, plugins' values
 //! and the messages that they have not done each have one. Plugins' values can be in a Redis or a NATS instead.
 
+mod change;
 mod disk;
 pub(crate) mod journal;
 pub(crate) mod kv;

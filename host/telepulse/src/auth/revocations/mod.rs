@@ -35,6 +35,8 @@ const LARGEST: usize = 256 << 10;
 const LOOK: Duration = Duration::from_secs(1);
 /// What was read longer ago is old.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long what is over stays in the store, in milliseconds: clocks of other nodes may be behind ours.
+const KEPT_MS: u64 = 86_400_000;
 /// How often a change is tried while others are faster.
 const ATTEMPTS: usize = 16;
 
@@ -179,7 +181,7 @@ impl Revocations {
 
     async fn refresh(&self, now: Timestamp) -> Result<(), RevocationError> {
         let bytes = self.read().await?;
-        if bytes.is_none() && self.count() > 0 {
+        if bytes.is_none() && !self.in_force.now().known.is_empty() {
             // A store that was emptied has lost them; none of us has.
             tracing::warn!("the store has lost the revocations: it gets back what is known here");
             return self.change(now, |_| Ok(())).await;
@@ -203,9 +205,11 @@ impl Revocations {
             let before = self.read().await?;
             let mut list = match &before {
                 Some(_) => parse(before.as_ref())?,
-                None => self.in_force.now().list.clone(),
+                None => self.in_force.now().known.clone(),
             };
-            list.retain(|revocation| !revocation.is_over(now));
+            // One node's clock does not decide for those whose clocks are behind.
+            let long_ago = Timestamp(now.0.saturating_sub(KEPT_MS));
+            list.retain(|revocation| !revocation.is_over(long_ago));
             let outcome = change(&mut list)?;
             let after = Bytes::from(json!(list).to_string());
             if after.len() > LARGEST {

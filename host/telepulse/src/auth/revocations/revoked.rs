@@ -75,6 +75,9 @@ impl Marks {
 /// All that is revoked, as it is looked for.
 #[derive(Debug, Default)]
 pub(in crate::auth) struct Revoked {
+    /// What is in the store, what is over by this node's clock included: it may not be by another's.
+    pub(super) known: Vec<Revocation>,
+    /// What is in force.
     pub(super) list: Vec<Revocation>,
     tokens: HashSet<String>,
     /// Before when, by subject.
@@ -83,8 +86,9 @@ pub(in crate::auth) struct Revoked {
 }
 
 impl Revoked {
-    pub(in crate::auth) fn new(mut list: Vec<Revocation>, now: Timestamp) -> Self {
-        list.retain(|revocation| !revocation.is_over(now));
+    pub(in crate::auth) fn new(known: Vec<Revocation>, now: Timestamp) -> Self {
+        let list: Vec<Revocation> =
+            known.iter().filter(|revocation| !revocation.is_over(now)).cloned().collect();
         let (mut tokens, mut users) = (HashSet::new(), HashSet::new());
         let mut subjects = HashMap::<String, Timestamp>::new();
         for revocation in &list {
@@ -97,7 +101,7 @@ impl Revoked {
                 }
             }
         }
-        Self { list, tokens, subjects, users }
+        Self { known, list, tokens, subjects, users }
     }
 
     /// Whether a JSON Web Token that names this user is good no more.
@@ -120,9 +124,10 @@ impl Revoked {
         !self.users.is_empty()
     }
 
-    /// Whether there is one that nobody needs any more.
+    /// Whether others are in force by now: time passed, or the clock was set.
     pub(super) fn is_stale(&self, now: Timestamp) -> bool {
-        self.list.iter().any(|revocation| revocation.is_over(now))
+        let in_force = self.known.iter().filter(|revocation| !revocation.is_over(now));
+        !in_force.eq(&self.list)
     }
 }
 

@@ -56,6 +56,10 @@ fn user(name: &str) -> Target {
     Target::User { user: name.to_owned() }
 }
 
+fn anew(name: &str) -> Revocation {
+    Revocation { id: name.to_owned(), target: user(name), created: clock::now(), expires: None }
+}
+
 /// Whom a node does not let in.
 fn shut_out(node: &Revocations) -> Vec<&'static str> {
     let names = ["ana", "ivan", "eva"];
@@ -133,7 +137,11 @@ async fn what_has_run_out_goes_by_itself_and_the_rest_has_bounds() {
     node.look().await;
     assert_eq!((shut_out(&node), node.count()), (Vec::new(), 0));
     node.add(user("ivan"), None).await.unwrap();
-    assert!(!String::from_utf8_lossy(&store.values.lock()["_host/revocations"]).contains("ana"));
+    let is_kept =
+        || String::from_utf8_lossy(&store.values.lock()["_host/revocations"]).contains("ana");
+    assert!(is_kept(), "the clock of another node may be behind");
+    node.change(Timestamp(soon.0 + KEPT_MS), |_| Ok(())).await.unwrap();
+    assert!(!is_kept());
     let long = || Target::Token { jti: "j".repeat(40_000) };
     let mut outcomes = Vec::new();
     for _ in 0..8 {
@@ -142,6 +150,26 @@ async fn what_has_run_out_goes_by_itself_and_the_rest_has_bounds() {
     assert_eq!(outcomes.last(), Some(&Err(RevocationError::Full)));
     assert_eq!(outcomes.iter().filter(|it| it.is_ok()).count(), 6);
     assert_eq!(shut_out(&node), ["ivan"]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_takes_nothing_from_others_and_may_be_set_back() {
+    let store = Arc::new(Memory::default());
+    let (ahead, right) = (Revocations::new(store.clone(), None), Revocations::new(store, None));
+    let now = clock::now();
+    let later = |hours: u64| Timestamp(now.0 + hours * 3_600_000);
+    right.add(user("ana"), Some(later(1))).await.unwrap();
+    ahead.refresh(later(2)).await.unwrap();
+    assert_eq!(shut_out(&ahead), [""; 0], "a token that ends with it is refused there anyway");
+    let more = |list: &mut Vec<Revocation>| {
+        list.push(anew("ivan"));
+        Ok(())
+    };
+    ahead.change(later(2), more).await.unwrap();
+    right.look().await;
+    assert_eq!(shut_out(&right), ["ana", "ivan"]);
+    ahead.refresh(now).await.unwrap();
+    assert_eq!(shut_out(&ahead), ["ana", "ivan"]);
 }
 
 #[tokio::test]

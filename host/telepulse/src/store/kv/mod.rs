@@ -1,26 +1,29 @@
 //! Values that plugins keep. One thread writes: changes that come together share a transaction, so
-//! that many cost the disk as much as one; each is answered when it is on disk.
+//! that many cost the disk as much as one; each is answered when it is on disk. What was changed lately is
+//! read from memory.
 
-mod change;
+mod recent;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use super::{
     Disk, StoreError,
+    change::{check, key},
     worker::{Stopping, Worker},
 };
 use crate::clock::now_ms;
 use bytes::Bytes;
-use change::{MAX_KEY, MAX_VALUE, VALUES};
-pub(super) use change::{NO_NUMBER, TOO_LARGE, sum};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use plugin_host::ports::{Kv, KvChange, KvDone, KvKeys};
+use recent::{Known, Place, Recent};
 use std::{
     ops::Bound,
     path::Path,
     sync::{Arc, mpsc::Receiver},
 };
+use tables::VALUES;
 use tokio::sync::oneshot;
 use writer::{Change, Job, Writer};
 
@@ -30,6 +33,7 @@ const WAITING: usize = 4_096;
 /// The values of all plugins.
 pub(crate) struct KvStore {
     disk: Arc<Disk>,
+    recent: Arc<Recent>,
     worker: Worker<Job>,
 }
 
@@ -37,10 +41,11 @@ impl KvStore {
     /// Opens the file; makes it where there is none.
     pub(crate) fn start(path: &Path) -> Result<Self, StoreError> {
         let disk = Arc::new(Disk::open(path)?);
-        let writer = Writer::new(disk.clone());
+        let recent = Arc::new(Recent::default());
+        let writer = Writer::new(disk.clone(), recent.clone());
         writer.sweep(now_ms()).map_err(|error| disk.unusable(error))?;
         let run = move |work: &Receiver<Job>, _: &Stopping| writer.run(work);
-        Ok(Self { disk, worker: Worker::start("plugins' values", WAITING, run)? })
+        Ok(Self { disk, recent, worker: Worker::start("plugins' values", WAITING, run)? })
     }
 
     /// Writes what was asked for, and no more.
@@ -51,8 +56,11 @@ impl KvStore {
 
 impl Kv for KvStore {
     fn get(&self, plugin: &str, key: String) -> BoxFuture<'static, Result<Option<Bytes>, String>> {
-        let plugin = plugin.to_owned();
-        reading(self.disk.clone(), move |disk| read_value(disk, &plugin, &key, now_ms()))
+        let place = Place { plugin: plugin.to_owned(), key };
+        if let Some(Known(known)) = self.recent.get(&place, now_ms()) {
+            return Box::pin(ready(Ok(known)));
+        }
+        reading(self.disk.clone(), move |disk| read_value(disk, &place, now_ms()))
     }
 
     fn change(
@@ -62,10 +70,10 @@ impl Kv for KvStore {
         change: KvChange,
     ) -> BoxFuture<'static, Result<KvDone, String>> {
         let (reply, answer) = oneshot::channel();
-        let plugin = plugin.to_owned();
+        let place = Place { plugin: plugin.to_owned(), key: key(&change).to_owned() };
         let sent = check(&change).and_then(|()| {
             let behind = "the disk is behind with other plugins' values: try again later";
-            let job = Job::Change(Change { plugin, room, what: change, reply });
+            let job = Job::Change(Change { place, room, what: change, reply });
             self.worker.jobs().try_send(job).map_err(|_| behind.to_owned())
         });
         Box::pin(async move {
@@ -77,23 +85,6 @@ impl Kv for KvStore {
     fn keys(&self, plugin: &str, keys: KvKeys) -> BoxFuture<'static, Result<Vec<String>, String>> {
         let plugin = plugin.to_owned();
         reading(self.disk.clone(), move |disk| read_keys(disk, &plugin, &keys, now_ms()))
-    }
-}
-
-/// What no store takes.
-pub(super) fn check(change: &KvChange) -> Result<(), String> {
-    let (key, value) = match change {
-        KvChange::Set { key, value, .. } | KvChange::CompareAndSwap { key, value, .. } => {
-            (key, Some(value))
-        }
-        KvChange::Take { key } | KvChange::Increment { key, .. } => (key, None),
-    };
-    if !(1..=MAX_KEY).contains(&key.len()) {
-        return Err(format!("a key has 1 to {MAX_KEY} bytes, not {}", key.len()));
-    }
-    match value.map(Bytes::len).filter(|length| *length > MAX_VALUE) {
-        Some(length) => Err(format!("a value has at most {MAX_VALUE} bytes, not {length}")),
-        None => Ok(()),
     }
 }
 
@@ -109,15 +100,10 @@ fn reading<T: Send + 'static>(
     })
 }
 
-fn read_value(
-    disk: &Disk,
-    plugin: &str,
-    key: &str,
-    now: u64,
-) -> Result<Option<Bytes>, redb::Error> {
+fn read_value(disk: &Disk, place: &Place, now: u64) -> Result<Option<Bytes>, redb::Error> {
     disk.read_table(VALUES, |table| {
-        let found = table.get((plugin, key))?;
-        Ok(found.and_then(|entry| change::live(entry.value(), now).map(Bytes::copy_from_slice)))
+        let found = table.get((&*place.plugin, &*place.key))?;
+        Ok(found.and_then(|entry| tables::live(entry.value(), now).map(Bytes::copy_from_slice)))
     })
 }
 
@@ -140,7 +126,7 @@ fn read_keys(
             if !is_wanted || found.len() >= keys.max as usize {
                 break;
             }
-            if change::live(value.value(), now).is_some() {
+            if tables::live(value.value(), now).is_some() {
                 found.push(key.to_owned());
             }
         }

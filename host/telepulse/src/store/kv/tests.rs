@@ -27,7 +27,7 @@ async fn a_value_that_is_set_again_has_the_new_time() {
     bench.set("crm", "set", "2").await.unwrap();
     bench.add("added", 1).await.unwrap();
     bench.store.stop().await;
-    let writer = Writer::new(bench.store.disk.clone());
+    let writer = Writer::new(bench.store.disk.clone(), bench.store.recent.clone());
     writer.sweep(now_ms() + 3_600_000).unwrap();
     assert_eq!(bench.get("crm", "set").await.as_deref(), Some("2"));
     assert_eq!(bench.keys("", None, 10).await, ["set"]);

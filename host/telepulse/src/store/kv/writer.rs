@@ -1,6 +1,9 @@
 //! The thread that writes: takes changes, carries those that wait out in one transaction, answers.
 
-use super::change::Tables;
+use super::{
+    recent::{Place, Recent},
+    tables::{Outcome, Tables},
+};
 use crate::{clock::now_ms, store::Disk};
 use plugin_host::ports::{KvChange, KvDone};
 use std::{
@@ -27,7 +30,7 @@ pub(super) enum Job {
 
 /// A change that is asked for.
 pub(super) struct Change {
-    pub(super) plugin: String,
+    pub(super) place: Place,
     pub(super) room: u64,
     pub(super) what: KvChange,
     pub(super) reply: oneshot::Sender<Result<KvDone, String>>,
@@ -35,11 +38,12 @@ pub(super) struct Change {
 
 pub(super) struct Writer {
     disk: Arc<Disk>,
+    recent: Arc<Recent>,
 }
 
 impl Writer {
-    pub(super) fn new(disk: Arc<Disk>) -> Self {
-        Self { disk }
+    pub(super) fn new(disk: Arc<Disk>, recent: Arc<Recent>) -> Self {
+        Self { disk, recent }
     }
 
     pub(super) fn run(self, work: &Receiver<Job>) {
@@ -73,7 +77,9 @@ impl Writer {
     pub(super) fn sweep(&self, now: u64) -> Result<(), redb::Error> {
         self.disk.write(|database| {
             let transaction = database.begin_write()?;
-            let swept = Tables::open(&transaction, now)?.sweep(SWEPT)?;
+            let mut tables = Tables::open(&transaction, now)?;
+            let swept = tables.sweep(SWEPT)?;
+            tables.finish()?;
             if swept > 0 {
                 transaction.commit()?;
             } else {
@@ -84,36 +90,38 @@ impl Writer {
     }
 
     fn carry_out(&self, changes: Vec<Change>) {
-        let (work, replies): (Vec<_>, Vec<_>) = changes
-            .into_iter()
-            .map(|Change { plugin, room, what, reply }| ((plugin, room, what), reply))
-            .unzip();
-        let outcomes = self.disk.write(|database| {
-            let transaction = database.begin_write()?;
-            let mut outcomes = Vec::with_capacity(work.len());
-            {
-                let mut tables = Tables::open(&transaction, now_ms())?;
-                for (plugin, room, change) in work {
-                    outcomes.push(tables.apply(&plugin, room, change)?);
-                }
-                tables.sweep(SWEPT)?;
-            }
-            transaction.commit()?;
-            Ok(outcomes)
-        });
-        match outcomes {
+        match self.commit(&changes) {
             Ok(outcomes) => {
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                for (change, outcome) in changes.into_iter().zip(outcomes) {
+                    self.recent.note(change.place, outcome.left);
                     // Whoever asked may have gone.
-                    let _ = reply.send(outcome);
+                    let _ = change.reply.send(outcome.done);
                 }
             }
             Err(error) => {
                 tracing::error!(%error, "plugins' values cannot be written");
-                for reply in replies {
-                    let _ = reply.send(Err(format!("the disk: {error}; nothing was changed")));
+                self.recent.forget();
+                for change in changes {
+                    let why = format!("the disk: {error}; nothing was changed");
+                    let _ = change.reply.send(Err(why));
                 }
             }
         }
+    }
+
+    /// All of them, or none.
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Outcome>, redb::Error> {
+        self.disk.write(|database| {
+            let transaction = database.begin_write()?;
+            let mut tables = Tables::open(&transaction, now_ms())?;
+            let mut outcomes = Vec::with_capacity(changes.len());
+            for Change { place, room, what, .. } in changes {
+                outcomes.push(tables.apply(&place.plugin, *room, what)?);
+            }
+            tables.sweep(SWEPT)?;
+            tables.finish()?;
+            transaction.commit()?;
+            Ok(outcomes)
+        })
     }
 }

@@ -2,14 +2,19 @@
 //! are. Every message has a number that no other ever gets, so a value is changed or removed only while it is
 //! still the one that was read.
 
-use super::{change::Value, names::Names};
-use crate::{config::Nats, nats, store::link::Fault};
+use super::{clock::Clock, names::Names};
+use crate::{
+    config::Nats,
+    nats,
+    store::{change::Value, link::Fault},
+};
 use async_nats::{
     HeaderMap,
+    datetime::DateTime,
     header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
     jetstream::{
         Context, Error, ErrorCode, Message,
-        consumer::{AckPolicy, DeliverPolicy, pull},
+        consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
         context::{PublishErrorKind, RequestErrorKind},
         response::Response,
         stream::{Config, DeleteStatus, LastRawMessageErrorKind, Stream},
@@ -17,9 +22,10 @@ use async_nats::{
 };
 use futures_util::StreamExt as _;
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Until when a value is good, in milliseconds since 1970: this version of NATS ends none by itself.
+/// Until when a value is good, in milliseconds since 1970 by NATS's clock: this version of NATS ends none by
+/// itself.
 const UNTIL: &str = "Telepulse-Until";
 /// Whoever removes a value with the tools of NATS leaves a message that says so, and this.
 const OPERATION: &str = "KV-Operation";
@@ -33,6 +39,7 @@ pub(super) struct Bucket {
     jetstream: Context,
     stream: Stream,
     pub(super) names: Names,
+    clock: Clock,
 }
 
 /// What there is under a key.
@@ -61,7 +68,17 @@ impl Bucket {
         let why = |error: String| format!("has no bucket {bucket} for values ({error})");
         let stream = nats::bucket::open(&jetstream, &wanted(settings, &bucket)).await;
         let stream = stream.map_err(why)?;
-        Ok(Self { jetstream, stream, names })
+        let consumer = stream.create_consumer(place(names.all(), 0)).await;
+        let consumer = consumer.map_err(|error| why(error.to_string()))?;
+        let clock = Clock::seen(made(&consumer), Instant::now());
+        let bucket = Self { jetstream, stream, names, clock };
+        bucket.forget(&consumer).await;
+        Ok(bucket)
+    }
+
+    /// What NATS's clock shows now, in milliseconds since 1970.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.clock.shows(Instant::now())
     }
 
     /// What is there now, whether or not its time is over. Asked of whoever leads the stream: a copy may be
@@ -146,6 +163,7 @@ impl Bucket {
     ) -> Result<(), Fault> {
         let consumer = self.stream.create_consumer(place(subjects, from)).await;
         let consumer = consumer.map_err(broke)?;
+        self.clock.set(made(&consumer), Instant::now());
         let mut left = most;
         while left > 0 {
             let asked = left.min(BATCH);
@@ -161,19 +179,33 @@ impl Bucket {
                 break;
             }
         }
+        self.forget(&consumer).await;
+        Ok(())
+    }
+
+    /// Removes the place of a walk.
+    async fn forget(&self, consumer: &PullConsumer) {
         // Else NATS forgets it after a while.
         let _ = self.stream.delete_consumer(&consumer.cached_info().name).await;
-        Ok(())
     }
 }
 
 fn passed(message: &Message) -> Result<Passed, Fault> {
     let info = message.info().map_err(broke)?;
     let (until, is_removed) = message.headers.as_ref().map(read).unwrap_or_default();
-    let said = u64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+    let said = ms(info.published);
     let until = if is_removed { Some(said) } else { until };
     let subject = message.subject.to_string();
     Ok(Passed { subject, revision: info.stream_sequence, is_removed, until })
+}
+
+/// When NATS made the place of a walk, by its own clock: the one that leads all others says so.
+fn made(consumer: &PullConsumer) -> u64 {
+    ms(consumer.cached_info().created)
+}
+
+fn ms(moment: DateTime) -> u64 {
+    u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
 /// The place of a walk over headers alone.

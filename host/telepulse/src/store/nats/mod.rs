@@ -1,9 +1,9 @@
 //! Values that plugins keep, in the key-value store of the NATS that carries the bus. How much it keeps and how
-//! safely is its own affair: a plugin's grant bounds no room here. When what has a time to live is over, the
-//! clock of the node that looks says.
+//! safely is its own affair: a plugin's grant bounds no room here. When what has a time to live is over, NATS's
+//! clock says.
 
 mod bucket;
-mod change;
+mod clock;
 mod line;
 mod names;
 mod operations;
@@ -12,7 +12,7 @@ mod sweep;
 mod tests;
 
 use super::{
-    kv::check,
+    change::check,
     link::{Failed, Link},
 };
 use crate::config::Nats;

@@ -3,10 +3,12 @@
 
 use super::{
     bucket::{Bucket, Found},
-    change::{Step, step},
     line::Line,
 };
-use crate::{clock::now_ms, store::link::Fault};
+use crate::store::{
+    change::{Step, key, step},
+    link::Fault,
+};
 use bytes::Bytes;
 use plugin_host::ports::{KvChange, KvDone, KvKeys};
 use std::{
@@ -48,7 +50,8 @@ pub(super) async fn get(
 ) -> Result<Option<Bytes>, Fault> {
     let subject = line.bucket.names.of_key(&plugin, &key);
     let found = line.bucket.get(&subject).await?;
-    let value = found.and_then(|found| found.value).filter(|value| !value.is_over(now_ms()));
+    let now = line.bucket.now_ms();
+    let value = found.and_then(|found| found.value).filter(|value| !value.is_over(now));
     Ok(value.map(|value| value.bytes))
 }
 
@@ -62,7 +65,7 @@ pub(super) async fn change(
     let bucket = &line.bucket;
     let subject = bucket.names.of_key(&plugin, key(&change));
     if let KvChange::Set { .. } = change
-        && let Step::Put(value, done) = step(&change, None, now_ms())
+        && let Step::Put(value, done) = step(&change, None, bucket.now_ms())
     {
         // Whatever is there: it need not be read.
         bucket.put(&subject, value, None).await?;
@@ -83,7 +86,7 @@ async fn attempt(
     subject: &str,
     change: &KvChange,
 ) -> Result<Option<Result<KvDone, String>>, Fault> {
-    let now = now_ms();
+    let now = bucket.now_ms();
     let found = bucket.get(subject).await?;
     let Found { revision, value } = found.unwrap_or(Found { revision: 0, value: None });
     let value = value.filter(|value| !value.is_over(now));
@@ -105,7 +108,7 @@ pub(super) async fn keys(
     keys: KvKeys,
 ) -> Result<Vec<String>, Fault> {
     let KvKeys { prefix, after, max } = keys;
-    let (names, now) = (&line.bucket.names, now_ms());
+    let (names, now) = (&line.bucket.names, line.bucket.now_ms());
     let mut first = BTreeSet::new();
     let all = names.of_plugin(&plugin);
     let walk = line.bucket.walk(all, 0, usize::MAX, |passed| {
@@ -120,13 +123,4 @@ pub(super) async fn keys(
     });
     walk.await?;
     Ok(first.into_iter().collect())
-}
-
-fn key(change: &KvChange) -> &str {
-    match change {
-        KvChange::Set { key, .. }
-        | KvChange::CompareAndSwap { key, .. }
-        | KvChange::Take { key }
-        | KvChange::Increment { key, .. } => key,
-    }
 }

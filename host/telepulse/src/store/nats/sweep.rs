@@ -2,10 +2,7 @@
 //! a bounded size; where several nodes do so they do no harm to each other.
 
 use super::line::{Line, Place};
-use crate::{
-    clock::now_ms,
-    store::link::{Failed, Fault, Link},
-};
+use crate::store::link::{Failed, Fault, Link};
 use std::{
     sync::{Arc, Weak},
     time::Duration,
@@ -16,7 +13,8 @@ use tokio::time::sleep;
 const PIECE: usize = 1_000;
 /// Between two pieces while there is nothing to remove, and while there is.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(1));
-/// What is over by our clock may not be by another node's: it is left alone for so long, in milliseconds.
+/// The clocks of a cluster's servers may differ, and any may lead: what is over is left alone for so long, in
+/// milliseconds.
 const GRACE: u64 = 60_000;
 
 /// Until nobody has the store any more.
@@ -26,15 +24,15 @@ pub(super) async fn run(link: Weak<Link<Place>>) {
     let mut from = 0;
     while let Some(link) = link.upgrade() {
         // Where NATS is away it is told by those who need it.
-        let removed = piece(&link, &mut from, now_ms()).await.unwrap_or(0);
+        let removed = piece(&link, &mut from, GRACE).await.unwrap_or(0);
         drop(link);
         sleep(if removed > 0 { PAUSES.1 } else { PAUSES.0 }).await;
     }
 }
 
-/// Goes on from a number; answers how many were removed.
-pub(super) async fn piece(link: &Link<Place>, from: &mut u64, now: u64) -> Result<usize, Failed> {
-    let (over, next) = link.run(|line| look(line, *from, now)).await?;
+/// Goes on from a number; answers how many were removed of those that were over for so long.
+pub(super) async fn piece(link: &Link<Place>, from: &mut u64, grace: u64) -> Result<usize, Failed> {
+    let (over, next) = link.run(|line| look(line, *from, grace)).await?;
     for revision in &over {
         link.run(|line| remove(line, *revision)).await?;
     }
@@ -43,13 +41,13 @@ pub(super) async fn piece(link: &Link<Place>, from: &mut u64, now: u64) -> Resul
 }
 
 /// What is over in the next piece, and where the one after it begins.
-async fn look(line: Arc<Line>, from: u64, now: u64) -> Result<(Vec<u64>, u64), Fault> {
+async fn look(line: Arc<Line>, from: u64, grace: u64) -> Result<(Vec<u64>, u64), Fault> {
     let (mut over, mut next, mut came) = (Vec::new(), 0, 0);
-    let all = line.bucket.names.all();
+    let (all, now) = (line.bucket.names.all(), line.bucket.now_ms());
     let walk = line.bucket.walk(all, from, PIECE, |passed| {
         came += 1;
         next = passed.revision + 1;
-        if passed.until.is_some_and(|until| until.saturating_add(GRACE) <= now) {
+        if passed.until.is_some_and(|until| until.saturating_add(grace) <= now) {
             over.push(passed.revision);
         }
     });

@@ -10,7 +10,7 @@ pub(super) mod server;
 mod tests;
 
 use super::{
-    kv::{NO_NUMBER, TOO_LARGE, check},
+    change::{NO_NUMBER, TOO_LARGE, check},
     link::{Failed, Fault, Link},
 };
 use crate::config::Redis;

@@ -1,9 +1,17 @@
-//! What a change makes of a value: time passed in, nothing touched.
+//! What a change makes of a value, in each store that has no commands for it: time passed in, nothing touched.
 
-use crate::store::kv::sum;
 use bytes::Bytes;
 use plugin_host::ports::{KvChange, KvDone};
 use std::time::Duration;
+
+/// The longest key, in bytes.
+pub(super) const MAX_KEY: usize = 512;
+/// The longest value, in bytes.
+pub(super) const MAX_VALUE: usize = 1 << 20;
+/// Why nothing is added to a value.
+pub(super) const NO_NUMBER: &str = "its value is no whole number of 64 bits in decimal";
+/// Why so much is not added to a number.
+pub(super) const TOO_LARGE: &str = "the number would need more than 64 bits";
 
 /// A value, and until when it is good, in milliseconds since 1970; `None`: for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +46,32 @@ impl Value {
     }
 }
 
+/// The key that is changed.
+pub(super) fn key(change: &KvChange) -> &str {
+    match change {
+        KvChange::Set { key, .. }
+        | KvChange::CompareAndSwap { key, .. }
+        | KvChange::Take { key }
+        | KvChange::Increment { key, .. } => key,
+    }
+}
+
+/// What no store takes.
+pub(super) fn check(change: &KvChange) -> Result<(), String> {
+    let key = key(change);
+    if !(1..=MAX_KEY).contains(&key.len()) {
+        return Err(format!("a key has 1 to {MAX_KEY} bytes, not {}", key.len()));
+    }
+    let value = match change {
+        KvChange::Set { value, .. } | KvChange::CompareAndSwap { value, .. } => Some(value),
+        KvChange::Take { .. } | KvChange::Increment { .. } => None,
+    };
+    match value.map(Bytes::len).filter(|length| *length > MAX_VALUE) {
+        Some(length) => Err(format!("a value has at most {MAX_VALUE} bytes, not {length}")),
+        None => Ok(()),
+    }
+}
+
 /// What becomes of a key that has this value now, over ones left out.
 pub(super) fn step(change: &KvChange, found: Option<&Value>, now: u64) -> Step {
     let done = KvDone { is_done: true, ..KvDone::default() };
@@ -63,6 +97,18 @@ pub(super) fn step(change: &KvChange, found: Option<&Value>, now: u64) -> Step {
             }
         },
     }
+}
+
+/// What a number becomes.
+fn sum(before: Option<&[u8]>, by: i64) -> Result<i64, &'static str> {
+    let number = before.map_or(Some(0), whole_number).ok_or(NO_NUMBER)?;
+    number.checked_add(by).ok_or(TOO_LARGE)
+}
+
+/// A number as we write it: what has a plus or zeros before it is none, as with Redis.
+fn whole_number(value: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
 /// A value that is over at once is none.

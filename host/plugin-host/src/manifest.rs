@@ -186,122 +186,6 @@ apiKey = "env:CRM_KEY"
     }
 
     #[test]
-    fn all_mistakes_come_at_once_each_with_line_and_cure() {
-        let mistakes = Manifest::parse(
-            r#"[grants]
-subscribe = "telepulse.event"
-publish = ["a..b"]
-kv = "1 B"
-sockets = []
-websocket = [{ listen = "localhost", path = "x" }]
-[limits]
-memory = "lots"
-callMs = 0
-onFull = "explode"
-[grant]
-"#,
-        )
-        .unwrap_err();
-        let lines: Vec<_> = mistakes.iter().map(|m| (m.line, m.key.as_str())).collect();
-        assert_eq!(
-            lines,
-            [
-                (2, "grants.subscribe"),
-                (3, "grants.publish"),
-                (4, "grants.kv"),
-                (5, "grants.sockets"),
-                (6, "grants.websocket.listen"),
-                (6, "grants.websocket.path"),
-                (8, "limits.memory"),
-                (9, "limits.callMs"),
-                (10, "limits.onFull"),
-                (11, "grant"),
-            ]
-        );
-        assert!(mistakes[2].message.contains("1 MiB"), "{}", mistakes[2]);
-        assert!(mistakes[6].message.contains("64 MiB"), "{}", mistakes[6]);
-    }
-
-    #[test]
-    fn a_route_may_be_for_those_with_a_right() {
-        let parse = |key: &str, right: &str| {
-            let mount = format!("listen = \"127.0.0.1:8083\", path = \"/v1\", right = {right}");
-            Manifest::parse(&format!("[grants]\n{key} = [{{ {mount} }}]"))
-        };
-        let manifest = parse("routes", "\"callData\"").unwrap();
-        assert_eq!(manifest.grants.routes[0].right.as_deref(), Some("callData"));
-        for (key, right, why) in [
-            ("routes", "\"\"", "must be a word"),
-            ("routes", "\"*\"", "must be a word"),
-            ("routes", "\"dial:own\"", "must be a word"),
-            ("routes", "7", "must be a word"),
-            ("websocket", "\"callData\"", "there are listen and path"),
-        ] {
-            let mistakes = parse(key, right).unwrap_err();
-            assert_eq!((mistakes.len(), mistakes[0].line), (1, 2), "{mistakes:?}");
-            assert!(mistakes[0].message.contains(why), "{}", mistakes[0]);
-        }
-    }
-
-    #[test]
-    fn a_folder_is_named_by_its_whole_path() {
-        let parse = |files: &str| Manifest::parse(&format!("[grants]\nfiles = {files}"));
-        let manifest = parse("[{ path = \"/a/b c\" }, { path = \"/d\", mode = \"rw\" }]").unwrap();
-        let folders = manifest.grants.files.unwrap();
-        let told: Vec<_> = folders.iter().map(ToString::to_string).collect();
-        assert_eq!(told, ["\"/a/b c\"", "\"/d\" for writing"]);
-        for (files, why) in [
-            ("\"/a\"", "must be a list"),
-            ("[\"/a\"]", "must be a table"),
-            ("[{ mode = \"ro\" }]", "path is missing"),
-            ("[{ path = \"a\" }]", "whole path"),
-            ("[{ path = \"/\" }]", "whole path"),
-            ("[{ path = \"/a/\" }]", "whole path"),
-            ("[{ path = \"/a/../b\" }]", "whole path"),
-            ("[{ path = \"/a/./b\" }]", "whole path"),
-            ("[{ path = \"/a\\nb\" }]", "whole path"),
-            ("[{ path = 7 }]", "whole path"),
-            ("[{ path = \"/a\", mode = \"w\" }]", "\"ro\""),
-            ("[{ path = \"/a\", mode = true }]", "\"ro\""),
-            ("[{ path = \"/a\", name = \"b\" }]", "there are path and mode"),
-        ] {
-            let mistakes = parse(files).unwrap_err();
-            assert_eq!((mistakes.len(), mistakes[0].line), (1, 2), "{files}: {mistakes:?}");
-            assert!(mistakes[0].message.contains(why), "{files}: {}", mistakes[0]);
-        }
-    }
-
-    #[test]
-    fn a_placement_is_one_of_three_and_fits_the_grants() {
-        let parse = |run: &str, grants: &str| {
-            Manifest::parse(&format!("[grants]\n{grants}\n[placement]\n{run}"))
-        };
-        for (word, run) in
-            [("everyNode", Run::EveryNode), ("oneNode", Run::OneNode), ("shards", Run::Shards)]
-        {
-            let manifest = parse(&format!("run = \"{word}\""), "").unwrap();
-            assert_eq!((manifest.run, manifest.needs().run), (run, run));
-        }
-        let socket = "websocket = [{ listen = \"127.0.0.1:8084\", path = \"/\" }]";
-        let policy = "policy = { commands = [\"dial\"] }";
-        for (run, grants, why) in [
-            ("run = \"twice\"", "", "\"everyNode\""),
-            ("run = 1", "", "\"everyNode\""),
-            ("nodes = 1", "", "unknown; there is run"),
-            ("run = \"oneNode\"", policy, "runs on every node"),
-            ("run = \"shards\"", "serve = [\"note\"]", "runs on every node"),
-            ("run = \"shards\"", socket, "\"oneNode\""),
-        ] {
-            let mistakes = parse(run, grants).unwrap_err();
-            assert_eq!((mistakes.len(), mistakes[0].line), (1, 4), "{run}: {mistakes:?}");
-            assert!(mistakes[0].message.contains(why), "{run}: {}", mistakes[0]);
-            assert!(mistakes[0].key.starts_with("placement."), "{}", mistakes[0]);
-        }
-        parse("run = \"oneNode\"", socket).unwrap();
-        parse("run = \"everyNode\"", policy).unwrap();
-    }
-
-    #[test]
     fn what_a_plugin_needs_of_a_node_follows_from_its_grants() {
         let needs = |grants: &str| {
             let Needs { listens, decides, .. } =
@@ -313,12 +197,6 @@ onFull = "explode"
         assert_eq!(needs(&format!("websocket = {mount}")), (true, false));
         assert_eq!(needs(&format!("routes = {mount}\nserve = [\"note\"]")), (true, true));
         assert_eq!(needs("policy = { commands = [\"dial\"] }"), (false, true));
-    }
-
-    #[test]
-    fn broken_toml_names_the_line() {
-        let mistakes = Manifest::parse("[grants]\npublish = [\n").unwrap_err();
-        assert!(!mistakes.is_empty() && mistakes[0].line >= 2, "{mistakes:?}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The task that owns a plugin: its instance, mailbox and timers. Nobody else touches them.
 
+mod files;
 mod others;
+mod outside;
 mod placed;
 mod portion;
 mod serve;
@@ -9,23 +11,18 @@ mod work;
 mod worker;
 
 use crate::{
-    asks,
-    bindings::StartReason,
-    candidate::{self, Beginning, Candidate, Plan, Refusal, Version},
+    candidate::{Candidate, Refusal, Version},
     ctx::Identity,
-    durable::Durable,
     folder::Source,
-    grants::{Grants, Mount, PolicyGrant},
+    grants::PolicyGrant,
     http::HttpSlot,
     instance::Instance,
     mailbox::{Inbox, mailbox},
-    manifest::Manifest,
-    mounts::{Mounts, Owner},
+    mounts::Mounts,
     name::PluginName,
     ports::Guard,
     questions::{Asker, Question, asker},
     restarts::Restarts,
-    runtime::Build,
     shared::Shared,
     status::{Counters, PluginStatus, State, count},
 };
@@ -255,112 +252,6 @@ impl Task {
         ControlFlow::Continue(())
     }
 
-    async fn files(&mut self, source: Result<Source, String>, order: Order) {
-        if order == Order::Load {
-            self.stopped = false;
-        } else if self.stopped {
-            return self.publish();
-        }
-        self.preparing = None;
-        if let Ok(source) = &source
-            && let Ok(manifest) = Manifest::parse(&source.toml)
-        {
-            self.seek(manifest.needs()).await;
-            if !self.is_placed(source) {
-                return self.wait_elsewhere(&source.hash).await;
-            }
-            // Before the plugin is there: until it decides, its grant says what counts; and what it is
-            // to do is kept for it.
-            if self.current.is_none() {
-                if let Err(error) = self.keep_messages(&manifest.grants).await {
-                    tracing::error!(plugin = %self.identity.name, error, "its messages are not kept");
-                }
-                self.announce(&manifest.grants.routes).await;
-            }
-            self.be_asked(manifest.grants.policy);
-        }
-        let source = match source {
-            Ok(source) => source,
-            Err(error) => {
-                let missing = Vec::new();
-                return self.refused(&Refusal { hash: None, error, missing, build: None });
-            }
-        };
-        let is_it = |it: &Version| it.toml == source.toml && it.build.hash() == source.hash;
-        if order == Order::Changed && self.quarantine.as_ref().is_some_and(is_it) {
-            // Put there once more: it is what it was.
-            return self.publish();
-        }
-        self.quarantine = None;
-        self.status.quarantined = None;
-        let same = self.current.as_ref().is_some_and(is_it);
-        if same && order == Order::Changed && self.status.state == State::Running {
-            // Back to what runs: whatever was refused is no longer there.
-            self.status.refused = None;
-            self.status.refused_asks.clear();
-            self.status.error = None;
-            self.go_on();
-            return self.publish();
-        }
-        self.restarts.clear();
-        let reason = if self.instance.is_some() { StartReason::Reload } else { StartReason::Fresh };
-        self.prepare(Plan::Files(source), reason, Kind::Files);
-    }
-
-    fn prepare(&mut self, plan: Plan, reason: StartReason, kind: Kind) {
-        let known = self.current.as_ref().map(|current| current.build.clone());
-        let beginning = Beginning { incarnation: self.status.incarnation + 1, reason };
-        let (shared, identity) = (Arc::clone(&self.shared), Arc::clone(&self.identity));
-        let task = candidate::prepare(shared, identity, plan, known, beginning);
-        self.preparing = Some(Preparing { task: self.shared.guests.spawn(task), kind });
-    }
-
-    /// Starts the current build anew.
-    fn restart(&mut self, kind: Kind) {
-        self.restart_at = None;
-        if let Some(current) = self.current.clone() {
-            self.prepare(Plan::Version(current), StartReason::CrashRestart, kind);
-        }
-    }
-
-    /// Something did not get ready. What runs goes on.
-    fn refused(&mut self, refusal: &Refusal) {
-        let Refusal { hash, error, missing, build } = refusal;
-        let asks = build.as_ref().and_then(Build::asks).map(|asks| asks::spelled(&asks.grants));
-        tracing::warn!(plugin = %self.identity.name, hash, error, "build refused");
-        self.status.mishap(error);
-        if self.current.is_some() {
-            let build = hash.as_deref().map_or("the file", |hash| &hash[..12]);
-            self.status.error =
-                Some(format!("{build} was refused, the build before goes on: {error}"));
-            self.status.refused.clone_from(hash);
-            self.status.refused_asks = asks.unwrap_or_default();
-        } else {
-            self.status.asks = asks.unwrap_or_default();
-            self.status.state = if missing.is_empty() { State::Failed } else { State::Waiting };
-            // Another node may be able to.
-            self.let_go(self.status.state);
-            self.status.error = Some(error.clone());
-            self.status.hash.clone_from(hash);
-            if let Some(build) = build {
-                self.status.imports = build.imports().to_vec();
-                self.status.exports = build.exports().to_vec();
-            }
-        }
-        self.status.missing.clone_from(missing);
-        self.go_on();
-        self.publish();
-    }
-
-    /// Sees to it that what is in force gets an instance again, if getting one ready was broken off
-    /// for something that came to nothing.
-    fn go_on(&mut self) {
-        let lacks = self.current.as_ref().is_some_and(|it| it.build.surface().is_resident());
-        if lacks && self.instance.is_none() && self.preparing.is_none() {
-            self.restart_at.get_or_insert_with(Instant::now);
-        }
-    }
-
     /// Ends what runs and lets go of everything outside.
     async fn halt(&mut self, state: State) {
         self.preparing = None;
@@ -398,61 +289,6 @@ impl Task {
         self.others.work(instances);
     }
 
-    /// Has whoever asks on these paths be told that the plugin does not run, until it does.
-    async fn announce(&mut self, routes: &[Mount]) {
-        let (mounts, owner) = self.mounts();
-        mounts.announce(&owner, routes).await;
-    }
-
-    /// Sees to it that the plugin is asked about these commands, and no others.
-    fn be_asked(&mut self, grant: Option<PolicyGrant>) {
-        if self.policy.as_ref().map(|(grant, _)| grant) == grant.as_ref() {
-            return;
-        }
-        let policies = &self.identity.ports.policies;
-        // The new one first: no command slips through between.
-        self.policy = grant.map(|grant| {
-            let asker = Arc::new(self.asker.clone());
-            let guard = policies.register(self.identity.name.as_str(), grant.clone(), asker);
-            (grant, guard)
-        });
-    }
-
-    /// Sees to it that messages are kept on disk as the grants say, also while nothing runs.
-    async fn keep_messages(&mut self, grants: &Grants) -> Result<(), String> {
-        let inbox = Arc::clone(self.inbox());
-        if grants.durable == 0 || grants.subscribe.is_empty() {
-            inbox.make_durable(None);
-            return Ok(());
-        }
-        if !inbox.set_room_on_disk(grants.durable) {
-            let journal = Arc::clone(&self.identity.ports.journal);
-            let plugin: Arc<str> = self.identity.name.as_str().into();
-            let extent = self.identity.at_home(journal.open(&plugin)).await;
-            let extent = extent.map_err(|error| format!("grants.durable: {error}"))?;
-            self.give_back();
-            inbox.make_durable(Some(Durable::new(journal, plugin, grants.durable, extent)));
-        }
-        let (mounts, owner) = self.mounts();
-        mounts.subscribe(&owner, &grants.subscribe);
-        Ok(())
-    }
-
-    fn unmount(&mut self) {
-        self.http.set(None);
-        let is_durable = self.inbox().is_durable();
-        self.mounts.clear(&self.shared.home, is_durable);
-        self.lead.clear();
-        self.others.resting().for_each(Worker::clear);
-        self.inbox().clear();
-    }
-
-    /// What workers that rest have taken from the mailbox goes back there.
-    fn give_back(&mut self) {
-        self.lead.give_back();
-        self.others.resting().for_each(Worker::give_back);
-    }
-
     /// Tells everybody how it stands.
     fn publish(&mut self) {
         self.shared.board.write(&self.status);
@@ -468,33 +304,6 @@ impl Task {
 
     fn inbox(&self) -> &Arc<Inbox> {
         self.lead.inbox()
-    }
-
-    /// Mounts what a version needs; what it does not need any more goes.
-    async fn mount(&mut self, version: &Version) -> Result<(), String> {
-        self.keep_messages(&version.rights.grants).await?;
-        let shards = version.rights.limits.shards;
-        if self.inbox().shards() != shards {
-            self.give_back();
-            self.inbox().split(shards);
-            self.others.grow(shards - 1);
-        }
-        let (mounts, owner) = self.mounts();
-        mounts.apply(&owner, version.build.surface(), &version.rights).await
-    }
-
-    /// What is mounted, and who mounts.
-    fn mounts(&mut self) -> (&mut Mounts, Owner<'_>) {
-        let Self { mounts, identity, shared, lead, http, asker, .. } = self;
-        let owner = Owner {
-            name: identity.name.as_str(),
-            ports: &shared.ports,
-            home: &shared.home,
-            inbox: lead.inbox(),
-            http,
-            asker,
-        };
-        (mounts, owner)
     }
 }
 

@@ -30,3 +30,5 @@ pub mod store;
 pub mod tape;
 mod telemetry;
 pub mod tls;
+#[cfg(test)]
+mod wait;

@@ -1,4 +1,8 @@
-//! How NATS is connected to, whoever does: `[bus]` says it once, for the bus and for the store.
+//! What everybody who uses NATS shares: `[bus]` says once how it is connected to, for the bus, the store and
+//! the records of nodes.
+
+pub(crate) mod bucket;
+pub(crate) mod key;
 
 use crate::config::{Nats, NatsLogin};
 use async_nats::{ConnectErrorKind, ConnectOptions};

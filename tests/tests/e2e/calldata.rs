@@ -1,7 +1,7 @@
 //! Two telephony systems pass data with a call: over HTTP, and by a call that a real Asterisk gets.
 
 use crate::{
-    platform::{Platform, SOON, TOKEN, hash},
+    platform::{Builder, Platform, SOON, TOKEN, hash},
     rest,
     ws::Client,
 };
@@ -138,25 +138,25 @@ async fn only_those_with_the_right_come_in() -> Result<()> {
 async fn two_nodes_draw_from_one_pool_in_a_redis_and_no_number_comes_twice() -> Result<()> {
     let redis = Daemon::start(REDIS).await?;
     let toml = format!("[store]\npath = \"data\"\nkind = \"redis\"\nurl = \"{}\"\n", redis.url());
-    two_nodes_draw_from_one_pool(|_| String::new(), &toml).await
+    two_nodes_draw_from_one_pool(|_| Platform::builder(), &toml).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_draw_from_one_pool_in_a_nats_and_no_number_comes_twice() -> Result<()> {
     let nats = Daemon::start(NATS).await?;
-    let bus = |name| {
-        let url = nats.url();
-        format!("[node]\nname = \"n{name}\"\n[bus]\nkind = \"nats\"\nurl = \"{url}\"\n")
-    };
-    two_nodes_draw_from_one_pool(bus, "[store]\npath = \"data\"\nkind = \"nats\"\n").await
+    let node = |number| Platform::builder().node(&format!("n{number}"), &[], &nats);
+    two_nodes_draw_from_one_pool(node, "[store]\npath = \"data\"\nkind = \"nats\"\n").await
 }
 
 /// Both draw all numbers, each of them once.
-async fn two_nodes_draw_from_one_pool(bus: impl Fn(usize) -> String, store_at: &str) -> Result<()> {
+async fn two_nodes_draw_from_one_pool(
+    node: impl Fn(usize) -> Builder,
+    store_at: &str,
+) -> Result<()> {
     const NUMBERS: usize = 10_000;
     let mut nodes = Vec::new();
     for number in 0..2 {
-        let node = Platform::builder().raw(&bus(number)).store(store_at).start().await?;
+        let node = node(number).store(store_at).start().await?;
         let own = "[settings.pools]\nDNIS-ANI = [\"50000-59999\"]\n";
         node.add("calldata", |toml| settings(&toml, own)).await?;
         nodes.push(Arc::new(node));

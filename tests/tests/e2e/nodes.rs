@@ -13,9 +13,7 @@ use telepulse_tests::{
 };
 
 async fn node(nats: &Daemon, name: &str) -> Result<Platform> {
-    let bus =
-        format!("[node]\nname = \"{name}\"\n[bus]\nkind = \"nats\"\nurl = \"{}\"\n", nats.url());
-    Platform::builder().raw(&bus).start().await
+    Platform::builder().node(name, &[], nats).start().await
 }
 
 fn filter() -> Value {

@@ -16,9 +16,7 @@ use telepulse_tests::{
 };
 
 async fn node(nats: &Daemon, name: &str, pbx: &Asterisk) -> Result<Platform> {
-    let bus =
-        format!("[node]\nname = \"{name}\"\n[bus]\nkind = \"nats\"\nurl = \"{}\"\n", nats.url());
-    Platform::builder().raw(&bus).server("pbx1", pbx).start().await
+    Platform::builder().node(name, &[], nats).server("pbx1", pbx).start().await
 }
 
 /// Waits until a server is connected, as a node shows it, and answers who has it.

@@ -23,17 +23,8 @@ subscribe = ["telepulse.event.paint"]
 publish = ["test.out", "test.log"]
 "#;
 
-fn node(nats: &Daemon, name: &str, roles: &str) -> String {
-    let url = nats.url();
-    format!(
-        "[node]\nname = \"{name}\"\nroles = [{roles}]\n[bus]\nkind = \"nats\"\nurl = \"{url}\"\n"
-    )
-}
-
-const ALL: &str = "\"proxy\", \"core\", \"gateway\", \"plugins\"";
-
 async fn whole(nats: &Daemon, name: &str) -> Result<Platform> {
-    Platform::builder().raw(&node(nats, name, ALL)).start().await
+    Platform::builder().node(name, &[], nats).start().await
 }
 
 /// Puts a guest into a node's folder.
@@ -183,10 +174,11 @@ async fn a_gateway_needs_neither_servers_nor_core_of_its_own() -> Result<()> {
         Phone::answering(pbx.phone_port("102")?, ring).await?,
     );
     let nats = Daemon::start(NATS).await?;
-    let inside = node(&nats, "inside", "\"proxy\", \"core\"");
-    let inside = Platform::builder().raw(&inside).server("pbx1", &pbx).start().await?;
-    let edge = node(&nats, "edge", "\"gateway\"");
-    let edge = Platform::builder().raw(&edge).server("pbx1", &pbx).start().await?;
+    let node = async |name: &str, roles: &[&str]| {
+        Platform::builder().node(name, roles, &nats).server("pbx1", &pbx).start().await
+    };
+    let (inside, edge) =
+        (node("inside", &["proxy", "core"]).await?, node("edge", &["gateway"]).await?);
     for gateway in ["websocket", "rest"] {
         let shown = shown(&inside, gateway).await?;
         let told = "it listens (role gateway): this node has the roles proxy, core";

@@ -11,7 +11,7 @@ use std::{
 use telepulse::{app::App, config::Config};
 use telepulse_language::{Details, Event, Other, Timestamp};
 pub(crate) use telepulse_tests::plugins::{component, guest, install};
-use telepulse_tests::{asterisk::Asterisk, plugins::share, ports, wait};
+use telepulse_tests::{asterisk::Asterisk, daemon::Daemon, plugins::share, ports, wait};
 use tempfile::TempDir;
 
 /// Long enough for anything that should happen soon, on a busy machine too.
@@ -46,6 +46,15 @@ impl Builder {
              username = \"{username}\"\nsecret = \"{secret}\"\n\n"
         ));
         self
+    }
+
+    /// Makes it the node of this name, beside others on one NATS. Without roles it has all.
+    pub(crate) fn node(self, name: &str, roles: &[&str], nats: &Daemon) -> Self {
+        let roles = if roles.is_empty() { String::new() } else { format!("roles = {roles:?}\n") };
+        let url = nats.url();
+        self.raw(&format!(
+            "[node]\nname = \"{name}\"\n{roles}[bus]\nkind = \"nats\"\nurl = \"{url}\"\n"
+        ))
     }
 
     /// Adds TOML to the configuration file as it is.

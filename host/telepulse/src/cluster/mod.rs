@@ -6,6 +6,7 @@
 //! it is told what happened and what time it is on this node's own clock. `Member` carries its orders out;
 //! `Places` and `Seats` are what the rest of the program sees of it.
 
+mod bucket;
 mod lease;
 mod member;
 #[cfg(test)]
@@ -17,8 +18,6 @@ mod record;
 mod records;
 mod seats;
 mod shared;
-#[cfg(test)]
-mod tests;
 mod view;
 
 pub(crate) use lease::Lease;

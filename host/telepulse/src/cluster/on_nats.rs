@@ -1,12 +1,10 @@
 //! Nodes on a real NATS: who has a server, and how it moves.
 
-use super::{Cluster, Outcome, Place, SharedValue, Version};
+use super::{Cluster, Outcome, Place, SharedValue, Version, bucket::Bucket, records::Records};
 use crate::{
-    bus::{
-        Bus as _, NatsBus,
-        nats::tests::{NatsServer, until},
-    },
+    bus::{Bus as _, NatsBus, NatsServer},
     config::{Nats, NatsLogin, Secret},
+    wait::{PATIENCE, until},
 };
 use async_nats::jetstream;
 use std::{sync::Arc, time::Duration};
@@ -14,8 +12,6 @@ use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
 };
-
-const PATIENCE: Duration = Duration::from_secs(40);
 
 struct Node {
     bus: Arc<NatsBus>,
@@ -62,14 +58,24 @@ fn revision(node: &Node) -> u64 {
     node.place.begin().unwrap().term.unwrap().revision
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_the_permissions_of_the_page_a_server_is_had_handed_over_and_inherited() {
+/// The permissions of the page.
+fn permissions() -> String {
     let page = include_str!("../../../../docs/scale.md");
     let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
-    let shown = shown.replace("$NATS_PASSWORD", "a").replace("$WALLBOARD_PASSWORD", "b");
-    let server = NatsServer::with(&shown);
+    shown.replace("$NATS_PASSWORD", "a").replace("$WALLBOARD_PASSWORD", "b")
+}
+
+/// A NATS with such permissions, and what a node is told of it.
+fn allowing(permissions: &str) -> (NatsServer, Nats) {
+    let server = NatsServer::with(permissions);
     let (user, password) = ("telepulse".to_owned(), Secret::new("a"));
     let settings = Nats { login: NatsLogin::Password { user, password }, ..server.settings() };
+    (server, settings)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_permissions_of_the_page_a_server_is_had_handed_over_and_inherited() {
+    let (_server, settings) = allowing(&permissions());
     let (one, two) = (Node::start(&settings, "one").await, Node::start(&settings, "two").await);
     let (having, without) = in_order(one, two).await;
     let first = revision(&having);
@@ -93,6 +99,44 @@ async fn with_the_permissions_of_the_page_a_server_is_had_handed_over_and_inheri
     until("the heir to have it", || heir.has_it()).await;
     assert!(revision(&heir) > second);
     assert_eq!(heir.owner().as_deref(), Some("three"));
+}
+
+#[tokio::test]
+async fn the_buckets_of_nodes_get_our_replicas_and_anothers_are_refused() {
+    let (_server, settings) = allowing(&permissions());
+    let bus = NatsBus::start(&settings, "one", 100).await.unwrap();
+    let jetstream = jetstream::new(bus.client());
+    let open = async |settings: &Nats| Records::open(&jetstream, settings).await;
+    open(&settings).await.unwrap();
+    open(&Nats { replicas: 3, ..settings.clone() }).await.unwrap();
+    for bucket in [Bucket::Nodes, Bucket::Owners, Bucket::Shared] {
+        let found = bucket.look(&jetstream, &settings).await.unwrap();
+        let replicas = found.cached_info().config.num_replicas;
+        assert_eq!(replicas, 3, "who only looks at {bucket:?} leaves them as they are");
+    }
+    let why = open(&Nats { on_disk: false, ..settings.clone() }).await.unwrap_err();
+    assert!(why.starts_with("the key-value store TELEPULSE_nodes: it is kept in file"), "{why}");
+    assert!(why.contains("write \"file\", or remove it"), "{why}");
+    bus.stop().await;
+}
+
+#[tokio::test]
+async fn where_replicas_cannot_be_set_there_are_records_all_the_same() {
+    let update = "\"$JS.API.STREAM.UPDATE.KV_TELEPULSE_owners\",";
+    let permissions = permissions();
+    assert!(permissions.contains(update));
+    let (_server, settings) = allowing(&permissions.replace(update, ""));
+    let bus = NatsBus::start(&settings, "one", 100).await.unwrap();
+    let mut jetstream = jetstream::new(bus.client());
+    jetstream.set_timeout(Duration::from_secs(1));
+    Records::open(&jetstream, &settings).await.unwrap();
+    let more = Nats { replicas: 3, ..settings.clone() };
+    Records::open(&jetstream, &more).await.unwrap();
+    for (bucket, expected) in [(Bucket::Owners, 1), (Bucket::Shared, 3)] {
+        let found = bucket.look(&jetstream, &more).await.unwrap();
+        assert_eq!(found.cached_info().config.num_replicas, expected, "{bucket:?}");
+    }
+    bus.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

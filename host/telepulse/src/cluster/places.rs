@@ -84,6 +84,11 @@ impl Place {
         self.owner.borrow().clone()
     }
 
+    /// Whether another node has it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        !self.is_here() && self.owner().is_some_and(|owner| !owner.is_self)
+    }
+
     /// What the owner says of the server, now and later.
     pub(crate) fn told(&self) -> watch::Receiver<Option<Server>> {
         self.told.subscribe()

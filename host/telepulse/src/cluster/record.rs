@@ -21,6 +21,11 @@ pub(crate) struct NodeRecord {
 }
 
 impl NodeRecord {
+    /// That of a node of which nothing else is known.
+    pub(super) fn gone() -> Self {
+        Self { state: NodeState::Gone, ..Self::default() }
+    }
+
     /// Whether such a node may have this server or plugin.
     pub(super) fn takes(&self, id: &str) -> bool {
         match seats::plugin(id) {

@@ -1,23 +1,18 @@
 //! The records in JetStream's key-value store: written only after the revision that was seen last, and read
 //! by everybody as they change.
 
-use super::{NodeRecord, NodeState, Outcome};
-use crate::{config::Nats, nats};
+use super::{
+    NodeRecord, Outcome,
+    bucket::{Bucket, since},
+};
+use crate::{config::Nats, nats::key};
 use async_nats::jetstream::{
-    Context, ErrorCode,
-    context::{
-        CreateStreamErrorKind, GetStreamError, GetStreamErrorKind, KeyValueError, KeyValueErrorKind,
-    },
+    Context,
     kv::{self, Operation, Store, UpdateErrorKind, Watch},
-    stream::{Config, DiscardPolicy, StorageType},
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{error::Error as _, fmt::Write as _, time::Duration};
-
-/// A node that said nothing for so long is forgotten: by then its servers have long been another's.
-const FORGET: Duration = Duration::from_hours(24);
 
 /// Both kinds of records.
 #[derive(Clone, Debug)]
@@ -56,25 +51,29 @@ pub(super) struct Changes {
 impl Records {
     /// Finds the records, or begins with them.
     pub(super) async fn open(jetstream: &Context, settings: &Nats) -> Result<Self, String> {
-        let nodes = bucket(jetstream, settings, "nodes", FORGET).await?;
-        let servers = bucket(jetstream, settings, "owners", Duration::ZERO).await?;
+        let nodes = Bucket::Nodes.open(jetstream, settings).await?;
+        let servers = Bucket::Owners.open(jetstream, settings).await?;
+        // Its own readers look for it again and again: it gets its replicas here.
+        Bucket::Shared.open(jetstream, settings).await?;
         Ok(Self { jetstream: jetstream.clone(), settings: settings.clone(), nodes, servers })
     }
 
     /// Looks whether these are still the records; an error means that others have to be begun with.
     pub(super) async fn look(self) -> Result<(), String> {
-        // What does not answer says nothing.
-        let Ok(found) = Self::open(&self.jetstream, &self.settings).await else { return Ok(()) };
-        let made = |of: &Self| (since(&of.nodes), since(&of.servers));
-        if made(&found) == made(&self) {
-            return Ok(());
+        for (bucket, known) in [(Bucket::Nodes, &self.nodes), (Bucket::Owners, &self.servers)] {
+            // What does not answer says nothing.
+            let Ok(found) = bucket.look(&self.jetstream, &self.settings).await else { continue };
+            if since(&found) != since(&known.stream) {
+                let lost = "NATS has lost the records of who has which server: they are made anew";
+                return Err(lost.to_owned());
+            }
         }
-        Err("NATS has lost the records of who has which server: they are made anew".to_owned())
+        Ok(())
     }
 
     /// A term that is greater than those before, also than those of records that NATS has lost.
     pub(super) fn term(&self, revision: u64) -> u64 {
-        let since = since(&self.servers) / (SINCE * 1_000_000);
+        let since = since(&self.servers.stream) / (SINCE * 1_000_000);
         let revision = revision.min((1 << REVISIONS) - 1);
         u64::try_from(since).unwrap_or_default() << REVISIONS | revision
     }
@@ -97,13 +96,13 @@ impl Records {
         owner: Option<String>,
         after: u64,
     ) -> Outcome {
-        write(&self.servers, &key(id), &Owned { owner }, after).await
+        write(&self.servers, &key::escape(id), &Owned { owner }, after).await
     }
 
     /// A node's record as it is now; one that is not there any more is that of a node that is gone.
     pub(super) async fn node(&self, id: &str) -> Option<Seen> {
         let found = self.nodes.entry(id).await.ok()?;
-        let gone = NodeRecord { state: NodeState::Gone, ..NodeRecord::default() };
+        let gone = NodeRecord::gone();
         let (record, revision) = match found {
             Some(entry) if entry.operation == Operation::Put => {
                 (read(&entry.value).unwrap_or(gone), entry.revision)
@@ -142,77 +141,11 @@ fn seen(entry: &kv::Entry, is_node: bool) -> Option<Seen> {
     let revision = entry.revision;
     if is_node {
         let record = is_there.then(|| read(&entry.value)).flatten();
-        let record = record
-            .unwrap_or_else(|| NodeRecord { state: NodeState::Gone, ..NodeRecord::default() });
+        let record = record.unwrap_or_else(NodeRecord::gone);
         return Some(Seen::Node { id: entry.key.clone(), record, revision });
     }
     let Owned { owner } = is_there.then(|| read(&entry.value)).flatten().unwrap_or_default();
-    Some(Seen::Server { id: unkey(&entry.key)?, owner, revision })
-}
-
-pub(super) async fn bucket(
-    jetstream: &Context,
-    settings: &Nats,
-    what: &str,
-    max_age: Duration,
-) -> Result<Store, String> {
-    let bucket = name(settings.prefix.as_deref(), what);
-    let told = |error: &dyn std::fmt::Display| format!("the key-value store {bucket}: {error}");
-    match jetstream.get_key_value(&bucket).await {
-        Ok(store) => return Ok(store),
-        Err(error) if is_missing(&error) => {}
-        Err(error) => return Err(told(&error)),
-    }
-    // The client's own way asks for the limits of the account, in words that NATS 2.9 does not answer in.
-    let made = jetstream.create_stream(as_stream(&bucket, settings, what, max_age)).await;
-    match made {
-        Ok(_) => {}
-        // Another node was faster.
-        Err(error)
-            if matches!(error.kind(), CreateStreamErrorKind::JetStream(ref it)
-            if it.error_code() == ErrorCode::STREAM_NAME_EXIST) => {}
-        Err(error) => return Err(told(&error)),
-    }
-    jetstream.get_key_value(&bucket).await.map_err(|error| told(&error))
-}
-
-/// A key-value store is a stream that keeps the latest message of each subject.
-fn as_stream(bucket: &str, settings: &Nats, what: &str, max_age: Duration) -> Config {
-    Config {
-        name: format!("KV_{bucket}"),
-        description: Some(format!("TelePulse: {what}")),
-        subjects: vec![format!("$KV.{bucket}.>")],
-        max_messages_per_subject: 1,
-        max_age,
-        discard: DiscardPolicy::New,
-        storage: if settings.on_disk { StorageType::File } else { StorageType::Memory },
-        num_replicas: usize::try_from(settings.replicas).unwrap_or(1),
-        deny_delete: true,
-        allow_rollup: true,
-        allow_direct: true,
-        ..Config::default()
-    }
-}
-
-/// When a store was made, in nanoseconds since 1970: nothing else tells it from the next of its name.
-pub(super) fn since(store: &Store) -> i128 {
-    store.stream.cached_info().created.unix_timestamp_nanos()
-}
-
-/// What a store is called: no dot may be in it.
-pub(super) fn name(prefix: Option<&str>, what: &str) -> String {
-    format!("{}_{what}", nats::name(prefix))
-}
-
-fn is_missing(error: &KeyValueError) -> bool {
-    let source = error.source().and_then(|source| source.downcast_ref::<GetStreamError>());
-    error.kind() == KeyValueErrorKind::GetBucket
-        && source.is_some_and(|source| match source.kind() {
-            GetStreamErrorKind::JetStream(error) => {
-                error.error_code() == ErrorCode::STREAM_NOT_FOUND
-            }
-            _ => false,
-        })
+    Some(Seen::Server { id: key::unescape(&entry.key)?, owner, revision })
 }
 
 async fn write(store: &Store, key: &str, record: &impl Serialize, after: u64) -> Outcome {
@@ -226,54 +159,4 @@ async fn write(store: &Store, key: &str, record: &impl Serialize, after: u64) ->
 
 fn read<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
-}
-
-/// A server's id as a key may be: what is not plain becomes `=XX`.
-fn key(id: &str) -> String {
-    let mut key = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' {
-            key.push(char::from(byte));
-        } else {
-            // Writing into a text does not fail.
-            let _ = write!(key, "={byte:02X}");
-        }
-    }
-    key
-}
-
-/// The id again; `None` where it is none of ours.
-fn unkey(key: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'=' {
-            let digits = [rest.next()?, rest.next()?];
-            let digits = std::str::from_utf8(&digits).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_id_is_a_key_and_comes_back() {
-        for (id, expected) in
-            [("pbx1", "pbx1"), ("a.b", "a=2Eb"), ("ž=1", "=C5=BE=3D1"), ("a b*>", "a=20b=2A=3E")]
-        {
-            assert_eq!(key(id), expected);
-            assert_eq!(unkey(expected).as_deref(), Some(id));
-        }
-        for broken in ["a=", "a=1", "a=zz", "a=FF"] {
-            assert_eq!(unkey(broken), None, "{broken}");
-        }
-        assert_eq!(name(None, "nodes"), "TELEPULSE_nodes");
-        assert_eq!(name(Some("acme.eu"), "nodes"), "TELEPULSE_acme_eu_nodes");
-    }
 }

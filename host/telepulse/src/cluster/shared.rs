@@ -3,7 +3,7 @@
 
 use super::{
     Outcome,
-    records::{self, bucket},
+    bucket::{Bucket, since},
 };
 use crate::config::Nats;
 use async_nats::jetstream::{
@@ -47,18 +47,18 @@ impl SharedValue {
 
     /// What it is called, for people.
     pub(crate) fn name(&self) -> String {
-        format!("{}.{}", records::name(self.settings.prefix.as_deref(), "shared"), self.key)
+        format!("{}.{}", Bucket::Shared.name(self.settings.prefix.as_deref()), self.key)
     }
 
     /// Looked for each time: NATS may have lost it, and begins with it anew.
     async fn store(&self) -> Result<Store, String> {
-        bucket(&self.jetstream, &self.settings, "shared", Duration::ZERO).await
+        Bucket::Shared.find(&self.jetstream, &self.settings).await
     }
 
     /// The value as it is now.
     pub(crate) async fn read(&self) -> Result<Version, String> {
         let store = self.store().await?;
-        let since = records::since(&store);
+        let since = since(&store.stream);
         let entry = store.entry(self.key).await.map_err(|error| error.to_string())?;
         let nothing = Version { since, ..Version::default() };
         Ok(entry.map_or(nothing, |entry| version(since, entry)))
@@ -91,7 +91,7 @@ impl SharedValue {
 
     async fn tell_while_it_goes(&self, versions: &mpsc::Sender<Version>) -> Result<(), String> {
         let store = self.store().await?;
-        let since = records::since(&store);
+        let since = since(&store.stream);
         let watch = store.watch_with_history(self.key).await;
         let mut watch = watch.map_err(|error| error.to_string())?;
         let mut look = interval_at(Instant::now() + LOOK, LOOK);

@@ -1,6 +1,8 @@
 //! The task of one Asterisk server: it connects, talks, loses the connection and comes back, and
 //! owns the model of that server all the while.
 
+mod tenure;
+
 use super::{
     across::Far,
     figures::Figures,
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     ari,
     bus::Bus,
-    cluster::{Lease, Place, Tenure},
+    cluster::{Lease, Place},
     config::Server,
 };
 use ami_proto::Backoff;
@@ -23,15 +25,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 use telepulse_language::{Device, DeviceChannel, Filter, Query, ServerState, Timestamp};
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 /// Asterisk bans who keeps knocking with a wrong secret: a refused login is tried again this seldom.
 const REJECTED_PAUSE: Duration = Duration::from_mins(5);
-
-/// How long what a server said may take into the stream when another node is to have it.
-const HAND_OVER: Duration = Duration::from_secs(1);
 
 /// Starts the task of a server, at a goal.
 pub(crate) fn spawn(
@@ -187,64 +186,6 @@ impl Link {
             match pause {
                 Some(pause) => drop(self.offline(sleep(pause)).await),
                 None => drop(self.offline(std::future::pending::<()>()).await),
-            }
-        }
-    }
-
-    /// It was taken back at once; it may come again before the goal has said so.
-    async fn wait_for_tenure(&mut self) {
-        let mut tenure = self.place.tenure();
-        tokio::select! {
-            _ = self.goal.changed() => {}
-            _ = tenure.wait_for(Option::is_some) => {}
-        }
-    }
-
-    /// The server is this node's from now on, if it still is.
-    fn arrive(&mut self) -> bool {
-        let Some(Tenure { lease, term }) = self.place.begin() else { return false };
-        (self.is_here, self.lease) = (true, lease);
-        let revision = term.map(|term| term.revision);
-        let had = std::mem::replace(&mut self.had, revision);
-        if had.is_some() || term.is_some_and(|term| term.follows) {
-            // What happened since the one before was last heard is in no event.
-            self.lost.get_or_insert_with(super::now);
-        }
-        // If nobody else had it meanwhile, clients know what this node knew: what differs is told. Else they
-        // begin anew, and so does the model.
-        if had != revision
-            && let Ok(empty) = model(&self.server)
-        {
-            self.pbx = empty;
-        }
-        self.publisher.under(term);
-        true
-    }
-
-    /// Another node is to have the server: what was said here is to be in the stream before that.
-    async fn leave(&mut self) {
-        if !std::mem::take(&mut self.is_here) {
-            return;
-        }
-        let (told, is_told) = oneshot::channel();
-        self.publisher.told(told);
-        drop(timeout(HAND_OVER, is_told).await);
-        self.place.end();
-    }
-
-    /// Until the server is this node's again: whatever is asked is asked of the node that has it.
-    async fn be_away(&mut self) {
-        let mut told = self.place.told();
-        told.mark_changed();
-        loop {
-            tokio::select! {
-                // An error means that all handles are gone: looked at where the goal is.
-                _ = self.goal.changed() => return,
-                Ok(()) = told.changed() => {
-                    let item = told.borrow_and_update().clone();
-                    self.publisher.know(item);
-                }
-                Some(ask) = self.asks.recv() => self.far.pass_on(ask),
             }
         }
     }

@@ -1,5 +1,11 @@
 //! One TCP connection to Asterisk, from banner to end: moves bytes and time between the socket and
-//! the session, and what comes out to the model, the bus and whoever asked.
+//! the session, and what comes out to the model, the bus and whoever asked. `asked.rs` is what the server is
+//! asked to do, `sending.rs` how bytes get there.
+
+mod asked;
+mod sending;
+
+pub(super) use asked::BEING_SYNCED;
 
 use super::{
     audit::Audit,
@@ -7,28 +13,25 @@ use super::{
     interest::Interest,
     link::Link,
     pace::{Pace, Turn},
-    request::Ask,
     running::{Next, Running, Step},
-    traced::{Dials, Sent, plan},
+    traced::{Dials, Sent},
     transport::Drained,
 };
-use crate::{cluster::Lease, config::Server};
+use crate::config::Server;
 use ami_proto::{
     Action, CloseReason, Message, Outcome, Output, Problem, RequestId, Session, SessionConfig,
     actions, session::Stats,
 };
 use bytes::{Buf, BytesMut};
 use call_model::{Listing, Question};
-use std::{collections::HashMap, future::poll_fn, io, pin::Pin};
-use telepulse_language::{Code, Command, Refusal, ServerState, Timestamp};
+use sending::send;
+use std::{collections::HashMap, io};
+use telepulse_language::{ServerState, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite},
     task::yield_now,
     time::{Duration, Instant, sleep_until},
 };
-
-/// Why nothing is done before the model is true.
-pub(super) const BEING_SYNCED: &str = "it is being synchronised: what it does is being listed anew";
 
 /// How a conversation ended.
 pub(super) enum End {
@@ -295,97 +298,11 @@ impl Talk {
         }
     }
 
-    fn go_on(&mut self, link: &mut Link, step: Step) {
-        match step {
-            Step::Send(next) => self.continue_with(link, next),
-            Step::Done(plan, reply) => {
-                link.pbx.carried_out(plan.effects, super::now(), link.publisher.pending());
-                // Whoever asked may have gone: nobody to tell.
-                drop(reply.send(Ok(plan.result)));
-            }
-            Step::Over => {}
-        }
-    }
-
     /// Asks what events left open.
     fn ask_server(&mut self, link: &mut Link) {
         for question in link.pbx.take_questions() {
             let action = question.action.clone();
             self.submit(link, action, Waiting::Question(question));
-        }
-    }
-
-    fn ask(&mut self, link: &mut Link, ask: Ask) {
-        match ask {
-            // Whoever asked may have gone: nobody to tell.
-            Ask::Query { query, reply } => link.part(&query, reply),
-            Ask::Devices { channels, filter, reply } => link.devices(channels, &filter, reply),
-            Ask::Knows { command, reply } => {
-                let _ = reply.send(link.pbx.concerned(&command).is_some());
-            }
-            Ask::Audit { reply } => self.audit_asked(link, reply),
-            Ask::Action { action, deadline, trace, reply } => {
-                let next = self.running.action(action, deadline, trace, reply);
-                self.when_synced(link, next);
-            }
-            Ask::Command { command, who, deadline, trace, reply } => {
-                let planned = plan(link, &command, who.as_deref(), &trace);
-                let step = match planned {
-                    Ok(plan) => self.running.command(plan, deadline, trace, reply),
-                    Err(refusal) => {
-                        let refusal = self.when_known(link, &command, refusal);
-                        // Whoever asked may have gone: nobody to tell.
-                        return drop(reply.send(Err(refusal)));
-                    }
-                };
-                match step {
-                    Step::Send(next) => self.when_synced(link, next),
-                    done => self.go_on(link, done),
-                }
-            }
-        }
-    }
-
-    /// Before the model is true, nothing is sent that was planned against it.
-    fn when_synced(&mut self, link: &mut Link, next: Next) {
-        if self.is_synced {
-            self.continue_with(link, next);
-        } else {
-            let refusal = super::request::unavailable(&link.server.id, BEING_SYNCED);
-            self.running.refuse(next.ticket, refusal);
-        }
-    }
-
-    /// Before the model is true, what it lacks may be there all the same: that is no last word.
-    fn when_known(&self, link: &Link, command: &Command, refusal: Refusal) -> Refusal {
-        let may_change = match refusal.code {
-            Code::NotFound | Code::Conflict => true,
-            // Whose it is can only be told of what is known.
-            Code::Forbidden => link.pbx.concerned(command).is_none(),
-            _ => false,
-        };
-        if self.is_synced || !may_change {
-            return refusal;
-        }
-        super::request::unavailable(&link.server.id, BEING_SYNCED)
-    }
-
-    /// Sends the next action of something that was asked.
-    fn continue_with(&mut self, link: &mut Link, next: Next) {
-        let Next { ticket, action, deadline, trace } = next;
-        let mut sent = Sent::begin(&trace, &link.server, &action);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
-        match self.session.submit(action, timeout_ms, link.now_ms()) {
-            Ok(id) => {
-                sent.has_id(|| self.session.action_id(id));
-                self.waiting.insert(id, Waiting::Asked(ticket, sent));
-            }
-            Err(error) => {
-                let refusal = submit_refusal(&link.server.id, &error);
-                sent.refused(&refusal);
-                self.running.refuse(ticket, refusal);
-            }
         }
     }
 
@@ -433,36 +350,6 @@ pub(crate) fn session_config(server: &Server, interest: &Interest) -> SessionCon
     }
 }
 
-/// Writes all there is, and sees it off: behind TLS, what is written may wait. Nothing is written once the
-/// server may be another node's.
-async fn send(
-    writer: &mut (impl AsyncWrite + Unpin),
-    outgoing: &mut BytesMut,
-    lease: &Lease,
-) -> io::Result<()> {
-    // Looked at each time right before the system is given something: it may have had no room for long.
-    let may = || {
-        let refusal = || io::Error::other("this node may not act on the server any more");
-        lease.is_good().then_some(()).ok_or_else(refusal)
-    };
-    while outgoing.has_remaining() {
-        let written = poll_fn(|context| {
-            may()?;
-            Pin::new(&mut *writer).poll_write(context, outgoing)
-        });
-        let written = written.await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        outgoing.advance(written);
-    }
-    poll_fn(|context| {
-        may()?;
-        Pin::new(&mut *writer).poll_flush(context)
-    })
-    .await
-}
-
 fn on_event(link: &mut Link, message: &Message, now: Timestamp) {
     link.pbx.apply(message, now, link.publisher.pending());
     if let Some(name) = message.event() {
@@ -476,9 +363,4 @@ fn is_success(outcome: &Outcome) -> bool {
 
 fn far_away() -> Instant {
     Instant::now() + Duration::from_hours(1)
-}
-
-/// What to say when the session takes no more actions.
-fn submit_refusal(server: &str, error: &ami_proto::SubmitError) -> Refusal {
-    Refusal::new(Code::TooManyRequests, format!("server {server:?}: {error}"))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     kv::KvStore,
+    link::UNDER_WAY,
     nats::NatsKv,
     redis::{RedisKv, server::RedisServer},
 };
@@ -39,6 +40,45 @@ impl Bench<NatsKv, NatsServer> {
     pub(super) fn nats() -> Self {
         let place = NatsServer::start();
         Self { store: NatsKv::start(place.settings()), place }
+    }
+}
+
+/// A server that keeps values, and can be silent.
+trait Place {
+    /// What plugins are told that it is.
+    fn told(&self) -> String;
+
+    /// Lets it do nothing any more, with its sockets open.
+    fn hang(&self);
+
+    fn go_on(&self);
+}
+
+impl Place for RedisServer {
+    fn told(&self) -> String {
+        format!("Redis at {}", self.config())
+    }
+
+    fn hang(&self) {
+        self.hang();
+    }
+
+    fn go_on(&self) {
+        self.go_on();
+    }
+}
+
+impl Place for NatsServer {
+    fn told(&self) -> String {
+        format!("NATS at {}", self.url())
+    }
+
+    fn hang(&self) {
+        self.hang();
+    }
+
+    fn go_on(&self) {
+        self.go_on();
     }
 }
 
@@ -96,39 +136,27 @@ impl<S: Kv, P> Bench<S, P> {
     }
 }
 
-/// Makes tests of cases: one in each store.
-macro_rules! in_each_store {
-    ($($case:ident)*) => {
-        mod embedded {
+/// Makes tests of cases: one in each store, and in each that is a server.
+macro_rules! in_stores {
+    (each: $($each:ident)* ; servers: $($server:ident)*) => {
+        in_stores! { embedded: $($each)* }
+        in_stores! { redis: $($each)* $($server)* }
+        in_stores! { nats: $($each)* $($server)* }
+    };
+    ($store:ident: $($case:ident)*) => {
+        mod $store {
             $(
                 #[tokio::test]
                 async fn $case() {
-                    super::$case(&super::Bench::embedded()).await;
-                }
-            )*
-        }
-
-        mod redis {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    super::$case(&super::Bench::redis()).await;
-                }
-            )*
-        }
-
-        mod nats {
-            $(
-                #[tokio::test]
-                async fn $case() {
-                    super::$case(&super::Bench::nats()).await;
+                    super::$case(&super::Bench::$store()).await;
                 }
             )*
         }
     };
 }
 
-in_each_store! {
+in_stores! {
+    each:
     each_plugin_has_a_space_of_its_own
     of_many_who_take_or_swap_at_once_one_succeeds
     of_many_who_add_at_once_each_gets_another_number
@@ -141,6 +169,9 @@ in_each_store! {
     keys_are_listed_in_order_and_in_parts
     no_character_of_a_key_is_a_pattern
     what_is_too_long_is_refused
+    ;
+    servers:
+    one_that_hangs_is_waited_for_only_so_long_and_by_so_many
 }
 
 async fn each_plugin_has_a_space_of_its_own<S: Kv, P>(bench: &Bench<S, P>) {
@@ -279,4 +310,26 @@ async fn what_is_too_long_is_refused<S: Kv, P>(bench: &Bench<S, P>) {
     assert!(bench.add(&"k".repeat(513), 1).await.unwrap_err().contains("not 513"));
     let long = bench.set("crm", "a", &"v".repeat((1 << 20) + 1)).await.unwrap_err();
     assert!(long.contains("1048576 bytes"), "{long}");
+}
+
+async fn one_that_hangs_is_waited_for_only_so_long_and_by_so_many<S: Kv, P: Place>(
+    bench: &Bench<S, P>,
+) {
+    bench.set("crm", "a", "1").await.unwrap();
+    bench.place.hang();
+    let place = bench.place.told();
+    let all = join_all((0..UNDER_WAY + 20).map(|_| bench.set("crm", "a", "2"))).await;
+    let said = |what: &str| {
+        let said = format!("{place} {what}");
+        all.iter().filter(|done| done.as_ref().is_err_and(|why| *why == said)).count()
+    };
+    let silent = said("did not answer within 2 s: whether it was changed is not known");
+    let behind = said("is behind with 256 other operations: nothing was changed");
+    assert_eq!((silent, behind), (UNDER_WAY, 20));
+    // The connection is given up; a new one is not taken.
+    let refused = bench.set("crm", "a", "3").await.unwrap_err();
+    assert_eq!(refused, format!("{place} is away (no answer within 2 s): nothing was changed"));
+    bench.place.go_on();
+    bench.set("crm", "a", "4").await.unwrap();
+    assert_eq!(bench.get("crm", "a").await.as_deref(), Some("4"));
 }

@@ -7,7 +7,7 @@ use super::{
     names::{Name, key},
     queue, sent_so_far,
 };
-use crate::{config, tls::Acceptor};
+use crate::{config, tls::Acceptor, wait::until};
 use axum::{
     Router,
     http::{HeaderMap, StatusCode},
@@ -28,13 +28,8 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
-
-const SOON: Duration = Duration::from_secs(20);
 
 /// Answers with these, one after the other, and then always with the last.
 fn router(answers: &'static [StatusCode], rejected: i64) -> (Router, Arc<AtomicUsize>) {
@@ -77,15 +72,6 @@ fn trusting(url: &str, ca: Option<PathBuf>) -> Telemetry {
         ca,
     };
     Telemetry::start(Some(settings), "tp1").unwrap()
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waited = async {
-        while !is_so() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(timeout(SOON, waited).await.is_ok(), "waited in vain for {what}");
 }
 
 #[tokio::test]

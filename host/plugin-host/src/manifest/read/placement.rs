@@ -48,3 +48,38 @@ impl Reader<'_> {
         self.mistake(at, "placement.run", message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{manifest::Manifest, ports::Run};
+
+    #[test]
+    fn a_placement_is_one_of_three_and_fits_the_grants() {
+        let parse = |run: &str, grants: &str| {
+            Manifest::parse(&format!("[grants]\n{grants}\n[placement]\n{run}"))
+        };
+        for (word, run) in
+            [("everyNode", Run::EveryNode), ("oneNode", Run::OneNode), ("shards", Run::Shards)]
+        {
+            let manifest = parse(&format!("run = \"{word}\""), "").unwrap();
+            assert_eq!((manifest.run, manifest.needs().run), (run, run));
+        }
+        let socket = "websocket = [{ listen = \"127.0.0.1:8084\", path = \"/\" }]";
+        let policy = "policy = { commands = [\"dial\"] }";
+        for (run, grants, why) in [
+            ("run = \"twice\"", "", "\"everyNode\""),
+            ("run = 1", "", "\"everyNode\""),
+            ("nodes = 1", "", "unknown; there is run"),
+            ("run = \"oneNode\"", policy, "runs on every node"),
+            ("run = \"shards\"", "serve = [\"note\"]", "runs on every node"),
+            ("run = \"shards\"", socket, "\"oneNode\""),
+        ] {
+            let mistakes = parse(run, grants).unwrap_err();
+            assert_eq!((mistakes.len(), mistakes[0].line), (1, 4), "{run}: {mistakes:?}");
+            assert!(mistakes[0].message.contains(why), "{run}: {}", mistakes[0]);
+            assert!(mistakes[0].key.starts_with("placement."), "{}", mistakes[0]);
+        }
+        parse("run = \"oneNode\"", socket).unwrap();
+        parse("run = \"everyNode\"", policy).unwrap();
+    }
+}

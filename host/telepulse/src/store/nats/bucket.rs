@@ -17,10 +17,7 @@ use async_nats::{
         consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull},
         context::{PublishErrorKind, RequestErrorKind},
         response::Response,
-        stream::{
-            Config, DeleteStatus, DiscardPolicy, LastRawMessageErrorKind, RetentionPolicy,
-            StorageType, Stream,
-        },
+        stream::{Config, DeleteStatus, LastRawMessageErrorKind, Stream},
     },
 };
 use futures_util::StreamExt as _;
@@ -68,17 +65,9 @@ impl Bucket {
     pub(super) async fn open(jetstream: Context, settings: &Nats) -> Result<Self, String> {
         let bucket = nats::name(settings.prefix.as_deref());
         let names = Names::of(&bucket);
-        let wanted = wanted(settings, &bucket, &names);
         let why = |error: String| format!("has no bucket {bucket} for values ({error})");
-        let stream = jetstream.get_or_create_stream(wanted.clone()).await;
-        let stream = stream.map_err(|error| why(error.to_string()))?;
-        let found = &stream.cached_info().config;
-        foreign(found, &wanted).map_err(why)?;
-        if found.num_replicas != wanted.num_replicas {
-            let changed = Config { num_replicas: wanted.num_replicas, ..found.clone() };
-            let changed = jetstream.update_stream(&changed).await;
-            changed.map_err(|error| why(error.to_string()))?;
-        }
+        let stream = nats::bucket::open(&jetstream, &wanted(settings, &bucket)).await;
+        let stream = stream.map_err(why)?;
         let consumer = stream.create_consumer(place(names.all(), 0)).await;
         let consumer = consumer.map_err(|error| why(error.to_string()))?;
         let clock = Clock::seen(made(&consumer), Instant::now());
@@ -236,41 +225,13 @@ fn place(subjects: String, from: u64) -> pull::Config {
     }
 }
 
-fn wanted(settings: &Nats, bucket: &str, names: &Names) -> Config {
+fn wanted(settings: &Nats, bucket: &str) -> Config {
     Config {
-        name: format!("KV_{bucket}"),
-        subjects: vec![names.all()],
-        retention: RetentionPolicy::Limits,
-        discard: DiscardPolicy::New,
-        max_messages_per_subject: 1,
-        storage: if settings.on_disk { StorageType::File } else { StorageType::Memory },
-        num_replicas: usize::try_from(settings.replicas).unwrap_or(1),
         // Nobody sends a message twice under one name.
         duplicate_window: Duration::from_secs(1),
-        allow_rollup: true,
         description: Some("TelePulse: plugins' values".to_owned()),
-        ..Config::default()
+        ..nats::bucket::config(settings, bucket)
     }
-}
-
-/// Why a stream of this name cannot be ours.
-fn foreign(found: &Config, wanted: &Config) -> Result<(), String> {
-    let way_out = "remove it (`nats stream rm`), or set another [bus] prefix";
-    if found.subjects != wanted.subjects || found.max_messages_per_subject != 1 {
-        return Err(format!("the stream {} is no such bucket: {way_out}", wanted.name));
-    }
-    if found.discard != wanted.discard || !found.max_age.is_zero() {
-        return Err(format!("{} forgets values by itself: {way_out}", wanted.name));
-    }
-    if found.storage != wanted.storage {
-        let storage = |it| if it == StorageType::File { "file" } else { "memory" };
-        let (found, wanted) = (storage(found.storage), storage(wanted.storage));
-        return Err(format!(
-            "it is kept in {found}, and [bus] storage = {wanted:?}: write {found:?}, or remove it \
-             with all values"
-        ));
-    }
-    Ok(())
 }
 
 /// Until when, and whether the message says that there is no value.

@@ -5,7 +5,7 @@ use crate::{
     bus::NatsServer,
     clock::now_ms,
     config::{NatsLogin, Secret},
-    store::{change::Value, link::UNDER_WAY, tests::Bench},
+    store::{change::Value, tests::Bench},
 };
 use async_nats::jetstream::{self, stream::Stream};
 use bytes::Bytes;
@@ -175,30 +175,6 @@ async fn a_nats_that_is_away_is_told_and_used_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_nats_that_hangs_is_waited_for_only_so_long_and_by_so_many() {
-    let bench = Bench::nats();
-    bench.set("crm", "a", "1").await.unwrap();
-    bench.place.hang();
-    let (place, asked) = (bench.place.url(), Instant::now());
-    let all = join_all((0..UNDER_WAY + 20).map(|_| bench.set("crm", "a", "2"))).await;
-    assert!(asked.elapsed() < SOON);
-    let said = |what: &str| {
-        let said = format!("NATS at {place} {what}");
-        all.iter().filter(|done| done.as_ref().is_err_and(|why| *why == said)).count()
-    };
-    let silent = said("did not answer within 2 s: whether it was changed is not known");
-    let behind = said("is behind with 256 other operations: nothing was changed");
-    assert_eq!((silent, behind), (UNDER_WAY, 20));
-    // The connection is given up; a new one is not taken.
-    let refused = bench.set("crm", "a", "3").await.unwrap_err();
-    let away = format!("NATS at {place} is away (no answer within 2 s)");
-    assert_eq!(refused, format!("{away}: nothing was changed"));
-    bench.place.go_on();
-    bench.set("crm", "a", "4").await.unwrap();
-    assert_eq!(bench.get("crm", "a").await.as_deref(), Some("4"));
-}
-
-#[tokio::test]
 async fn a_bucket_that_is_removed_is_made_anew() {
     let bench = Bench::nats();
     bench.set("crm", "a", "1").await.unwrap();
@@ -231,7 +207,7 @@ async fn what_nats_does_not_take_is_told_with_the_way_out() {
     other.max_age = Duration::from_hours(1);
     context.update_stream(&other).await.unwrap();
     let forgets = another(&server).set("crm", "a", "1").await.unwrap_err();
-    assert!(forgets.contains("forgets values by itself"), "{forgets}");
+    assert!(forgets.contains("forgets values too soon"), "{forgets}");
     let memory = Nats { on_disk: false, ..server.settings() };
     other.max_age = Duration::ZERO;
     context.update_stream(&other).await.unwrap();

@@ -74,11 +74,11 @@ impl RedisServer {
     }
 
     /// Lets it do nothing any more, with its sockets open.
-    pub(super) fn hang(&self) {
+    pub(in crate::store) fn hang(&self) {
         kill_process(Pid::from_child(&self.process), Signal::STOP).unwrap();
     }
 
-    pub(super) fn go_on(&self) {
+    pub(in crate::store) fn go_on(&self) {
         kill_process(Pid::from_child(&self.process), Signal::CONT).unwrap();
     }
 

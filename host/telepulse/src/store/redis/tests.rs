@@ -1,11 +1,7 @@
 //! What a Redis has of plugins' values, and what plugins are told while it is away.
 
 use super::{server::RedisServer, *};
-use crate::{
-    config::Secret,
-    store::{link::UNDER_WAY, tests::Bench},
-    tls,
-};
+use crate::{config::Secret, store::tests::Bench, tls};
 use futures_util::future::join_all;
 use std::{
     collections::BTreeSet,
@@ -123,29 +119,6 @@ async fn one_that_has_become_a_replica_is_asked_by_a_new_connection_each_time() 
     let _: () = bench.place.ask(&["REPLICAOF", "NO", "ONE"]).await;
     bench.set("crm", "a", "3").await.unwrap();
     assert_eq!(bench.get("crm", "a").await.as_deref(), Some("3"));
-}
-
-#[tokio::test]
-async fn a_redis_that_hangs_is_waited_for_only_so_long_and_by_so_many() {
-    let bench = Bench::redis();
-    bench.set("crm", "a", "1").await.unwrap();
-    bench.place.hang();
-    let (place, asked) = (bench.place.config(), Instant::now());
-    let all = join_all((0..UNDER_WAY + 20).map(|_| bench.set("crm", "a", "2"))).await;
-    assert!(asked.elapsed() < SOON);
-    let said = |what: &str| {
-        let said = format!("Redis at {place} {what}");
-        all.iter().filter(|done| done.as_ref().is_err_and(|why| *why == said)).count()
-    };
-    let silent = said("did not answer within 2 s: whether it was changed is not known");
-    let behind = said("is behind with 256 other operations: nothing was changed");
-    assert_eq!((silent, behind), (UNDER_WAY, 20));
-    // The connection is given up; a new one is not taken.
-    let refused = bench.set("crm", "a", "3").await.unwrap_err();
-    let away = format!("Redis at {place} is away (no answer within 2 s)");
-    assert_eq!(refused, format!("{away}: nothing was changed"));
-    bench.place.go_on();
-    bench.set("crm", "a", "4").await.unwrap();
 }
 
 #[tokio::test]

@@ -14,11 +14,10 @@ use super::{NatsBus, Room};
 use crate::{
     bus::Bus,
     config::{Nats, NatsLogin, NatsServer as Place},
+    wait::{PATIENCE, until},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
-
-const PATIENCE: Duration = Duration::from_secs(40);
 
 impl NatsServer {
     pub(crate) fn settings(&self) -> Nats {
@@ -39,16 +38,6 @@ impl NatsServer {
 
 async fn node(server: &NatsServer, name: &str) -> Arc<NatsBus> {
     NatsBus::start(&server.settings(), name, 10_000).await.unwrap()
-}
-
-/// Waits until something is so.
-pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let came = timeout(PATIENCE, async {
-        while !is_so() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    });
-    came.await.unwrap_or_else(|_| panic!("it never came: {what}"));
 }
 
 /// Two nodes that know of each other.

@@ -1,6 +1,7 @@
 //! Nodes, a store and a network that fails in all ways, played through with clocks that differ.
 
-use super::{NodeRecord, NodeState, Order, Outcome, Ownership, Terms, seats};
+use super::{Order, Outcome, Ownership, Terms};
+use crate::cluster::{NodeRecord, NodeState, seats};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 

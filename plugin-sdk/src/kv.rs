@@ -1,9 +1,9 @@
 //! Small values that outlive instances, crashes and the host: a space of the plugin's own, as large as
-//! its `kv` grant. What a call answered is on disk, or in the operator's Redis, which then says how
-//! much room there is. Keys have 1 to 512 bytes, values at most 1 MiB.
+//! its `kv` grant. What a call answered is on disk, or in the Redis or NATS that the operator chose, which
+//! then says how much room there is. Keys have 1 to 512 bytes, values at most 1 MiB.
 //!
 //! Errors are sentences: no room in the grant, a key or value that is too long, a disk that fails, a
-//! Redis that is away. Only where one says that it is not known may a value have changed.
+//! server that is away. Only where one says that it is not known may a value have changed.
 
 use crate::host::with;
 use serde::{Serialize, de::DeserializeOwned};

@@ -31,10 +31,17 @@ pub(crate) fn profile_dir(profile: &str) -> PathBuf {
     target_dir().join(if profile == "dev" { "debug" } else { profile })
 }
 
-/// The very Cargo that runs this task, at work in the workspace.
+/// The very Cargo that runs this task, at work in the workspace. What it told this task about itself goes no
+/// further: build scripts that look at it would run anew, and all that depends on them would be compiled again.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

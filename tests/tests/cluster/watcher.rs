@@ -18,8 +18,6 @@ const SILENCE: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_millis(1_500);
 /// A snapshot waits for NATS.
 const SUBSCRIBED: Duration = Duration::from_secs(12);
-/// So many numbers after a snapshot's some may be left out: what a server's part of it holds already.
-const HELD: u64 = 3_000;
 
 /// A client that goes to another node when its own is gone, and says there how far it was told.
 pub(crate) struct Watcher {
@@ -44,13 +42,9 @@ struct Seen {
     wrong: Vec<String>,
 }
 
-/// Numbers of events, without anything missing.
-#[derive(Debug)]
-struct Stretch {
-    /// Up to here a snapshot stands for all.
-    after: u64,
-    numbers: Vec<u64>,
-}
+/// Numbers of events by server, without anything missing. How much of what follows its number a snapshot holds
+/// already differs from server to server: each begins with the first event that is told of it.
+type Stretch = BTreeMap<String, BTreeSet<u64>>;
 
 impl Watcher {
     /// Begins at one of the nodes.
@@ -80,7 +74,7 @@ impl Watcher {
     /// In a line, for people.
     pub(crate) fn told(&self) -> String {
         let seen = self.seen();
-        let count: usize = seen.stretches.iter().map(|one| one.numbers.len()).sum();
+        let count: usize = seen.stretches.iter().flat_map(Stretch::values).map(BTreeSet::len).sum();
         let (moves, snapshots) = (seen.moves, seen.stretches.len());
         format!(
             "{}: {count} events, {snapshots} snapshots, {moves} moves ({})",
@@ -91,12 +85,14 @@ impl Watcher {
 
 /// Fails where any was told something twice or out of order, or was not told what another was.
 pub(crate) fn all_were_told_the_same(watchers: &[Watcher]) -> Result<()> {
-    let mut all: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let mut all: BTreeMap<String, Stretch> = BTreeMap::new();
     for watcher in watchers {
         let seen = watcher.seen();
         ensure!(seen.wrong.is_empty(), "{}: {}", watcher.name, seen.wrong.join("\n"));
-        let numbers = seen.stretches.iter().flat_map(|one| &one.numbers);
-        all.entry(seen.epoch.clone()).or_default().extend(numbers);
+        let all = all.entry(seen.epoch.clone()).or_default();
+        for (server, numbers) in seen.stretches.iter().flatten() {
+            all.entry(server.clone()).or_default().extend(numbers);
+        }
     }
     ensure!(all.len() == 1, "the clients are in several streams: {:?}", all.keys());
     let all = all.into_values().next().unwrap_or_default();
@@ -104,16 +100,19 @@ pub(crate) fn all_were_told_the_same(watchers: &[Watcher]) -> Result<()> {
 }
 
 impl Watcher {
-    fn missed_nothing_of(&self, all: &BTreeSet<u64>) -> Result<()> {
-        for (number, stretch) in self.seen().stretches.iter().enumerate() {
-            let begin = if stretch.after == 0 { 0 } else { stretch.after + HELD };
-            let Some(end) = stretch.numbers.last().filter(|end| **end > begin) else { continue };
-            let told: BTreeSet<u64> = stretch.numbers.iter().copied().collect();
-            let missed: Vec<&u64> =
-                all.range(begin..=*end).filter(|it| !told.contains(it)).collect();
-            let (name, some) = (&self.name, &missed[..missed.len().min(20)]);
-            let count = missed.len();
-            ensure!(missed.is_empty(), "{name} missed {count} in stretch {number}: {some:?}, …");
+    fn missed_nothing_of(&self, all: &Stretch) -> Result<()> {
+        for (place, stretch) in self.seen().stretches.iter().enumerate() {
+            for (server, told) in stretch {
+                let (Some(first), Some(last)) = (told.first(), told.last()) else { continue };
+                let missed: Vec<&u64> =
+                    all[server].range(first..=last).filter(|it| !told.contains(it)).collect();
+                let (name, some) = (&self.name, &missed[..missed.len().min(20)]);
+                let count = missed.len();
+                ensure!(
+                    missed.is_empty(),
+                    "{name} missed {count} of {server} in stretch {place}, {first} to {last}: {some:?}, …"
+                );
+            }
         }
         Ok(())
     }
@@ -176,7 +175,7 @@ impl Seen {
     fn begin_anew(&mut self, seq: u64, snapshot: &Value) {
         self.view.begin_anew(snapshot);
         self.last = seq;
-        self.stretches.push(Stretch { after: seq, numbers: Vec::new() });
+        self.stretches.push(Stretch::new());
     }
 
     fn take(&mut self, message: &Value) -> Result<()> {
@@ -196,7 +195,8 @@ impl Seen {
         self.last = seq;
         self.view.fold(message);
         let stretch = self.stretches.last_mut().context("nothing comes before a subscription")?;
-        stretch.numbers.push(seq);
+        let server = message["server"].as_str().with_context(|| format!("no server: {message}"))?;
+        stretch.entry(server.to_owned()).or_default().insert(seq);
         Ok(())
     }
 }

@@ -108,7 +108,10 @@ impl Clients {
             }
             while client.step > 0 && client.step <= hello.steps.len() + 1 {
                 let heard = match client.socket.read(&mut self.buffer) {
-                    Ok(0) => return Err("a client was turned away".into()),
+                    Ok(0) => {
+                        let heard = String::from_utf8_lossy(&client.rest);
+                        return Err(format!("a client was turned away by {heard:?}").into());
+                    }
                     Ok(heard) => heard,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error.into()),

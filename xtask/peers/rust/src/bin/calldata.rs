@@ -58,7 +58,8 @@ async fn main() -> Outcome<()> {
 
 /// One connection; answers how long each request took, in microseconds.
 async fn client(port: u16, number: u32, begin: Instant, end: Instant) -> Outcome<Histogram<u64>> {
-    let mut line = Line { socket: TcpStream::connect(("127.0.0.1", port)).await?, heard: Vec::new() };
+    let mut line =
+        Line { socket: TcpStream::connect(("127.0.0.1", port)).await?, heard: Vec::new() };
     line.socket.set_nodelay(true)?;
     let mut latencies = Histogram::new_with_bounds(1, 60_000_000, 3)?;
     for turn in 0u64.. {
@@ -66,7 +67,8 @@ async fn client(port: u16, number: u32, begin: Instant, end: Instant) -> Outcome
             break;
         }
         let ani = format!("49{number:04}{turn:07}");
-        let value = format!(r#"{{"customer":{turn},"reason":"invoice","words":"as the caller put it"}}"#);
+        let value =
+            format!(r#"{{"customer":{turn},"reason":"invoice","words":"as the caller put it"}}"#);
         let mut ask = async |method: &str, path: &str, body: &str, status: u16| {
             let asked = Instant::now();
             let answer = line.ask(method, path, body, status).await?;

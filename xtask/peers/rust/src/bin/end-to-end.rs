@@ -44,8 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some([kind, only @ ..]), Some(program)) = (parts.next(), parts.next()) else {
         return Err("usage: end-to-end KIND [RATE …] -- PROGRAM …".into());
     };
-    let hello =
-        Hello::of(kind).ok_or_else(|| format!("kinds are {}", hello::KINDS.join(", ")))?;
+    let hello = Hello::of(kind).ok_or_else(|| format!("kinds are {}", hello::KINDS.join(", ")))?;
     let only: Vec<u64> = only.iter().map(|rate| rate.parse()).collect::<Result<_, _>>()?;
     let mut rates = serde_json::Map::new();
     for rate in if only.is_empty() { RATES.to_vec() } else { only.clone() } {

@@ -133,6 +133,7 @@ impl Pbx {
         if call.channels.is_empty() {
             let mut call = self.calls.remove(channel.call);
             self.ended.add(&call.id);
+            self.completing.add(&call);
             for linkedid in &call.linkedids {
                 self.by_linkedid.remove(linkedid);
             }

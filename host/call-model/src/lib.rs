@@ -12,6 +12,7 @@ mod bridges;
 mod call;
 mod channel;
 mod channels;
+mod completing;
 mod conferences;
 mod config;
 mod cut;

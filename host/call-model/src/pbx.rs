@@ -8,6 +8,7 @@ use telepulse_language::{Details, Event, SmolStr, Timestamp};
 use crate::bridges::Bridge;
 use crate::call::Call;
 use crate::channel::{Channel, Ix};
+use crate::completing::Completing;
 use crate::conferences::Conference;
 use crate::config::{DeviceTemplate, PbxConfig};
 use crate::device::Extension;
@@ -38,6 +39,7 @@ pub struct Pbx {
     /// Linkedid to call.
     pub(crate) by_linkedid: FxHashMap<SmolStr, Ix>,
     pub(crate) ended: Ended,
+    pub(crate) completing: Completing,
     /// Extensions are never forgotten: their number is bounded by the numbering plan.
     pub(crate) extensions: Vec<Extension>,
     pub(crate) by_number: FxHashMap<SmolStr, Ix>,
@@ -183,6 +185,7 @@ impl Pbx {
             calls: Slab::new(),
             by_linkedid: FxHashMap::default(),
             ended: Ended::default(),
+            completing: Completing::default(),
             extensions: Vec::new(),
             by_number: FxHashMap::default(),
             by_device: FxHashMap::default(),

@@ -2,7 +2,7 @@
 
 use ami_proto::Message;
 use telepulse_language::{
-    AgentComplete, CallerChange, MemberStatus, QueueCaller, QueueCount, Timestamp,
+    AgentComplete, CallerChange, MemberStatus, QueueCaller, QueueCount, SmolStr, Timestamp,
 };
 
 use crate::channel::{Ix, Party};
@@ -262,16 +262,12 @@ impl Pbx {
         // A member who logged off in mid-call is known by the interface alone.
         let gone = Member { interface: interface.into(), ..Member::default() };
         let agent = self.agent_of_member(member.unwrap_or(&gone));
-        let channels = ["Uniqueid", "DestUniqueid"];
-        let channel = channels.iter().find_map(|key| self.known_channel(message, key));
-        let unique_id = field(message, "Uniqueid");
-        let recordings = channel.map_or_else(Vec::new, |channel| {
-            self.calls[self.channels[channel].call].recordings.clone()
-        });
+        let (call, recordings) = self.completed(message).unzip();
+        let recordings = recordings.unwrap_or_default();
         let details = AgentComplete {
             queue: field(message, "Queue").into(),
-            unique_id: unique_id.into(),
-            call: channel.map(|channel| self.calls[self.channels[channel].call].id.clone()),
+            unique_id: field(message, "Uniqueid").into(),
+            call,
             talk_time: number(message, "TalkTime").unwrap_or(0),
             hold_time: number(message, "HoldTime").unwrap_or(0),
             recording: recordings.last().cloned(),
@@ -279,6 +275,17 @@ impl Pbx {
             reason: field(message, "Reason").into(),
         };
         self.tell(Some(&agent), None, details, out);
+    }
+
+    /// The call that an agent is done with, and its recordings: one that lives, or is just over.
+    fn completed(&self, message: &Message) -> Option<(SmolStr, Vec<SmolStr>)> {
+        let channels = ["Uniqueid", "DestUniqueid"];
+        if let Some(channel) = channels.iter().find_map(|key| self.known_channel(message, key)) {
+            let call = &self.calls[self.channels[channel].call];
+            return Some((call.id.clone(), call.recordings.clone()));
+        }
+        let over = self.completing.find(field(message, "Linkedid"))?;
+        Some((over.call.clone(), over.recordings.clone()))
     }
 
     /// A caller in a listing (`QueueEntry`).

@@ -4,7 +4,7 @@
 
 use ami_proto::Message;
 use call_model::{Pbx, PbxConfig};
-use telepulse_language::{Event, Timestamp};
+use telepulse_language::{Details, Event, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_795_215_840_000);
 
@@ -83,4 +83,33 @@ fn who_is_in_a_bridge_waits_in_no_queue() {
     );
     assert!(told.contains(&"queueCaller".to_owned()), "{told:?}");
     assert_eq!(pbx.counts().waiting, 0);
+}
+
+#[test]
+fn an_agent_who_is_done_is_told_of_with_the_call_and_its_files_though_it_is_over() {
+    let mut pbx = pbx();
+    live(&mut pbx, 0, NEW);
+    live(&mut pbx, 1, WAITS);
+    live(
+        &mut pbx,
+        2,
+        "Event: MixMonitorStart\nChannel: PJSIP/101-1\nUniqueid: 1.1\nLinkedid: 1.1\n",
+    );
+    let question = pbx.take_questions().pop().expect("which file it is");
+    let answer = "Response: Success\r\nVariable: MIXMONITOR_FILENAME\r\nValue: /a/b.wav\r\n";
+    let answer = Message::parse(answer.as_bytes()).unwrap();
+    pbx.answered(&question, Some(&answer), Timestamp(NOW.0 + 2), &mut Vec::new());
+    live(&mut pbx, 3, HANGUP);
+    assert!(pbx.is_empty(), "{:?}", pbx.counts());
+    let complete = "Event: AgentComplete\r\nQueue: sales\r\nInterface: PJSIP/102\r\nMemberName: \
+                    PJSIP/102\r\nUniqueid: 1.1\r\nLinkedid: 1.1\r\nDestUniqueid: 1.2\r\n";
+    let mut events = Vec::new();
+    pbx.apply(&Message::parse(complete.as_bytes()).unwrap(), Timestamp(NOW.0 + 4), &mut events);
+    let told = events.iter().find_map(|event| match &event.details {
+        Details::AgentComplete(details) => Some(details),
+        _ => None,
+    });
+    let told = told.expect("who is done");
+    assert_eq!(told.call.as_deref(), Some("pbx1-1.1"));
+    assert_eq!((told.recording.as_deref(), told.recordings.len()), (Some("/a/b.wav"), 1));
 }

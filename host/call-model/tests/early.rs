@@ -2,21 +2,17 @@
 //! what is never told at all. Found by comparing with its listings in a storm of calls.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+mod model;
+
 use ami_proto::Message;
-use call_model::{Pbx, PbxConfig};
+use call_model::Pbx;
+use model::config;
 use telepulse_language::{Details, Event, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_795_215_840_000);
 
 fn pbx() -> Pbx {
-    let mut pbx = Pbx::new(PbxConfig {
-        server: "pbx1".into(),
-        device: "PJSIP/{ext}".into(),
-        extensions: "^[0-9]{3}$".parse().unwrap(),
-        context: "internal".into(),
-        voicemail: None,
-        max_calls: None,
-    });
+    let mut pbx = Pbx::new(config());
     pbx.begin_sync(NOW);
     pbx.finish_sync(NOW, &mut Vec::new());
     pbx

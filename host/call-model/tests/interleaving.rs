@@ -2,14 +2,16 @@
 //! any order that they could take.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+mod model;
 mod world;
 
 use ami_proto::Message;
-use call_model::{Listing, Pbx, PbxConfig};
+use call_model::{Listing, Pbx};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use telepulse_language::{Filter, Query, QueryKind, Timestamp};
 
+use model::config;
 use world::{Op, World};
 
 /// What is listed in these tests, in an order in which each finds what it refers to.
@@ -17,14 +19,7 @@ const KINDS: [Listing; 5] =
     [Listing::Bridges, Listing::Channels, Listing::Queues, Listing::Parked, Listing::Rooms];
 
 fn pbx() -> Pbx {
-    Pbx::new(PbxConfig {
-        server: "pbx1".into(),
-        device: "PJSIP/{ext}".into(),
-        extensions: "^[0-9]{3}$".parse().unwrap(),
-        context: "internal".into(),
-        voicemail: None,
-        max_calls: None,
-    })
+    Pbx::new(config())
 }
 
 fn apply(pbx: &mut Pbx, event: &str, at: usize) {

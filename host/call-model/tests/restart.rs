@@ -1,8 +1,11 @@
 //! Asterisk is restarted between two links: ids of before may come back and mean another channel.
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
+mod model;
+
 use ami_proto::Message;
-use call_model::{Listing, Pbx, PbxConfig};
+use call_model::{Listing, Pbx};
+use model::config;
 use serde_json::{Value, json};
 use telepulse_language::{Stamped, Timestamp};
 
@@ -35,14 +38,7 @@ fn sync(pbx: &mut Pbx, started: &str, listed: &str, live: &str) -> Vec<Value> {
 }
 
 fn pbx() -> Pbx {
-    Pbx::new(PbxConfig {
-        server: "pbx1".into(),
-        device: "PJSIP/{ext}".into(),
-        extensions: "^[0-9]{3}$".parse().unwrap(),
-        context: "internal".into(),
-        voicemail: None,
-        max_calls: None,
-    })
+    Pbx::new(config())
 }
 
 /// Which agents' calls ended, and who has lines after each event.

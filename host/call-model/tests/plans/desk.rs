@@ -1,5 +1,6 @@
 //! A PBX in a known state, and what a command comes down to on it.
 
+use crate::model::config;
 use ami_proto::Message;
 use call_model::{Listing, Pbx, PbxConfig, Plan};
 use serde_json::{Value, json};
@@ -12,14 +13,7 @@ pub(crate) const ENTROPY: u64 = 0xfeed;
 /// (paused) in it. 101 talks with 102, 103 with nobody, a trunk's caller talks with 104 through a
 /// `Local/` channel, and 105 rings.
 pub(crate) fn pbx() -> Pbx {
-    let mut pbx = Pbx::new(PbxConfig {
-        server: "pbx1".into(),
-        device: "PJSIP/{ext}".into(),
-        extensions: "^[0-9]{3}$".parse().unwrap(),
-        context: "internal".into(),
-        voicemail: None,
-        max_calls: Some(5),
-    });
+    let mut pbx = Pbx::new(PbxConfig { max_calls: Some(5), ..config() });
     pbx.begin_sync(NOW);
     let hint = |exten: &str, device: &str| {
         format!(

@@ -3,4 +3,6 @@
 
 mod desk;
 mod lines;
+#[path = "../model/mod.rs"]
+mod model;
 mod orders;

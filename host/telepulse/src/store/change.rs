@@ -5,9 +5,9 @@ use plugin_host::ports::{KvChange, KvDone};
 use std::time::Duration;
 
 /// The longest key, in bytes.
-pub(super) const MAX_KEY: usize = 512;
+const MAX_KEY: usize = 512;
 /// The longest value, in bytes.
-pub(super) const MAX_VALUE: usize = 1 << 20;
+const MAX_VALUE: usize = 1 << 20;
 /// Why nothing is added to a value.
 pub(super) const NO_NUMBER: &str = "its value is no whole number of 64 bits in decimal";
 /// Why so much is not added to a number.

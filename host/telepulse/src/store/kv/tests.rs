@@ -48,7 +48,7 @@ async fn the_room_is_what_was_granted() {
     assert!(bench.take("a").await.is_some());
     bench.set("crm", "c", &large).await.unwrap();
     // What is over is in nobody's way.
-    bench.set_for("crm", "c", &large, Some(Duration::ZERO)).await.unwrap();
+    bench.set_for("crm", "c", &large, Some(Duration::from_millis(1))).await.unwrap();
     tokio::time::sleep(Duration::from_millis(2)).await;
     bench.set("crm", "d", &large).await.unwrap();
     // A number takes room, too: some are added, not as many as one likes.
